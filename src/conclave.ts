@@ -1,0 +1,160 @@
+import type { WaitOptions } from './core/abort.js';
+import { prefixEnd } from './core/bytes.js';
+import { ConclaveError } from './core/errors.js';
+import { Scope } from './core/scope.js';
+import { Election } from './election/election.js';
+import type { Session } from './lease/session.js';
+import type { AcquireOptions, RecipeContext } from './line/context.js';
+import type { Held } from './line/held.js';
+import type { LockState } from './lock/inspect.js';
+import { Mutex } from './lock/mutex.js';
+import type {
+  DeleteRangeResponse,
+  KeyValue,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  WatchCreateRequest,
+} from './store/messages.js';
+import { bytesOf, deleteAt, put, putAt, remove, type Text } from './store/ops.js';
+import type { CallOptions, Store } from './store/store.js';
+import { TxnBuilder } from './store/txn-builder.js';
+import { type WatchBatch, watchBatches } from './store/watch-batches.js';
+
+/** One key, or all keys that start with a prefix. */
+export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
+
+/**
+ * A connection and everything that can be coordinated over it. Made by `connect()`; everything that was taken through it
+ * is given back by `close()`.
+ */
+export class Conclave implements AsyncDisposable {
+  readonly #context: RecipeContext;
+  readonly #scope: Scope;
+  #closing: Promise<void> | undefined;
+
+  /** @internal Use `connect()`. `scope` closes the store and whatever it stands on. */
+  constructor(context: RecipeContext, scope: Scope) {
+    this.#context = context;
+    this.#scope = scope;
+  }
+
+  /** The session that all recipes of this connection share; a fresh one after a loss. Not open before it is needed: `open()`. */
+  get session(): Session {
+    return this.#context.sessions.current;
+  }
+
+  /** Waits for the lock `name`. See `Mutex.lock`. */
+  async lock(name: string, options: AcquireOptions = {}): Promise<Held> {
+    return new Mutex(this.#context, name).lock(options);
+  }
+
+  /** The lock `name` if it is free, else null. See `Mutex.tryLock`. */
+  async tryLock(name: string, options: AcquireOptions = {}): Promise<Held | null> {
+    return new Mutex(this.#context, name).tryLock(options);
+  }
+
+  /** Runs `work` under the lock `name`. See `Mutex.withLock`. */
+  withLock<T>(name: string, work: (held: Held) => Promise<T> | T): Promise<T>;
+  withLock<T>(name: string, options: AcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T>;
+  async withLock<T>(
+    name: string,
+    ...rest:
+      | [work: (held: Held) => Promise<T> | T]
+      | [options: AcquireOptions, work: (held: Held) => Promise<T> | T]
+  ): Promise<T> {
+    const [options, work] = rest.length === 1 ? [{}, rest[0]] : rest;
+    return new Mutex(this.#context, name).withLock(options, work);
+  }
+
+  /** Who holds the lock `name` and who waits for it. */
+  async inspectLock(name: string, options: { signal?: AbortSignal } = {}): Promise<LockState> {
+    return new Mutex(this.#context, name).inspect(options);
+  }
+
+  /**
+   * The election `name`.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  election(name: string): Election {
+    return new Election(this.#context, name);
+  }
+
+  /** The key's value and revisions, or null. Linearizable. */
+  async get(key: Text, options: CallOptions = {}): Promise<KeyValue | null> {
+    return (await this.#store.range({ key: bytesOf(key) }, options)).kvs[0] ?? null;
+  }
+
+  /** Writes a key; `leaseId` hangs it on a lease. A lost answer rejects with `outcome: 'unknown'`. */
+  async put(key: Text, value: Text, options: CallOptions & { leaseId?: bigint } = {}): Promise<PutResponse> {
+    const txn = await this.#store.txn({ success: [put(key, value, options)] }, options);
+    return { ...putAt(txn, 0), header: txn.header };
+  }
+
+  /** Deletes one key, or with `{ prefix: true }` all that start with it. */
+  async delete(key: Text, options: CallOptions & { prefix?: boolean } = {}): Promise<DeleteRangeResponse> {
+    const rangeEnd = options.prefix ? prefixEnd(bytesOf(key)) : undefined;
+    const txn = await this.#store.txn({ success: [remove(key, { rangeEnd })] }, options);
+    return { ...deleteAt(txn, 0), header: txn.header };
+  }
+
+  /** Reads a range at one revision; options as in etcd's RangeRequest. */
+  async range(
+    what: KeyOrPrefix & Omit<RangeRequest, 'key' | 'rangeEnd'> & { rangeEnd?: Text },
+    options: CallOptions = {},
+  ): Promise<RangeResponse> {
+    return this.#store.range(selected(what), options);
+  }
+
+  /** Starts a txn; nothing is sent before `commit()`. */
+  txn(): TxnBuilder {
+    return new TxnBuilder(this.#store);
+  }
+
+  /**
+   * Yields changes in order, whole revisions at a time, across lost connections. An abort throws `signal.reason`.
+   * @throws ConclaveError `COMPACTED` when the history it needs is gone: read again and watch from there.
+   */
+  watch(
+    what: KeyOrPrefix & Omit<WatchCreateRequest, 'key' | 'rangeEnd' | 'watchId' | 'fragment'> & { rangeEnd?: Text },
+    options: Pick<WaitOptions, 'signal'> = {},
+  ): AsyncGenerator<WatchBatch, void, undefined> {
+    return watchBatches(this.#store, selected(what), options.signal);
+  }
+
+  /**
+   * Gives everything back: locks and leaderships, the lease, watches, sockets. Idempotent; afterwards every call rejects with
+   * code `CLOSED`.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#context.sessions.close(new ConclaveError('CLOSED', 'the connection was closed'));
+    } finally {
+      await this.#scope.close();
+    }
+  }
+
+  get #store(): Store {
+    return this.#context.store;
+  }
+}
+
+function selected<T extends KeyOrPrefix & { rangeEnd?: Text }>(what: T) {
+  if ('prefix' in what) {
+    const { prefix, ...rest } = what;
+    // Every key starts with the empty prefix; etcd writes that as "\0" to the end.
+    const key = prefix.length === 0 ? new Uint8Array([0]) : bytesOf(prefix);
+    return { ...rest, key, rangeEnd: prefix.length === 0 ? key : prefixEnd(key) };
+  }
+  const { rangeEnd, ...rest } = what;
+  return { ...rest, key: bytesOf(what.key), ...(rangeEnd !== undefined && { rangeEnd: bytesOf(rangeEnd) }) };
+}

@@ -1,0 +1,63 @@
+import type { Etcd3 } from 'etcd3';
+import { Conclave } from '../conclave.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Runtime } from '../core/runtime.js';
+import { Scope } from '../core/scope.js';
+import { SessionKeeper } from '../lease/session-keeper.js';
+import { ttlSeconds } from '../lease/ttl.js';
+import { thisProcess, urlFromEnvironment } from '../node/environment.js';
+import { NodeRuntime } from '../node/node-runtime.js';
+import type { Store } from '../store/store.js';
+import { openStore } from './open-store.js';
+import type { ConnectOptions } from './options.js';
+import { reach } from './reach.js';
+
+/**
+ * Connects and makes sure that the store answers.
+ *
+ * `target`: `memory:` (an embedded store of this connection's own), `memory:name` (shared by all of this process),
+ * `http://a:2379,b:2379` or `https://…` (etcd or `conclave serve`), a borrowed npm `Etcd3` client (never closed here), or nothing:
+ * `$CONCLAVE_URL`, else `$ETCDCTL_ENDPOINTS`, else `http://127.0.0.1:2379`.
+ * @throws ConclaveError `INVALID_URL`, `INVALID_TTL`, `INVALID_ARGUMENT`; `UNAVAILABLE` naming the endpoints when none can be reached;
+ * `UNAUTHENTICATED` for wrong credentials; `options.signal.reason` itself on abort.
+ */
+export async function connect(target?: string | Etcd3, options: ConnectOptions = {}): Promise<Conclave> {
+  options.signal?.throwIfAborted();
+  checkOptions(options);
+  const runtime = options.runtime ?? new NodeRuntime();
+  const scope = new Scope();
+  try {
+    const opened = openStore(target ?? urlFromEnvironment(), options, runtime);
+    scope.add(() => opened.close());
+    if (opened.remote) await reach(opened.store, opened.where, options);
+    return new Conclave(contextOf(opened.store, runtime, options), scope);
+  } catch (error) {
+    await scope.close();
+    throw error;
+  }
+}
+
+function contextOf(store: Store, runtime: Runtime, options: ConnectOptions) {
+  return {
+    store,
+    runtime,
+    sessions: new SessionKeeper({ store, runtime }, { ttlMs: options.ttlMs }),
+    namespace: options.namespace ?? '',
+    identity: thisProcess(options.label),
+  };
+}
+
+function checkOptions({ ttlMs, username, password, tls, requestTimeoutMs, connectTimeoutMs }: ConnectOptions): void {
+  if (ttlMs !== undefined) ttlSeconds(ttlMs);
+  if ((username === undefined) !== (password === undefined)) {
+    throw new ConclaveError('INVALID_ARGUMENT', 'username and password go together');
+  }
+  if ((tls?.cert === undefined) !== (tls?.key === undefined)) {
+    throw new ConclaveError('INVALID_ARGUMENT', 'tls.cert and tls.key go together');
+  }
+  for (const [name, value] of Object.entries({ requestTimeoutMs, connectTimeoutMs })) {
+    if (value !== undefined && !(value > 0)) {
+      throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a positive number of milliseconds, got ${value}`);
+    }
+  }
+}

@@ -1,0 +1,29 @@
+import type { Runtime } from '../core/runtime.js';
+
+export interface ConnectOptions {
+  /** For etcd with authentication. */
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  /** For `https://`: PEM texts. Default: the system's certificate authorities. */
+  readonly tls?: TlsOptions | undefined;
+  /** Put before the keys of every recipe, so that several applications can share one etcd: `'shop/'`. Default: none. */
+  readonly namespace?: string | undefined;
+  /** Time to live of the shared session's lease, in milliseconds. Default: 10,000. */
+  readonly ttlMs?: number | undefined;
+  /** Shown to others by `inspectLock`, beside host and pid. */
+  readonly label?: string | undefined;
+  /** How long one request may take, in milliseconds. Default: 5,000. */
+  readonly requestTimeoutMs?: number | undefined;
+  /** How long `connect` tries to reach the store, in milliseconds. Default: 5,000; a refused loopback address fails sooner. */
+  readonly connectTimeoutMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** Time and chance; for tests on simulated time. Default: the real ones. */
+  readonly runtime?: Runtime | undefined;
+}
+
+export interface TlsOptions {
+  readonly ca?: string | Uint8Array | undefined;
+  /** A client certificate and its key: both or neither. */
+  readonly cert?: string | Uint8Array | undefined;
+  readonly key?: string | Uint8Array | undefined;
+}

@@ -1,0 +1,88 @@
+import { ConclaveError } from './errors.js';
+import type { Runtime } from './runtime.js';
+
+/** The last argument of every blocking call. */
+export interface WaitOptions {
+  /** Ends the wait: the call rejects with `signal.reason` itself and leaves nothing behind on the store. */
+  readonly signal?: AbortSignal | undefined;
+  /** Ends the wait after this many milliseconds with code `TIMEOUT`. Default: none. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** Calls `fn` when `signal` aborts, at once if it has; returns the clean-up. Listeners never outlive their use. */
+export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
+  if (signal === undefined) return () => {};
+  if (signal.aborted) {
+    fn(signal.reason);
+    return () => {};
+  }
+  const listener = () => fn(signal.reason);
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
+}
+
+/** A signal that aborts when any of `signals` does, with that one's reason; `unlink` detaches it from all of them. */
+export function linkSignals(...signals: (AbortSignal | undefined)[]): { signal: AbortSignal; unlink: () => void } {
+  const controller = new AbortController();
+  const cleanups = signals.map((signal) => onAbort(signal, (reason) => controller.abort(reason)));
+  return {
+    signal: controller.signal,
+    unlink: () => {
+      for (const cleanup of cleanups) cleanup();
+    },
+  };
+}
+
+/**
+ * Runs `fn` with a signal that follows `options`, and takes timer and listeners away when it settles.
+ * `what` names the call in the `TIMEOUT` message.
+ */
+export async function withDeadline<T>(
+  runtime: Runtime,
+  what: string,
+  options: WaitOptions,
+  fn: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { signal, timeoutMs } = options;
+  signal?.throwIfAborted();
+  if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+    throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
+  }
+  const deadline = new AbortController();
+  const linked = linkSignals(signal, deadline.signal);
+  const stopTimer =
+    timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
+      ? () => {}
+      : runtime.setTimer(timeoutMs, () =>
+          deadline.abort(new ConclaveError('TIMEOUT', `${what}: not done within ${timeoutMs} ms`)),
+        );
+  try {
+    return await fn(linked.signal);
+  } finally {
+    stopTimer();
+    linked.unlink();
+  }
+}
+
+/** `promise`, or the abort of `signal`, whichever comes first. The loser's rejection is never unhandled. */
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return promise;
+  return new Promise<T>((resolve, reject) => {
+    const cleanup = onAbort(signal, reject);
+    promise.then(resolve, reject).finally(cleanup);
+  });
+}
+
+/** Resolves after `delayMs`, or rejects with the reason of `signal`; leaves no timer behind. */
+export function pause(runtime: Runtime, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const stopTimer = runtime.setTimer(delayMs, () => {
+      cleanup();
+      resolve();
+    });
+    const cleanup = onAbort(signal, (reason) => {
+      stopTimer();
+      reject(reason);
+    });
+  });
+}

@@ -1,0 +1,53 @@
+/** Keys and values are bytes. `Buffer` is a global of Node; these helpers are the only place below the edges that uses it. */
+export type Bytes = Uint8Array;
+
+export const noBytes: Bytes = new Uint8Array(0);
+
+export function utf8(text: string): Bytes {
+  return Buffer.from(text, 'utf8');
+}
+
+/** Lossy for bytes that are no UTF-8: for showing and for values we wrote, never for keys that are compared. */
+export function utf8Text(bytes: Bytes): string {
+  return view(bytes).toString('utf8');
+}
+
+/** One char per byte, so that string order is byte order: the form in which the engine and the line compare keys. */
+export function latin1(bytes: Bytes): string {
+  return view(bytes).toString('latin1');
+}
+
+export function fromLatin1(text: string): Bytes {
+  return Buffer.from(text, 'latin1');
+}
+
+export function concatBytes(...parts: Bytes[]): Bytes {
+  return Buffer.concat(parts);
+}
+
+/** Negative, zero or positive, comparing unsigned bytes as etcd does. */
+export function compareBytes(a: Bytes, b: Bytes): number {
+  return Buffer.compare(a, b);
+}
+
+export function sameBytes(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+/** The `rangeEnd` that selects every key starting with `prefix` (protocol.md section 0; `"\0"` means "to the end"). */
+export function prefixEnd(prefix: Bytes): Bytes {
+  for (let i = prefix.length - 1; i >= 0; i--) {
+    const byte = prefix[i] as number;
+    if (byte < 0xff) {
+      // Not `prefix.slice`: a Buffer's slice shares its memory.
+      const end = new Uint8Array(prefix.subarray(0, i + 1));
+      end[i] = byte + 1;
+      return end;
+    }
+  }
+  return new Uint8Array([0]);
+}
+
+function view(bytes: Bytes): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

@@ -1,0 +1,82 @@
+/** Every way in which Conclave can fail. Closed: a `switch` over it narrows. */
+export type ErrorCode =
+  // The caller's input.
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_NAME'
+  | 'INVALID_TTL'
+  | 'INVALID_URL'
+  | 'UNSUPPORTED'
+  // Who the caller is.
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED'
+  // What the store said.
+  | 'COMPACTED'
+  | 'FUTURE_REVISION'
+  | 'LEASE_NOT_FOUND'
+  | 'LEASE_EXISTS'
+  | 'NOT_FOUND'
+  | 'FAILED_PRECONDITION'
+  | 'RESOURCE_EXHAUSTED'
+  | 'CANCELLED'
+  | 'INTERNAL'
+  // Whether the store could be asked.
+  | 'UNAVAILABLE'
+  | 'TIMEOUT'
+  // What became of a handle.
+  | 'SESSION_LOST'
+  | 'LOST'
+  | 'RELEASED'
+  | 'CLOSED';
+
+/** What the store did with the request that failed. `unknown`: it may have been applied, or may be yet. */
+export type Outcome = 'not-applied' | 'unknown';
+
+/**
+ * Why a session or a held place is no more: its local deadline passed, the server said that the lease is gone, somebody
+ * deleted the key, or this process closed it.
+ */
+export type LossReason = 'deadline' | 'server' | 'key-deleted' | 'closed';
+
+export interface ErrorDetails {
+  /** Whether the same call may succeed later. Default: true for `UNAVAILABLE` and `TIMEOUT`. */
+  readonly retryable?: boolean;
+  /** Default: `not-applied`. */
+  readonly outcome?: Outcome;
+  /** For `SESSION_LOST` and `LOST`. */
+  readonly loss?: LossReason | undefined;
+  readonly cause?: unknown;
+}
+
+const brand = Symbol.for('conclave.error');
+
+/** The one error class of this package. Two copies of the package know each other's errors by `ConclaveError.is`. */
+export class ConclaveError extends Error {
+  override readonly name = 'ConclaveError';
+  readonly code: ErrorCode;
+  readonly retryable: boolean;
+  readonly outcome: Outcome;
+  readonly loss: LossReason | undefined;
+  /** @internal */
+  readonly [brand] = true;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.code = code;
+    this.retryable = details.retryable ?? (code === 'UNAVAILABLE' || code === 'TIMEOUT');
+    this.outcome = details.outcome ?? 'not-applied';
+    this.loss = details.loss;
+  }
+
+  /** Whether `error` is a ConclaveError, and one of `codes` if any are given. */
+  static is(error: unknown, ...codes: ErrorCode[]): error is ConclaveError {
+    if (typeof error !== 'object' || error === null || !(brand in error)) return false;
+    return codes.length === 0 || codes.includes((error as ConclaveError).code);
+  }
+
+  /** `unknown` as an Error that can be a `cause`: never hides what was thrown. */
+  static from(error: unknown): ConclaveError {
+    if (ConclaveError.is(error)) return error;
+    const message = error instanceof Error ? error.message : String(error);
+    return new ConclaveError('INTERNAL', message, { cause: error, outcome: 'unknown' });
+  }
+}

@@ -1,0 +1,193 @@
+import { ConclaveError } from '../core/errors.js';
+import { randomInt63, type Runtime } from '../core/runtime.js';
+import type * as m from '../store/messages.js';
+import { Engine, type EngineOptions } from './engine.js';
+import { LoopGap } from './loop-gap.js';
+import { type WatchHandle, WatchHub } from './watch-hub.js';
+import type { WatchTarget } from './watch-request.js';
+import { WatchStream, type WatchStreamOptions } from './watch-stream.js';
+import type { WatchSink } from './watcher.js';
+
+export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 'maxTxnOps' | 'onEntry'> {
+  /** Default: at random. */
+  readonly clusterId?: bigint | undefined;
+  readonly memberId?: bigint | undefined;
+  /** Watchers hear of a revision only after `releaseEvents` has named it: once it is on disk. Default: false. */
+  readonly holdEvents?: boolean | undefined;
+}
+
+/** What a host holds, for leak checks. */
+export interface EngineStats {
+  readonly keys: number;
+  readonly leases: number;
+  readonly watchers: number;
+  readonly revision: bigint;
+}
+
+/** Longest wait of one timer, milliseconds: Node's overflow above 2^31, and run at once. */
+const maxTimerMs = 3_600_000;
+
+/**
+ * The engine with time and chance: leases end by themselves, watchers hear of each revision after it is applied and
+ * before the call that made it returns. Whoever creates a host closes it.
+ *
+ * Time in which the loop stood still does not count against leases: it is added to all of them before anything else is
+ * served.
+ */
+export class EngineHost {
+  readonly engine: Engine;
+  readonly #runtime: Runtime;
+  readonly #hub: WatchHub;
+  readonly #gap: LoopGap;
+  readonly #holdEvents: boolean;
+  #stopTimer: (() => void) | undefined;
+  #timerAtMs = Number.POSITIVE_INFINITY;
+  #closed = false;
+  readonly #closeListeners = new Set<() => void>();
+
+  constructor(runtime: Runtime, options: EngineHostOptions = {}) {
+    this.#runtime = runtime;
+    this.#gap = new LoopGap(runtime);
+    this.#holdEvents = options.holdEvents ?? false;
+    this.engine = new Engine({
+      clusterId: options.clusterId ?? randomInt63(runtime),
+      memberId: options.memberId ?? randomInt63(runtime),
+      drawLeaseId: () => randomInt63(runtime),
+      minLeaseTtlS: options.minLeaseTtlS,
+      maxTxnOps: options.maxTxnOps,
+      onEntry: (entry) => {
+        if (entry.type === 'changes') this.#hub.add(entry.changes);
+        options.onEntry?.(entry);
+      },
+    });
+    this.#hub = new WatchHub(this.engine.space);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  range(request: m.RangeRequest): m.RangeResponse {
+    return this.#serve(() => this.engine.range(request));
+  }
+
+  put(request: m.PutRequest): m.PutResponse {
+    return this.#serve(() => this.engine.put(request));
+  }
+
+  deleteRange(request: m.DeleteRangeRequest): m.DeleteRangeResponse {
+    return this.#serve(() => this.engine.deleteRange(request));
+  }
+
+  txn(request: m.TxnRequest): m.TxnResponse {
+    return this.#serve(() => this.engine.txn(request));
+  }
+
+  compact(request: m.CompactionRequest): m.CompactionResponse {
+    return this.#serve(() => this.engine.compact(request));
+  }
+
+  leaseGrant(request: m.LeaseGrantRequest): m.LeaseGrantResponse {
+    return this.#serve((nowMs) => this.engine.leaseGrant(request, nowMs));
+  }
+
+  leaseRevoke(request: m.LeaseRevokeRequest): m.LeaseRevokeResponse {
+    return this.#serve(() => this.engine.leaseRevoke(request));
+  }
+
+  leaseKeepAlive(request: m.LeaseKeepAliveRequest): m.LeaseKeepAliveResponse {
+    return this.#serve((nowMs) => this.engine.leaseKeepAlive(request, nowMs));
+  }
+
+  leaseTimeToLive(request: m.LeaseTimeToLiveRequest): m.LeaseTimeToLiveResponse {
+    return this.#serve((nowMs) => this.engine.leaseTimeToLive(request, nowMs));
+  }
+
+  leaseLeases(_request: m.LeaseLeasesRequest = {}): m.LeaseLeasesResponse {
+    return this.#serve(() => this.engine.leaseLeases());
+  }
+
+  /** Told nothing before `resume` of the handle. Throws for a request that etcd refuses. */
+  watch(request: WatchTarget, sink: WatchSink): WatchHandle {
+    return this.#serve(() => this.#hub.watch(request, sink));
+  }
+
+  /** One gRPC Watch stream; whoever opens it closes it. After `close` of the host it stays silent. */
+  openWatchStream(emit: (response: m.WatchResponse) => void, options?: WatchStreamOptions): WatchStream {
+    return this.#serve(() => new WatchStream(this.#hub, (revision) => this.engine.header(revision), emit, options));
+  }
+
+  /** With `holdEvents`: lets watchers hear of everything up to `revision`. */
+  releaseEvents(revision: bigint): void {
+    if (!this.#closed) this.#hub.release(revision);
+  }
+
+  stats(): EngineStats {
+    return {
+      keys: this.engine.space.size,
+      leases: this.engine.leaseCount,
+      watchers: this.#hub.watcherCount,
+      revision: this.engine.space.revision,
+    };
+  }
+
+  /** Calls `fn` when the host closes; returns what takes it back. */
+  onClose(fn: () => void): () => void {
+    this.#closeListeners.add(fn);
+    return () => this.#closeListeners.delete(fn);
+  }
+
+  /** Takes its timers back and silences every watch; every later call throws `CLOSED`. Idempotent. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#gap.stop();
+    this.#stopTimer?.();
+    this.#stopTimer = undefined;
+    this.#hub.close();
+    for (const fn of this.#closeListeners) fn();
+    this.#closeListeners.clear();
+  }
+
+  /** Whatever happens, happens here: first the time is looked at, then `fn` runs, then watchers hear of it. */
+  #serve<T>(fn: (nowMs: number) => T): T {
+    if (this.#closed) throw new ConclaveError('CLOSED', 'the embedded store is closed');
+    const nowMs = this.#runtime.clocks().monotonicMs;
+    const gapMs = this.#gap.check(nowMs);
+    if (gapMs > 0) this.engine.extendLeases(gapMs);
+    this.engine.expireLeases(nowMs);
+    try {
+      return fn(nowMs);
+    } finally {
+      if (!this.#holdEvents) this.#hub.release();
+      this.#arm(nowMs);
+    }
+  }
+
+  /** One timer at the next expiry, and the watch on the loop while there are leases. */
+  #arm(nowMs: number): void {
+    // A sink may have closed the host.
+    if (this.#closed) return;
+    const nextMs = this.engine.nextExpiryMs();
+    if (nextMs === undefined) {
+      this.#gap.stop();
+      this.#stopTimer?.();
+      this.#stopTimer = undefined;
+      return;
+    }
+    this.#gap.start(nowMs, () => this.#tick());
+    const atMs = Math.min(nextMs, nowMs + maxTimerMs);
+    // A timer that is too early costs one look; heartbeats only ever move expiries away from it.
+    if (this.#stopTimer !== undefined && this.#timerAtMs <= atMs) return;
+    this.#stopTimer?.();
+    this.#timerAtMs = atMs;
+    this.#stopTimer = this.#runtime.setTimer(Math.max(0, Math.ceil(atMs - nowMs)), () => {
+      this.#stopTimer = undefined;
+      this.#tick();
+    });
+  }
+
+  #tick(): void {
+    if (!this.#closed) this.#serve(() => {});
+  }
+}

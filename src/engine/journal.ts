@@ -1,0 +1,13 @@
+import type { Revision } from './key-record.js';
+
+/**
+ * What the engine did, in order: the effect, not the request, so that replaying needs no clock and no chance.
+ * Heartbeats are not among it: whoever restarts the engine grants every lease its full TTL again, as etcd does.
+ */
+export type JournalEntry =
+  /** One revision; `endedLease` is the lease whose end deleted the keys. */
+  | { readonly type: 'changes'; readonly changes: Revision; readonly endedLease: bigint | undefined }
+  | { readonly type: 'leaseGranted'; readonly id: bigint; readonly ttlS: bigint }
+  /** A lease that had no keys. */
+  | { readonly type: 'leaseEnded'; readonly id: bigint }
+  | { readonly type: 'compacted'; readonly revision: bigint };

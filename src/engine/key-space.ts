@@ -1,0 +1,166 @@
+import { type Bytes, fromLatin1 } from '../core/bytes.js';
+import type { KeyValue } from '../store/messages.js';
+import { ChangeLog } from './change-log.js';
+import { type Change, KeyRecord, type Revision } from './key-record.js';
+import { inRange, type KeyRange } from './key-range.js';
+import { type KeyCursor, KeyTree } from './key-tree.js';
+
+/** What a scan found: at most as many as asked for, and how many there are in all. */
+export interface Scan {
+  readonly kvs: KeyValue[];
+  readonly count: number;
+}
+
+/**
+ * The multi-version store: every key with its changes since the last compaction. Writes of one revision are collected
+ * until `commit`; reads of the newest state see them at once, reads at a revision do not.
+ *
+ * Deleted keys stand in a tree of their own, so that reading a busy prefix does not walk over everything that was ever
+ * in it.
+ */
+export class KeySpace {
+  readonly #records = new Map<string, KeyRecord>();
+  readonly #live = new KeyTree<KeyRecord>();
+  readonly #dead = new KeyTree<KeyRecord>();
+  #log = new ChangeLog(2n);
+  #revision = 1n;
+  #compactRevision = -1n;
+  #writing: Change[] = [];
+
+  /** The last committed revision; a fresh store is at 1. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** -1 until the first compaction. */
+  get compactRevision(): bigint {
+    return this.#compactRevision;
+  }
+
+  /** Whether something was written since the last commit. */
+  get dirty(): boolean {
+    return this.#writing.length > 0;
+  }
+
+  /** The revision that a read of the newest state sees, uncommitted writes included. */
+  get newestRevision(): bigint {
+    return this.dirty ? this.#revision + 1n : this.#revision;
+  }
+
+  /** Keys that exist now. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  get(text: string): KeyValue | undefined {
+    return this.#records.get(text)?.latest;
+  }
+
+  /** The value of a key as of `revision`; the caller has checked that it is neither compacted nor to come. */
+  getAt(text: string, revision: bigint): KeyValue | undefined {
+    return this.#records.get(text)?.at(revision);
+  }
+
+  /** The first `limit` keys of `range` in key order; `revision` undefined: the newest state. */
+  scan(range: KeyRange, revision: bigint | undefined, limit: number): Scan {
+    if (range.single) {
+      const kv = revision === undefined ? this.get(range.start) : this.getAt(range.start, revision);
+      return kv === undefined ? { kvs: [], count: 0 } : { kvs: limit > 0 ? [kv] : [], count: 1 };
+    }
+    return revision === undefined ? this.#scanNewest(range, limit) : this.#scanAt(range, revision, limit);
+  }
+
+  /** `value` becomes the store's own: the caller must not write to it any more. */
+  put(text: string, value: Bytes, lease: bigint): Change {
+    let record = this.#records.get(text);
+    if (record === undefined) {
+      record = new KeyRecord(text, fromLatin1(text));
+      this.#records.set(text, record);
+      this.#live.set(text, record);
+    } else if (record.latest === undefined) {
+      this.#dead.delete(text);
+      this.#live.set(text, record);
+    }
+    return this.#write(record.put(this.#revision + 1n, value, lease));
+  }
+
+  /** Undefined if there is no such key. */
+  delete(text: string): Change | undefined {
+    const record = this.#records.get(text);
+    if (record?.latest === undefined) return undefined;
+    this.#live.delete(text);
+    this.#dead.set(text, record);
+    return this.#write(record.delete(this.#revision + 1n));
+  }
+
+  /** Makes what was written one revision; undefined if nothing was. */
+  commit(): Revision | undefined {
+    if (!this.dirty) return undefined;
+    this.#revision++;
+    const revision = { revision: this.#revision, changes: this.#writing };
+    this.#writing = [];
+    this.#log.append(revision);
+    return revision;
+  }
+
+  /** The changes of one committed revision, or undefined. */
+  changesOf(revision: bigint): Revision | undefined {
+    return this.#log.get(revision);
+  }
+
+  /** The caller has checked that `revision` lies between the last compaction and now. Costs only what it forgets. */
+  compact(revision: bigint): void {
+    this.#compactRevision = revision;
+    for (const gone of this.#log.compact(revision)) {
+      for (const { text } of gone.changes) this.#compactKey(text, revision);
+    }
+  }
+
+  #compactKey(text: string, revision: bigint): void {
+    const record = this.#records.get(text);
+    if (record === undefined) return;
+    record.compact(revision);
+    if (!record.isEmpty) return;
+    this.#records.delete(text);
+    this.#dead.delete(text);
+  }
+
+  #write(change: Change): Change {
+    this.#writing.push(change);
+    return change;
+  }
+
+  #scanNewest(range: KeyRange, limit: number): Scan {
+    const kvs: KeyValue[] = [];
+    const cursor = this.#live.seek(range.start);
+    // Bounded by the keys of the tree.
+    while (kvs.length < limit && cursor.key !== undefined && inRange(range, cursor.key)) {
+      kvs.push(cursor.value.latest as KeyValue);
+      cursor.next();
+    }
+    return { kvs, count: this.#live.count(range.start, range.end) };
+  }
+
+  #scanAt(range: KeyRange, revision: bigint, limit: number): Scan {
+    const kvs: KeyValue[] = [];
+    let count = 0;
+    const live = this.#live.seek(range.start);
+    const dead = this.#dead.seek(range.start);
+    // Bounded by the keys of both trees: every turn moves one of the cursors on.
+    for (;;) {
+      const cursor = lower(live, dead);
+      if (cursor.key === undefined || !inRange(range, cursor.key)) return { kvs, count };
+      const kv = cursor.value.at(revision);
+      if (kv !== undefined) {
+        count++;
+        if (kvs.length < limit) kvs.push(kv);
+      }
+      cursor.next();
+    }
+  }
+}
+
+function lower<V>(a: KeyCursor<V>, b: KeyCursor<V>): KeyCursor<V> {
+  if (a.key === undefined) return b;
+  return b.key === undefined || a.key < b.key ? a : b;
+}

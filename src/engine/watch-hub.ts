@@ -1,0 +1,174 @@
+import type { Event } from '../store/messages.js';
+import { inRange } from './key-range.js';
+import type { Revision } from './key-record.js';
+import type { KeySpace } from './key-space.js';
+import { SharedChange, Watcher, type WatchSink } from './watcher.js';
+import { WatcherIndex } from './watcher-index.js';
+import type { WatchTarget } from './watch-request.js';
+
+/** What whoever made a watch holds. All methods are idempotent. */
+export interface WatchHandle {
+  /** The last revision that the watch does not hear of if it asked to start now. */
+  readonly createdAt: bigint;
+  /** Whether everything up to the hub's revision has been told and the asked start is not still to come. */
+  readonly synced: boolean;
+  /** Starts telling: first what happened since the start revision, then what happens. A new watch is paused. */
+  resume(): void;
+  /** Stops telling and forgets nothing: `resume` goes on where it stopped, or tells that this is compacted away. */
+  pause(): void;
+  /** Ends it: nothing is told any more, not even what is being told at this moment. */
+  cancel(): void;
+}
+
+/** Distinct revisions in one answer to a watch that catches up, as in etcd. */
+const maxBatchRevisions = 1_000;
+
+/**
+ * Tells watchers what was committed: each revision whole, in order, without gap or repetition, as protocol.md section 2
+ * has it. Sinks may call back into hub and engine: what that commits is told after what is being told now.
+ */
+export class WatchHub {
+  readonly #space: KeySpace;
+  readonly #watchers = new Set<Watcher>();
+  readonly #index = new WatcherIndex<Watcher>();
+  #pending: Revision[] = [];
+  #revision: bigint;
+  #telling = false;
+
+  constructor(space: KeySpace) {
+    this.#space = space;
+    this.#revision = space.revision;
+  }
+
+  /** The last released revision: for watchers, the present. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** Everything up to this revision has been told to every watcher that is synced. */
+  get toldRevision(): bigint {
+    return this.#telling ? this.#revision - 1n : this.#revision;
+  }
+
+  get watcherCount(): number {
+    return this.#watchers.size;
+  }
+
+  /** Throws for a request that etcd refuses. Nothing is told before `resume`. */
+  watch(target: WatchTarget, sink: WatchSink): WatchHandle {
+    const createdAt = this.#revision;
+    const watcher = new Watcher(target, createdAt, sink);
+    this.#watchers.add(watcher);
+    this.#index.add(watcher);
+    const hub = this;
+    return {
+      createdAt,
+      get synced() {
+        return watcher.state === 'live' && watcher.nextRevision <= hub.#revision + 1n;
+      },
+      resume: () => this.#resume(watcher),
+      pause: () => this.#pause(watcher),
+      cancel: () => this.#end(watcher),
+    };
+  }
+
+  /** Takes a committed revision; it is told with the next `release`. */
+  add(revision: Revision): void {
+    this.#pending.push(revision);
+  }
+
+  /** Tells what was added, up to `revision` (default: all of it). */
+  release(revision?: bigint): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      // Bounded by the revisions added, those that sinks cause on the way included.
+      for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+        if (revision !== undefined && next.revision > revision) break;
+        this.#pending.shift();
+        this.#revision = next.revision;
+        this.#tell(next);
+      }
+    } finally {
+      this.#telling = false;
+    }
+  }
+
+  /** Ends every watch without a word. */
+  close(): void {
+    for (const watcher of this.#watchers) this.#end(watcher);
+    this.#pending = [];
+  }
+
+  #tell({ revision, changes }: Revision): void {
+    const told = new Map<Watcher, Event[]>();
+    for (const change of changes) {
+      const shared = new SharedChange(this.#space, change);
+      this.#index.match(change.text, (watcher) => {
+        if (!isDue(watcher, revision)) return;
+        const event = watcher.eventOf(shared);
+        if (event === undefined) return;
+        const events = told.get(watcher);
+        if (events === undefined) told.set(watcher, [event]);
+        else events.push(event);
+      });
+    }
+    for (const [watcher, events] of told) {
+      // A sink before this one may have paused or ended it, or have made it catch up with this revision.
+      if (!isDue(watcher, revision)) continue;
+      watcher.nextRevision = revision + 1n;
+      watcher.sink.onEvents(events, revision);
+    }
+  }
+
+  #resume(watcher: Watcher): void {
+    if (watcher.state !== 'paused') return;
+    watcher.state = 'catchingUp';
+    // Bounded by the revisions of the log: each turn moves the watcher on, or ends the state.
+    while (watcher.state === 'catchingUp') {
+      if (watcher.nextRevision > this.#revision) {
+        watcher.state = 'live';
+      } else if (watcher.nextRevision < this.#space.compactRevision) {
+        this.#end(watcher);
+        watcher.sink.onCompacted(this.#space.compactRevision);
+      } else {
+        this.#tellBatch(watcher);
+      }
+    }
+  }
+
+  #tellBatch(watcher: Watcher): void {
+    const events: Event[] = [];
+    let revisions = 0;
+    const upTo = this.#revision;
+    // Bounded by the revisions of the log.
+    for (; watcher.nextRevision <= upTo && revisions < maxBatchRevisions; watcher.nextRevision++) {
+      const before = events.length;
+      for (const change of this.#space.changesOf(watcher.nextRevision)?.changes ?? []) {
+        if (!inRange(watcher.range, change.text)) continue;
+        const event = watcher.eventOf(new SharedChange(this.#space, change));
+        if (event !== undefined) events.push(event);
+      }
+      if (events.length > before) revisions++;
+    }
+    if (events.length > 0) watcher.sink.onEvents(events, upTo);
+  }
+
+  #pause(watcher: Watcher): void {
+    if (watcher.state === 'live') {
+      const next = this.toldRevision + 1n;
+      if (watcher.nextRevision < next) watcher.nextRevision = next;
+    }
+    if (watcher.state !== 'ended') watcher.state = 'paused';
+  }
+
+  #end(watcher: Watcher): void {
+    watcher.state = 'ended';
+    this.#watchers.delete(watcher);
+    this.#index.delete(watcher);
+  }
+}
+
+function isDue(watcher: Watcher, revision: bigint): boolean {
+  return watcher.state === 'live' && watcher.nextRevision <= revision;
+}

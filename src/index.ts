@@ -1,0 +1,34 @@
+// For applications.
+export { Conclave, type KeyOrPrefix } from './conclave.js';
+export { connect } from './connect/connect.js';
+export type { ConnectOptions, TlsOptions } from './connect/options.js';
+export type { WaitOptions } from './core/abort.js';
+export { ConclaveError, type ErrorCode, type LossReason, type Outcome } from './core/errors.js';
+export { version } from './core/version.js';
+export { Election } from './election/election.js';
+export type { Leader } from './election/leader.js';
+export type { Leadership } from './election/leadership.js';
+export type { Session } from './lease/session.js';
+export type { AcquireOptions } from './line/context.js';
+export type { Held } from './line/held.js';
+export type { LockPlace, LockState } from './lock/inspect.js';
+export { createdAt, get, modifiedAt, put, remove, type Text } from './store/ops.js';
+export type { TxnBuilder } from './store/txn-builder.js';
+export type { WatchBatch } from './store/watch-batches.js';
+
+// etcd's messages, for plain operations.
+export {
+  type Compare,
+  CompareResult,
+  CompareTarget,
+  type Event,
+  EventType,
+  type KeyValue,
+  type RangeResponse,
+  type RequestOp,
+  type ResponseOp,
+  SortOrder,
+  SortTarget,
+  type TxnResponse,
+  WatchFilter,
+} from './store/messages.js';

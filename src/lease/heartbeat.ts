@@ -1,0 +1,90 @@
+import { ConclaveError } from '../core/errors.js';
+import type { ClockReading } from '../core/runtime.js';
+import type { SessionContext } from './session.js';
+
+/** What a heartbeat needs of the session, and tells it. */
+export interface HeartbeatListener {
+  /** Milliseconds until the deadline. Reading it ends a session whose deadline has passed. */
+  remainingMs(): number;
+  acknowledged(sentAt: ClockReading, ttlMs: number): void;
+  /** The server says that there is no such lease. */
+  gone(): void;
+}
+
+/**
+ * Keeps one lease alive: a beat every third of the TTL, sooner after a failed one, never two at once. Also looks at the
+ * deadline when it is due, so that the session ends on time with no help from the network. After a stall of the event
+ * loop the late timer looks at the deadline first and beats at once.
+ */
+export class Heartbeat {
+  readonly #context: SessionContext;
+  readonly #leaseId: bigint;
+  readonly #listener: HeartbeatListener;
+  #cancelTimer: () => void = () => {};
+  #cancelBeat = new AbortController();
+  #beating = false;
+  #stopped = false;
+
+  constructor(context: SessionContext, leaseId: bigint, listener: HeartbeatListener) {
+    this.#context = context;
+    this.#leaseId = leaseId;
+    this.#listener = listener;
+  }
+
+  start(ttlMs: number): void {
+    this.#schedule(ttlMs / 3);
+  }
+
+  /** A beat out of turn; resolves when it was answered or has failed. */
+  async beatNow(): Promise<void> {
+    const leftMs = this.#listener.remainingMs();
+    if (leftMs === 0 || this.#stopped) return;
+    await this.#beat(leftMs);
+  }
+
+  /** Takes timer and call back. Idempotent. */
+  stop(): void {
+    this.#stopped = true;
+    this.#cancelTimer();
+    this.#cancelBeat.abort(new ConclaveError('CLOSED', 'the heartbeat was stopped'));
+  }
+
+  /** One timer: for the next beat, or for the deadline if that comes first. */
+  #schedule(nextBeatMs: number): void {
+    this.#cancelTimer();
+    if (this.#stopped) return;
+    const delayMs = Math.min(nextBeatMs, this.#listener.remainingMs());
+    if (this.#stopped) return;
+    this.#cancelTimer = this.#context.runtime.setTimer(delayMs, () => this.#wake());
+  }
+
+  #wake(): void {
+    const leftMs = this.#listener.remainingMs();
+    if (leftMs === 0 || this.#stopped) return;
+    if (!this.#beating) void this.#beat(leftMs);
+    this.#schedule(leftMs);
+  }
+
+  async #beat(leftMs: number): Promise<void> {
+    const { store, runtime } = this.#context;
+    this.#beating = true;
+    const sentAt = runtime.clocks();
+    // A beat that hangs must leave time for another one, perhaps over another endpoint.
+    const call = { timeoutMs: Math.max(leftMs / 3, 100), signal: this.#cancelBeat.signal };
+    let nextBeatMs = leftMs / 10;
+    try {
+      const kept = await store.leaseKeepAlive({ id: this.#leaseId }, call);
+      if (this.#stopped) return;
+      if (kept.ttl <= 0n) return this.#listener.gone();
+      this.#listener.acknowledged(sentAt, Number(kept.ttl) * 1000);
+      nextBeatMs = (Number(kept.ttl) * 1000) / 3;
+    } catch (error) {
+      if (this.#stopped) return;
+      if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) return this.#listener.gone();
+      // Anything else may pass: the deadline decides, not the error.
+    } finally {
+      this.#beating = false;
+    }
+    this.#schedule(Math.max(nextBeatMs, 50));
+  }
+}

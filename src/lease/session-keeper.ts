@@ -1,0 +1,41 @@
+import type { ConclaveError } from '../core/errors.js';
+import { onSessionEnd, Session, type SessionContext, type SessionOptions } from './session.js';
+
+/**
+ * The session that a process shares: one lease and one heartbeat for all its locks and leaderships. After a loss whatever
+ * comes next gets a fresh one; what was lost is never taken again behind the holder's back.
+ */
+export class SessionKeeper {
+  readonly #context: SessionContext;
+  readonly #options: SessionOptions;
+  #current: Session | undefined;
+  #own = new Set<Session>();
+  #closed: ConclaveError | undefined;
+
+  constructor(context: SessionContext, options: SessionOptions = {}) {
+    this.#context = context;
+    this.#options = options;
+  }
+
+  /** The shared session, not necessarily open yet; a fresh one if the last is over. */
+  get current(): Session {
+    if (this.#closed !== undefined) throw this.#closed;
+    if (this.#current === undefined || this.#current.signal.aborted) this.#current = this.fresh(this.#options);
+    return this.#current;
+  }
+
+  /** A session of the caller's own, ended with the keeper at the latest. */
+  fresh(options: SessionOptions = {}): Session {
+    if (this.#closed !== undefined) throw this.#closed;
+    const session = new Session(this.#context, { ...this.#options, ...options });
+    this.#own.add(session);
+    onSessionEnd(session, () => this.#own.delete(session));
+    return session;
+  }
+
+  /** Closes every session made here; afterwards `current` throws `error`. */
+  async close(error: ConclaveError): Promise<void> {
+    this.#closed = error;
+    await Promise.all([...this.#own].map((session) => session.close()));
+  }
+}

@@ -1,0 +1,188 @@
+import { abortable, onAbort } from '../core/abort.js';
+import { ConclaveError, type LossReason } from '../core/errors.js';
+import { type ClockReading, randomInt63, type Runtime } from '../core/runtime.js';
+import type { Store } from '../store/store.js';
+import { type Deadline, remainingMs } from './deadline.js';
+import { grantLease } from './grant.js';
+import { Heartbeat } from './heartbeat.js';
+import { ttlSeconds } from './ttl.js';
+
+export interface SessionOptions {
+  /** Time to live of the lease in milliseconds, rounded up to whole seconds. Default: 10,000. */
+  readonly ttlMs?: number | undefined;
+  /** The lease to use, for a process that resumes after a restart. Default: a random one. */
+  readonly leaseId?: bigint | undefined;
+}
+
+/** Where a session works. */
+export interface SessionContext {
+  readonly store: Store;
+  readonly runtime: Runtime;
+}
+
+type State =
+  /** Nothing sent yet. */
+  | { readonly type: 'idle' }
+  /** The lease is being granted; it may exist already. */
+  | { readonly type: 'opening'; readonly opened: Promise<void> }
+  /** The lease can be relied on until the deadline, which each acknowledged heartbeat moves. */
+  | { readonly type: 'live'; readonly deadline: Deadline; readonly heartbeat: Heartbeat }
+  /** Over for good. */
+  | { readonly type: 'ended'; readonly error: ConclaveError };
+
+export const defaultTtlMs = 10_000;
+
+/** How long `close()` waits for the store's word; never longer than the lease lives anyway. */
+const revokeTimeoutMs = 5000;
+
+/**
+ * One lease, its heartbeat, and the moment until which this process may rely on it: the only judge of liveness. Many
+ * handles share one. A session that was lost stays lost; whoever wants to go on opens another.
+ *
+ * The lease's id is drawn here, so that a grant whose answer was lost is found again and never made twice.
+ */
+export class Session {
+  readonly leaseId: bigint;
+  readonly #context: SessionContext;
+  readonly #ttlSeconds: bigint;
+  readonly #ended = new AbortController();
+  #state: State = { type: 'idle' };
+
+  /** @throws ConclaveError `INVALID_TTL`. Sends nothing: `open()` does. */
+  constructor(context: SessionContext, options: SessionOptions = {}) {
+    this.#context = context;
+    this.#ttlSeconds = ttlSeconds(options.ttlMs ?? defaultTtlMs);
+    this.leaseId = options.leaseId ?? randomInt63(context.runtime);
+  }
+
+  /**
+   * Grants the lease, once however many callers ask; tries again through outages for one TTL.
+   * @throws ConclaveError `SESSION_LOST` when the session is over, else what the store said; a later call tries again.
+   */
+  async open(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    options.signal?.throwIfAborted();
+    if (this.#state.type === 'idle') {
+      const opened = this.#grant();
+      // Every caller may have gone by the time it fails.
+      opened.catch(() => {});
+      this.#state = { type: 'opening', opened };
+    }
+    if (this.#state.type === 'opening') await abortable(this.#state.opened, options.signal);
+    this.assertAlive();
+  }
+
+  /**
+   * Whether the lease can be relied on, judged by the clocks at this very moment. Once false, always false: reading it
+   * after the deadline ends the session, whether or not a timer had its turn yet.
+   */
+  get alive(): boolean {
+    return this.remainingMs > 0;
+  }
+
+  /** Milliseconds until the deadline if no further heartbeat is acknowledged; 0 when the session is not alive. */
+  get remainingMs(): number {
+    if (this.#state.type !== 'live') return 0;
+    const left = remainingMs(this.#context.runtime, this.#state.deadline);
+    if (left === 0) this.#end('deadline', 'no heartbeat was acknowledged within the lease’s time to live');
+    return left;
+  }
+
+  /** The lease's time to live in milliseconds: as granted, before that as asked for. */
+  get ttlMs(): number {
+    return this.#state.type === 'live' ? this.#state.deadline.ttlMs : Number(this.#ttlSeconds) * 1000;
+  }
+
+  /** Aborts with a `SESSION_LOST` error when the session is over, before the server can expire the lease. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Why the session is over; undefined while it is not. */
+  get loss(): LossReason | undefined {
+    return this.#state.type === 'ended' ? this.#state.error.loss : undefined;
+  }
+
+  /** @throws ConclaveError `SESSION_LOST` unless alive. */
+  assertAlive(): void {
+    if (this.alive) return;
+    if (this.#state.type === 'ended') throw this.#state.error;
+    throw new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is not open`);
+  }
+
+  /** Asks the server now whether the lease is there; the session has ended by the time this resolves if it is not. */
+  async verify(): Promise<void> {
+    if (this.#state.type === 'live') await this.#state.heartbeat.beatNow();
+  }
+
+  /**
+   * Ends the session and revokes the lease, so that everything that hangs on it is free at once. Resolves when the store has
+   * confirmed or has not answered for 5 s: then the lease ends by itself (etcd #6681, #18082: a close without a bound hangs).
+   */
+  async close(): Promise<void> {
+    const before = this.#state;
+    const boundMs = before.type === 'live' ? Math.max(this.remainingMs, 1) : this.ttlMs;
+    this.#end('closed', 'it was closed');
+    if (before.type === 'idle' || before.type === 'ended') return;
+    // A grant that is under way would come after the revoke and stay.
+    if (before.type === 'opening') await before.opened.catch(() => {});
+    try {
+      await this.#context.store.leaseRevoke({ id: this.leaseId }, { timeoutMs: Math.min(boundMs, revokeTimeoutMs) });
+    } catch (error) {
+      if (!ConclaveError.is(error)) throw error;
+      // Gone already, or gone by itself when its time is up.
+    }
+  }
+
+  /** Ends the session here and leaves the lease to whoever knows its id, or to expire. */
+  orphan(): void {
+    this.#end('closed', 'it was orphaned');
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #grant(): Promise<void> {
+    try {
+      const grant = await grantLease(this.#context, this.leaseId, this.#ttlSeconds, this.#ended.signal);
+      this.#goLive(grant);
+    } catch (error) {
+      if (this.#state.type === 'opening') this.#state = { type: 'idle' };
+      throw error;
+    }
+  }
+
+  #goLive(deadline: Deadline): void {
+    if (this.#state.type !== 'opening') return;
+    const heartbeat = new Heartbeat(this.#context, this.leaseId, {
+      remainingMs: () => this.remainingMs,
+      acknowledged: (sentAt, ttlMs) => this.#extend(sentAt, ttlMs),
+      gone: () => this.#end('server', 'the server says that its lease is gone'),
+    });
+    this.#state = { type: 'live', deadline, heartbeat };
+    heartbeat.start(deadline.ttlMs);
+  }
+
+  /** An acknowledgement that is handled after the deadline comes too late: `alive` ends the session first. */
+  #extend(sentAt: ClockReading, ttlMs: number): void {
+    if (!this.alive || this.#state.type !== 'live') return;
+    this.#state = { ...this.#state, deadline: { sentAt, ttlMs } };
+  }
+
+  #end(loss: LossReason, why: string): void {
+    if (this.#state.type === 'ended') return;
+    if (this.#state.type === 'live') this.#state.heartbeat.stop();
+    const error = new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is over: ${why}`, { loss });
+    this.#state = { type: 'ended', error };
+    this.#ended.abort(error);
+  }
+}
+
+/** Calls `fn` when `session` is over; returns the clean-up. */
+export function onSessionEnd(session: Session, fn: (error: ConclaveError) => void): () => void {
+  return onAbort(session.signal, (reason) => fn(ConclaveError.from(reason)));
+}
+
+function hex(leaseId: bigint): string {
+  return leaseId.toString(16);
+}

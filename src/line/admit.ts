@@ -1,0 +1,28 @@
+import type { Place } from './place.js';
+
+/** What a place may do next. */
+export type Verdict =
+  /** First in line: it holds. */
+  | { readonly type: 'admitted' }
+  /** Not yet: look again when `behind` has gone. */
+  | { readonly type: 'wait'; readonly behind: Place }
+  /** The place itself is no more, whatever stands before it (etcd’s `Campaign` does not ask: phantom leaders, #11456). */
+  | { readonly type: 'gone' };
+
+/** What one consistent read, at one revision, says of a place. */
+export interface Sight {
+  /** Whether the place exists with the create revision it was given. */
+  readonly exists: boolean;
+  /** The places created before it, the newest first: at least the newest, if there is any. */
+  readonly elders: readonly Place[];
+}
+
+/**
+ * The one rule of the line. Waiting for the direct predecessor only wakes one waiter a hand-over, and a predecessor that
+ * gives up in the middle just moves its follower up.
+ */
+export function admit({ exists, elders }: Sight): Verdict {
+  if (!exists) return { type: 'gone' };
+  const [behind] = elders;
+  return behind === undefined ? { type: 'admitted' } : { type: 'wait', behind };
+}

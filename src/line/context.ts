@@ -1,0 +1,41 @@
+import type { WaitOptions } from '../core/abort.js';
+import { type Bytes, utf8 } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Session, SessionContext } from '../lease/session.js';
+import type { SessionKeeper } from '../lease/session-keeper.js';
+
+/** What every recipe works with. */
+export interface RecipeContext extends SessionContext {
+  readonly sessions: SessionKeeper;
+  /** Put before the roots of all recipes; absolute names are not touched by it. */
+  readonly namespace: string;
+  /** Written into places, so that others can see who holds and who waits. */
+  readonly identity: Identity;
+}
+
+/** Who this process is, for people. Never used to decide anything. */
+export interface Identity {
+  readonly host?: string | undefined;
+  readonly pid?: number | undefined;
+  readonly label?: string | undefined;
+}
+
+/** Options of every call that takes a place in a line. */
+export interface AcquireOptions extends WaitOptions {
+  /** Default: the session that the whole process shares. */
+  readonly session?: Session | undefined;
+  /** Shown to others by `inspectLock`. Default: the connection's own label. */
+  readonly label?: string | undefined;
+}
+
+/**
+ * The prefix of all places of the line `name`. A name that starts with `/` is the exact key prefix, as Go's
+ * `concurrency.NewMutex(session, "/a/b")` and `etcdctl lock /a/b` take it; any other lives under the recipe's own `root`.
+ * @throws ConclaveError `INVALID_NAME` for an empty name.
+ */
+export function linePrefix(context: RecipeContext, root: string, name: string): Bytes {
+  if (typeof name !== 'string' || name === '') {
+    throw new ConclaveError('INVALID_NAME', 'a name must be a string of at least one character');
+  }
+  return utf8(name.startsWith('/') ? `${name}/` : `${context.namespace}${root}/${name}/`);
+}

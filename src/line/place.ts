@@ -1,0 +1,30 @@
+import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
+import { randomHex, type Runtime } from '../core/runtime.js';
+import type { KeyValue } from '../store/messages.js';
+
+/** One waiter's or holder's key in a line. Places are ordered by `createRevision`: the first holds. */
+export type Place = KeyValue;
+
+/**
+ * The key of a new place: `<prefix><lease hex>.<nonce>`. The nonce makes each acquisition's place its own, so that a lost
+ * answer can be looked up and a release can never hit a later one (etcd #22082). Go, etcdctl and v3lock order by create
+ * revision and never read what comes after the prefix.
+ */
+export function newPlaceKey(runtime: Runtime, prefix: Bytes, leaseId: bigint): Bytes {
+  return concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
+}
+
+/**
+ * Whether `kv` is a place in the line of `prefix`. A line holds only its direct children, so that a held `a/b` does not block
+ * `a` (etcd #6278), and only keys on a lease, so that a stray key under a name does not block it for ever.
+ */
+export function isPlace(prefix: Bytes, kv: KeyValue): boolean {
+  const suffix = latin1(kv.key.subarray(prefix.length));
+  return suffix !== '' && !suffix.includes('/') && kv.lease !== 0n;
+}
+
+/** In line order. Create revisions differ unless one txn made both places; then the key decides, the same way for everyone. */
+export function comparePlaces(a: Place, b: Place): number {
+  if (a.createRevision !== b.createRevision) return a.createRevision < b.createRevision ? -1 : 1;
+  return latin1(a.key) < latin1(b.key) ? -1 : 1;
+}

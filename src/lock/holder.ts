@@ -1,0 +1,30 @@
+import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
+import type { Identity } from '../line/context.js';
+
+/** What a lock's place tells about its owner. Foreign places (Go, etcdctl) are empty and tell nothing. */
+export interface Holder extends Identity {
+  /** When it came into the line, by its own wall clock, in milliseconds since 1970. */
+  readonly sinceMs?: number | undefined;
+}
+
+export function encodeHolder(identity: Identity, sinceMs: number): Bytes {
+  return utf8(JSON.stringify({ ...identity, sinceMs: Math.round(sinceMs) }));
+}
+
+/** Whatever is not a holder of ours reads as nothing known: the value never decides anything. */
+export function decodeHolder(value: Bytes): Holder {
+  let read: unknown;
+  try {
+    read = JSON.parse(utf8Text(value));
+  } catch {
+    return {};
+  }
+  if (typeof read !== 'object' || read === null) return {};
+  const { host, pid, label, sinceMs } = read as Record<string, unknown>;
+  return {
+    ...(typeof host === 'string' && { host }),
+    ...(typeof pid === 'number' && { pid }),
+    ...(typeof label === 'string' && { label }),
+    ...(typeof sinceMs === 'number' && { sinceMs }),
+  };
+}

@@ -1,0 +1,126 @@
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { ConclaveError } from '../../core/errors.js';
+import type { Runtime } from '../../core/runtime.js';
+import { etcdError } from '../../store/etcd-errors.js';
+import { GrpcCall } from './call.js';
+import type { ServerLimits } from './limits.js';
+import { ByteQuota } from './quota.js';
+import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
+import { type GrpcService, unknownMethod } from './service.js';
+
+export interface SessionEnvironment {
+  readonly runtime: Runtime;
+  readonly limits: ServerLimits;
+  readonly service: GrpcService;
+  readonly report: ReportBug;
+}
+
+type CallKind = 'unary' | 'duplex';
+const stillTimer = () => {};
+
+/** One HTTP/2 connection: its calls, and the timers that end it when its peer is slow, idle or gone. */
+export class GrpcSession {
+  readonly #session: ServerHttp2Session;
+  readonly #environment: SessionEnvironment;
+  readonly #partialBytes: ByteQuota;
+  readonly #calls = new Map<GrpcCall, CallKind>();
+  #stopTimer = stillTimer;
+
+  constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
+    this.#session = session;
+    this.#environment = environment;
+    this.#partialBytes = new ByteQuota(environment.limits.maxPartialBytes);
+  }
+
+  get calls(): number {
+    return this.#calls.size;
+  }
+
+  /** Starts the clocks of the connection; `onClose` is called when it is gone. */
+  open(onClose: () => void): void {
+    const session = this.#session;
+    const { runtime, limits } = this.#environment;
+    this.#stopTimer = runtime.setTimer(limits.handshakeTimeoutMs, () => session.destroy());
+    session.once('remoteSettings', () => this.#watchIdleness());
+    session.on('error', () => session.destroy());
+    session.once('close', () => {
+      this.#stopTimer();
+      onClose();
+    });
+  }
+
+  serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+    // A stream that fails also closes, and that is what its call listens to.
+    stream.on('error', () => {});
+    const refusal = httpRefusal(headers);
+    if (refusal !== undefined) {
+      stream.respond({ ':status': refusal }, { endStream: true });
+      stream.resume();
+      return;
+    }
+    const call = new GrpcCall(stream, headers, { ...this.#environment, partialBytes: this.#partialBytes });
+    const kind = this.#dispatch(call, headers[':path'] ?? '');
+    if (kind === undefined || stream.closed) return;
+    this.#calls.set(call, kind);
+    stream.once('close', () => this.#calls.delete(call));
+  }
+
+  /** Takes no new calls, ends the open-ended ones and lets the others finish. */
+  drain(): void {
+    this.#session.close();
+    for (const [call, kind] of this.#calls) if (kind === 'duplex') call.abort(etcdError('stopped'));
+  }
+
+  /** Ends every call with its status. */
+  stop(): void {
+    for (const call of this.#calls.keys()) call.abort(etcdError('stopped'));
+  }
+
+  destroy(): void {
+    this.#session.destroy();
+  }
+
+  #dispatch(call: GrpcCall, path: string): CallKind | undefined {
+    const { service, report } = this.#environment;
+    const unary = service.unary(path);
+    if (unary !== undefined) {
+      serveUnary(call, unary, report);
+      return 'unary';
+    }
+    const duplex = service.duplex(path);
+    if (duplex !== undefined) {
+      serveDuplex(call, duplex, report);
+      return 'duplex';
+    }
+    call.finish(new ConclaveError('UNSUPPORTED', unknownMethod(service, path)));
+    return undefined;
+  }
+
+  /** Looks at the connection at intervals, rather than moving a timer with every call. */
+  #watchIdleness(): void {
+    const { runtime, limits } = this.#environment;
+    this.#stopTimer();
+    const hasCalls = this.#calls.size > 0;
+    const delayMs = hasCalls ? limits.pingIntervalMs : limits.idleTimeoutMs;
+    this.#stopTimer = runtime.setTimer(delayMs, () => {
+      if (this.#calls.size > 0) this.#ping();
+      else if (hasCalls) this.#watchIdleness();
+      else this.#session.close();
+    });
+  }
+
+  #ping(): void {
+    const { runtime, limits } = this.#environment;
+    this.#stopTimer = runtime.setTimer(limits.pingTimeoutMs, () => this.#session.destroy());
+    const isSent = this.#session.ping((error) => {
+      if (error === null) this.#watchIdleness();
+    });
+    if (!isSent) this.#session.destroy();
+  }
+}
+
+/** HTTP status for what is no gRPC call at all. */
+function httpRefusal(headers: IncomingHttpHeaders): number | undefined {
+  if (headers[':method'] !== 'POST') return 405;
+  return /^application\/grpc($|[+;])/.test(headers['content-type'] ?? '') ? undefined : 415;
+}

@@ -1,0 +1,27 @@
+import type { EngineHost } from '../../engine/engine-host.js';
+import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../../store/messages.js';
+import { leaseMethods } from '../../wire/methods.js';
+import type { DuplexHandler, UnaryHandler } from '../../wire/rpc-service.js';
+import { unaryHandler } from './unary-handler.js';
+
+/** `etcdserverpb.Lease`, without `LeaseKeepAlive`. */
+export function leaseHandlers(host: EngineHost): UnaryHandler<unknown, unknown>[] {
+  return [
+    unaryHandler(leaseMethods.grant, (request) => host.leaseGrant(request)),
+    unaryHandler(leaseMethods.revoke, (request) => host.leaseRevoke(request)),
+    unaryHandler(leaseMethods.timeToLive, (request) => host.leaseTimeToLive(request)),
+    unaryHandler(leaseMethods.leases, () => host.leaseLeases({})),
+  ];
+}
+
+/** Answers each heartbeat in order; a lease that is gone answers TTL 0. The caller's half-close ends the call. */
+export function keepAliveHandler(host: EngineHost): DuplexHandler<LeaseKeepAliveRequest, LeaseKeepAliveResponse> {
+  return {
+    method: leaseMethods.keepAlive,
+    open: (reply) => ({
+      onMessage: (request) => reply.send(host.leaseKeepAlive(request)),
+      onHalfClose: () => reply.end(),
+      onCancel: () => {},
+    }),
+  };
+}

@@ -1,0 +1,53 @@
+import type { Runtime } from '../core/runtime.js';
+import type { EngineHost } from '../engine/engine-host.js';
+import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
+import type { GrpcService } from './grpc/service.js';
+import { kvHandlers } from './handlers/kv.js';
+import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
+import { maxRequestBytesDefault } from './handlers/request-size.js';
+import { watchHandler } from './handlers/watch.js';
+
+export interface ServiceOptions {
+  readonly runtime: Runtime;
+  /** Default: etcd's, 1.5 MiB. */
+  readonly maxRequestBytes?: number | undefined;
+  /** Interval of progress notifications to watchers that ask for them. Default: etcd's, 10 minutes. */
+  readonly progressNotifyMs?: number | undefined;
+}
+
+const progressNotifyMsDefault = 600_000;
+
+/** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
+export function createService(host: EngineHost, options: ServiceOptions): GrpcService {
+  const { runtime, maxRequestBytes = maxRequestBytesDefault } = options;
+  const { progressNotifyMs = progressNotifyMsDefault } = options;
+  return new ServiceTable(
+    [...kvHandlers(host, maxRequestBytes), ...leaseHandlers(host)],
+    [watchHandler(host, runtime, progressNotifyMs), keepAliveHandler(host)],
+  );
+}
+
+class ServiceTable implements GrpcService {
+  readonly #unary: ReadonlyMap<string, UnaryHandler<unknown, unknown>>;
+  readonly #duplex: ReadonlyMap<string, DuplexHandler<unknown, unknown>>;
+  readonly #services: ReadonlySet<string>;
+
+  constructor(unary: readonly UnaryHandler<unknown, unknown>[], duplex: readonly DuplexHandler<unknown, unknown>[]) {
+    this.#unary = new Map(unary.map((handler) => [handler.method.path, handler]));
+    this.#duplex = new Map(duplex.map((handler) => [handler.method.path, handler]));
+    const paths = [...this.#unary.keys(), ...this.#duplex.keys()];
+    this.#services = new Set(paths.map((path) => path.slice(1, path.lastIndexOf('/'))));
+  }
+
+  unary(path: string): UnaryHandler<unknown, unknown> | undefined {
+    return this.#unary.get(path);
+  }
+
+  duplex(path: string): DuplexHandler<unknown, unknown> | undefined {
+    return this.#duplex.get(path);
+  }
+
+  hasService(name: string): boolean {
+    return this.#services.has(name);
+  }
+}

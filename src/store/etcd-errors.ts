@@ -1,0 +1,131 @@
+import { ConclaveError, type ErrorCode } from '../core/errors.js';
+
+/** gRPC's status codes, by number. */
+export const Status = {
+  ok: 0,
+  cancelled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  aborted: 10,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  unauthenticated: 16,
+} as const;
+
+interface Row {
+  readonly text: string;
+  readonly status: number;
+  readonly code: ErrorCode;
+}
+
+/**
+ * etcd's errors: what the engine throws, the server sends and the wire reads back, in one table (protocol.md section 0.1;
+ * `api/v3rpc/rpctypes/error.go`). Clients depend on the texts.
+ */
+export const etcdErrors = {
+  emptyKey: row(3, 'INVALID_ARGUMENT', 'etcdserver: key is not provided'),
+  keyNotFound: row(3, 'INVALID_ARGUMENT', 'etcdserver: key not found'),
+  valueProvided: row(3, 'INVALID_ARGUMENT', 'etcdserver: value is provided'),
+  leaseProvided: row(3, 'INVALID_ARGUMENT', 'etcdserver: lease is provided'),
+  tooManyOps: row(3, 'INVALID_ARGUMENT', 'etcdserver: too many operations in txn request'),
+  duplicateKey: row(3, 'INVALID_ARGUMENT', 'etcdserver: duplicate key given in txn request'),
+  invalidSortOption: row(3, 'INVALID_ARGUMENT', 'etcdserver: invalid sort option'),
+  /** Not etcd's: it takes an unknown compare for one that holds. */
+  invalidCompareOption: row(3, 'INVALID_ARGUMENT', 'etcdserver: invalid compare option'),
+  requestTooLarge: row(3, 'INVALID_ARGUMENT', 'etcdserver: request is too large'),
+  userEmpty: row(3, 'UNAUTHENTICATED', 'etcdserver: user name is empty'),
+  authFailed: row(3, 'UNAUTHENTICATED', 'etcdserver: authentication failed, invalid user ID or password'),
+  authNotEnabled: row(9, 'FAILED_PRECONDITION', 'etcdserver: authentication is not enabled'),
+  authOldRevision: row(3, 'UNAUTHENTICATED', 'etcdserver: revision of auth store is old'),
+  compacted: row(11, 'COMPACTED', 'etcdserver: mvcc: required revision has been compacted'),
+  futureRevision: row(11, 'FUTURE_REVISION', 'etcdserver: mvcc: required revision is a future revision'),
+  leaseTtlTooLarge: row(11, 'INVALID_TTL', 'etcdserver: too large lease TTL'),
+  leaseNotFound: row(5, 'LEASE_NOT_FOUND', 'etcdserver: requested lease not found'),
+  leaseExists: row(9, 'LEASE_EXISTS', 'etcdserver: lease already exists'),
+  noSpace: row(8, 'RESOURCE_EXHAUSTED', 'etcdserver: mvcc: database space exceeded'),
+  permissionDenied: row(7, 'PERMISSION_DENIED', 'etcdserver: permission denied'),
+  invalidAuthToken: row(16, 'UNAUTHENTICATED', 'etcdserver: invalid auth token'),
+  noLeader: row(14, 'UNAVAILABLE', 'etcdserver: no leader'),
+  leaderChanged: row(14, 'UNAVAILABLE', 'etcdserver: leader changed'),
+  stopped: row(14, 'UNAVAILABLE', 'etcdserver: server stopped'),
+  requestTimedOut: row(14, 'UNAVAILABLE', 'etcdserver: request timed out'),
+} as const satisfies Record<string, Row>;
+
+export type EtcdErrorName = keyof typeof etcdErrors;
+
+/** The error that etcd would answer. */
+export function etcdError(name: EtcdErrorName): ConclaveError {
+  const { code, text } = etcdErrors[name];
+  return new ConclaveError(code, text);
+}
+
+const byText = new Map<string, Row>(Object.values(etcdErrors).map((each) => [each.text, each]));
+
+/** gRPC status number and text that tell `error` to a peer. */
+export function statusOf(error: ConclaveError): { status: number; text: string } {
+  const known = byText.get(error.message);
+  return { status: known?.status ?? statusByCode[error.code] ?? Status.unknown, text: error.message };
+}
+
+/**
+ * The error that a peer's gRPC status tells. Whether the request was applied is known only where the server has
+ * looked at it and said no; everything that can happen on the way is `unknown`.
+ */
+export function errorOfStatus(status: number, text: string, cause?: unknown): ConclaveError {
+  const code = byText.get(text)?.code ?? codeByStatus[status] ?? 'INTERNAL';
+  const outcome = undecided.has(status) ? 'unknown' : 'not-applied';
+  return new ConclaveError(code, text, { outcome, cause });
+}
+
+/** Statuses that a client, a proxy or a dying server may give after the request was applied. */
+const undecided: ReadonlySet<number> = new Set([
+  Status.cancelled,
+  Status.unknown,
+  Status.deadlineExceeded,
+  Status.aborted,
+  Status.internal,
+  Status.unavailable,
+  Status.dataLoss,
+]);
+
+const codeByStatus: Readonly<Record<number, ErrorCode>> = {
+  [Status.cancelled]: 'CANCELLED',
+  [Status.invalidArgument]: 'INVALID_ARGUMENT',
+  [Status.deadlineExceeded]: 'TIMEOUT',
+  [Status.notFound]: 'NOT_FOUND',
+  [Status.permissionDenied]: 'PERMISSION_DENIED',
+  [Status.resourceExhausted]: 'RESOURCE_EXHAUSTED',
+  [Status.failedPrecondition]: 'FAILED_PRECONDITION',
+  [Status.outOfRange]: 'INVALID_ARGUMENT',
+  [Status.unimplemented]: 'UNSUPPORTED',
+  [Status.unavailable]: 'UNAVAILABLE',
+  [Status.unauthenticated]: 'UNAUTHENTICATED',
+};
+
+const statusByCode: Readonly<Partial<Record<ErrorCode, number>>> = {
+  INVALID_ARGUMENT: Status.invalidArgument,
+  UNSUPPORTED: Status.unimplemented,
+  UNAUTHENTICATED: Status.unauthenticated,
+  PERMISSION_DENIED: Status.permissionDenied,
+  NOT_FOUND: Status.notFound,
+  FAILED_PRECONDITION: Status.failedPrecondition,
+  RESOURCE_EXHAUSTED: Status.resourceExhausted,
+  CANCELLED: Status.cancelled,
+  INTERNAL: Status.internal,
+  UNAVAILABLE: Status.unavailable,
+  TIMEOUT: Status.deadlineExceeded,
+  CLOSED: Status.unavailable,
+};
+
+function row(status: number, code: ErrorCode, text: string): Row {
+  return { status, code, text };
+}

@@ -1,0 +1,70 @@
+import { type Bytes, utf8 } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type {
+  Compare,
+  DeleteRangeResponse,
+  PutResponse,
+  RangeRequest,
+  RangeResponse,
+  RequestOp,
+  ResponseOp,
+  TxnResponse,
+} from './messages.js';
+import { CompareResult, CompareTarget } from './messages.js';
+
+/** Keys and values may be given as text, which is taken as UTF-8. */
+export type Text = string | Bytes;
+
+export function bytesOf(text: Text): Bytes {
+  return typeof text === 'string' ? utf8(text) : text;
+}
+
+/** Holds while `key` is the very key that was created at `revision`; with 0n: while there is no such key. */
+export function createdAt(key: Text, revision: bigint): Compare {
+  return {
+    key: bytesOf(key),
+    target: CompareTarget.create,
+    result: CompareResult.equal,
+    createRevision: revision,
+  };
+}
+
+/** Holds while `key` has not changed since `revision`; with 0n: while there is no such key. */
+export function modifiedAt(key: Text, revision: bigint): Compare {
+  return { key: bytesOf(key), target: CompareTarget.mod, result: CompareResult.equal, modRevision: revision };
+}
+
+/** A put for `txn().then(…)`. `leaseId` hangs the key on a lease. */
+export function put(key: Text, value: Text, options: { leaseId?: bigint | undefined } = {}): RequestOp {
+  return { type: 'put', request: { key: bytesOf(key), value: bytesOf(value), lease: options.leaseId } };
+}
+
+/** A read for `txn().then(…)`; `options` as in etcd's RangeRequest. */
+export function get(key: Text, options: Omit<RangeRequest, 'key'> = {}): RequestOp {
+  return { type: 'range', request: { ...options, key: bytesOf(key) } };
+}
+
+/** A delete for `txn().then(…)`; with `rangeEnd` of all keys from `key` up to it. */
+export function remove(key: Text, options: { rangeEnd?: Text | undefined } = {}): RequestOp {
+  const rangeEnd = options.rangeEnd === undefined ? undefined : bytesOf(options.rangeEnd);
+  return { type: 'deleteRange', request: { key: bytesOf(key), rangeEnd } };
+}
+
+export function rangeAt(txn: TxnResponse, index: number): RangeResponse {
+  const op = txn.responses[index];
+  return op?.type === 'range' ? op.response : mismatch(op, 'range');
+}
+
+export function putAt(txn: TxnResponse, index: number): PutResponse {
+  const op = txn.responses[index];
+  return op?.type === 'put' ? op.response : mismatch(op, 'put');
+}
+
+export function deleteAt(txn: TxnResponse, index: number): DeleteRangeResponse {
+  const op = txn.responses[index];
+  return op?.type === 'deleteRange' ? op.response : mismatch(op, 'deleteRange');
+}
+
+function mismatch(op: ResponseOp | undefined, asked: string): never {
+  throw new ConclaveError('INTERNAL', `the store answered ${op?.type ?? 'nothing'} where ${asked} was asked`);
+}

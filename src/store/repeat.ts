@@ -1,0 +1,27 @@
+import { pause } from '../core/abort.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Runtime } from '../core/runtime.js';
+
+const firstPauseMs = 50;
+const lastPauseMs = 1000;
+
+/**
+ * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
+ * passes one that ends with its session. Other errors are the answer.
+ */
+export async function untilAnswered<T>(runtime: Runtime, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
+    signal.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!unanswered(error)) throw error;
+    }
+    await pause(runtime, pauseMs, signal);
+  }
+}
+
+/** Whether the store may have done it, or could not be asked at all. */
+export function unanswered(error: unknown): boolean {
+  return ConclaveError.is(error) && (error.outcome === 'unknown' || error.retryable);
+}

@@ -1,0 +1,9 @@
+import type { Bytes } from '../../core/bytes.js';
+
+/** Writes and reads one protobuf message. */
+export interface Codec<Message> {
+  /** The message alone, without gRPC's five-byte prefix. */
+  encode(message: Message): Bytes;
+  /** Throws `ConclaveError` `INTERNAL` for bytes that are no such message; unknown fields are skipped. */
+  decode(bytes: Bytes): Message;
+}

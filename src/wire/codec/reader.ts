@@ -1,0 +1,177 @@
+import { type Bytes, noBytes } from '../../core/bytes.js';
+import { ConclaveError } from '../../core/errors.js';
+
+/**
+ * How deep messages may be nested. A txn inside a txn takes two levels (operation and txn); a peer that nests deeper is
+ * refused rather than trusted with the stack.
+ */
+export const maxDepth = 128;
+
+export type Read<Message> = (reader: Reader) => Message;
+
+/**
+ * Reads protobuf's binary form. Call `next` until it is false and, for each field, the method of its type or `skip`.
+ *
+ * Byte strings are views into the input: they cost no copy, and keep the whole input alive for as long as they are kept.
+ */
+export class Reader {
+  /** The number of the field that `next` found. */
+  field = 0;
+  readonly #buffer: Buffer;
+  #wireType = 0;
+  #at = 0;
+  #end: number;
+  #depth = 0;
+
+  constructor(bytes: Bytes) {
+    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#end = bytes.length;
+  }
+
+  /** Moves to the next field of the message; false at its end. */
+  next(): boolean {
+    if (this.#at >= this.#end) return false;
+    const tag = this.#smallVarint();
+    this.field = Math.floor(tag / 8);
+    this.#wireType = tag % 8;
+    if (this.field === 0 || this.field > 0x1fff_ffff) throw malformed(`no field can have number ${this.field}`);
+    return true;
+  }
+
+  bytes(): Bytes {
+    this.#expect(2);
+    const length = this.#length();
+    if (length === 0) return noBytes;
+    this.#at += length;
+    return this.#buffer.subarray(this.#at - length, this.#at);
+  }
+
+  text(): string {
+    this.#expect(2);
+    const length = this.#length();
+    this.#at += length;
+    return this.#buffer.toString('utf8', this.#at - length, this.#at);
+  }
+
+  bool(): boolean {
+    this.#expect(0);
+    return this.#varint() !== 0n;
+  }
+
+  enum(): number {
+    this.#expect(0);
+    return this.#enumValue();
+  }
+
+  /** One value, or a packed list of them, appended to `values`. */
+  enums(values: number[]): void {
+    if (this.#wireType !== 2) {
+      values.push(this.enum());
+      return;
+    }
+    const end = this.#length() + this.#at;
+    while (this.#at < end) values.push(this.#enumValue());
+    if (this.#at !== end) throw malformed('a packed list ends inside a value');
+  }
+
+  int64(): bigint {
+    this.#expect(0);
+    return BigInt.asIntN(64, this.#varint());
+  }
+
+  uint64(): bigint {
+    this.#expect(0);
+    return this.#varint();
+  }
+
+  message<Message>(read: Read<Message>): Message {
+    this.#expect(2);
+    if (this.#depth >= maxDepth) throw malformed(`messages are nested more than ${maxDepth} deep`);
+    const length = this.#length();
+    const outerEnd = this.#end;
+    this.#end = this.#at + length;
+    this.#depth += 1;
+    const message = read(this);
+    this.#depth -= 1;
+    this.#end = outerEnd;
+    return message;
+  }
+
+  skip(): void {
+    switch (this.#wireType) {
+      case 0:
+        this.#varint();
+        break;
+      case 1:
+        this.#advance(8);
+        break;
+      case 2:
+        this.#advance(this.#length());
+        break;
+      case 5:
+        this.#advance(4);
+        break;
+      default:
+        // Groups (3 and 4) are not in proto3; 6 and 7 do not exist.
+        throw malformed(`field ${this.field} has wire type ${this.#wireType}`);
+    }
+  }
+
+  #expect(wireType: number): void {
+    if (this.#wireType === wireType) return;
+    throw malformed(`field ${this.field} has wire type ${this.#wireType} instead of ${wireType}`);
+  }
+
+  #advance(size: number): void {
+    if (size > this.#end - this.#at) throw malformed('a field ends after its message');
+    this.#at += size;
+  }
+
+  #length(): number {
+    const length = this.#smallVarint();
+    if (length > this.#end - this.#at) throw malformed('a field ends after its message');
+    return length;
+  }
+
+  #enumValue(): number {
+    return Number(BigInt.asIntN(32, this.#varint()));
+  }
+
+  /** A tag or a length: five bytes at most. */
+  #smallVarint(): number {
+    let value = 0;
+    for (let scale = 1, size = 0; size < 5; scale *= 0x80, size++) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value;
+    }
+    throw malformed('a tag or length takes more than five bytes');
+  }
+
+  /** Unsigned 64 bits. The first 49 fit a number; few values need more. */
+  #varint(): bigint {
+    let low = 0;
+    for (let scale = 1, size = 0; size < 7; scale *= 0x80, size++) {
+      const byte = this.#byte();
+      low += (byte & 0x7f) * scale;
+      if (byte < 0x80) return BigInt(low);
+    }
+    let high = 0;
+    for (let scale = 1, size = 7; size < 10; scale *= 0x80, size++) {
+      const byte = this.#byte();
+      high += (byte & 0x7f) * scale;
+      if (byte < 0x80) return BigInt.asUintN(64, BigInt(low) + (BigInt(high) << 49n));
+    }
+    throw malformed('an integer takes more than ten bytes');
+  }
+
+  #byte(): number {
+    if (this.#at >= this.#end) throw malformed('the message ends inside a field');
+    return this.#buffer[this.#at++] as number;
+  }
+}
+
+function malformed(what: string): ConclaveError {
+  // A response that cannot be read says nothing about what its request did.
+  return new ConclaveError('INTERNAL', `malformed protobuf message: ${what}`, { outcome: 'unknown' });
+}

@@ -1,0 +1,45 @@
+import type { ConclaveError } from '../core/errors.js';
+import type { DuplexMethod, UnaryMethod } from './methods.js';
+
+/**
+ * PORT 2, server side: what the sockets, the loopback channel and the simulated network call. The handlers in
+ * `src/server` answer it; messages are decoded already. A handler that fails throws a `ConclaveError`
+ * (`statusOf` tells its status and text to the peer).
+ */
+export interface RpcService {
+  /** Undefined where the service has no such method. */
+  unary(path: string): UnaryHandler<unknown, unknown> | undefined;
+  duplex(path: string): DuplexHandler<unknown, unknown> | undefined;
+}
+
+export interface UnaryHandler<Request, Response> {
+  readonly method: UnaryMethod<Request, Response>;
+  handle(request: Request, context: RpcContext): Promise<Response>;
+}
+
+export interface DuplexHandler<Request, Response> {
+  readonly method: DuplexMethod<Request, Response>;
+  /** Starts one call; `reply` takes the answers, in order. */
+  open(reply: DuplexReply<Response>, context: RpcContext): DuplexCall<Request>;
+}
+
+/** What the caller sends, as the handler hears it. */
+export interface DuplexCall<Request> {
+  onMessage(message: Request): void;
+  /** The caller will send nothing more (it may still listen). */
+  onHalfClose(): void;
+  /** The call is over for the caller or the connection is gone: free everything. `reply` must not be used any more. */
+  onCancel(): void;
+}
+
+export interface DuplexReply<Response> {
+  send(message: Response): void;
+  /** Ends the call: without an error in order, else with its status. */
+  end(error?: ConclaveError): void;
+}
+
+export interface RpcContext {
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Aborts when the caller cancels or the connection is gone. */
+  readonly signal: AbortSignal;
+}

@@ -1,0 +1,38 @@
+export interface Output {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+/** A real etcd of our own on 127.0.0.1. */
+export interface RunningEtcd extends AsyncDisposable {
+  /** `http://127.0.0.1:<port>`. */
+  readonly url: string;
+  /** As `3.4.23`. */
+  readonly version: string;
+  /** Runs etcdctl against it; an exit code other than 0 does not throw. */
+  etcdctl(args: readonly string[], options?: { readonly input?: string }): Promise<Output>;
+  /** SIGKILL, waits until it is gone. `restart` brings it back. */
+  kill(): Promise<void>;
+  /** Starts it again with the same data and port, after a SIGTERM if it still runs; resolves when it is ready. */
+  restart(): Promise<void>;
+  /** SIGSTOP: sockets stay open, nothing answers. */
+  pause(): Promise<void>;
+  /** SIGCONT. */
+  resume(): Promise<void>;
+  /** Ends it and removes its data. Idempotent. */
+  stop(): Promise<void>;
+}
+
+export interface StartOptions {
+  /** More flags for etcd, as `--quota-backend-bytes=16777216`. */
+  readonly args?: readonly string[] | undefined;
+}
+
+/** The version an etcd tells at `/version`. */
+export async function versionOf(url: string): Promise<string> {
+  const response = await fetch(`${url}/version`);
+  const body = (await response.json()) as { etcdserver?: unknown };
+  if (typeof body.etcdserver !== 'string') throw new Error(`${url}/version tells no etcdserver version`);
+  return body.etcdserver;
+}
