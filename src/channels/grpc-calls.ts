@@ -103,7 +103,8 @@ export function duplexCall<Request, Response, Metadata>(
 }
 
 /** grpc-js says with these words that no connection could be made: the request has not left this process. */
-const neverSent = /^(?:No connection established(?:\. Last error: )?|Name resolution failed for target )/;
+const neverSent =
+  /^(?:No connection established(?:\. Last error: )?|Name resolution failed for target |Channel closed before call started)/;
 
 /** The error of a call to `endpoint`. etcd's own texts stay as they are; a transport's gets the endpoint's name. */
 export function errorOfGrpc(endpoint: string, failure: Error): ConclaveError {

@@ -40,8 +40,7 @@ export class GrpcChannel implements RpcChannel {
     options: RpcOptions,
   ): Promise<Response> {
     const bytes = asBuffer(method.request.encode(request));
-    this.#throwIfClosed();
-    if (options.signal?.aborted === true) throw new ConclaveError('CANCELLED', `${method.path}: cancelled before sent`);
+    this.#throwIfOver(options);
     const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
     try {
       return await unaryCall(this.#connect(), method, bytes, metadataOf(options), signal);
@@ -57,7 +56,7 @@ export class GrpcChannel implements RpcChannel {
     listener: DuplexListener<Response>,
     options: RpcOptions,
   ): Duplex<Request> {
-    this.#throwIfClosed();
+    this.#throwIfOver(options);
     const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
     const stopListening = () => {
       unlink();
@@ -97,8 +96,9 @@ export class GrpcChannel implements RpcChannel {
     return this.#client;
   }
 
-  #throwIfClosed(): void {
+  #throwIfOver({ signal }: RpcOptions): void {
     if (this.#closing.signal.aborted) throw this.#closedError('not-applied');
+    if (signal?.aborted === true) throw new ConclaveError('CANCELLED', 'the call was cancelled before it was sent');
   }
 
   #closedError(outcome: 'not-applied' | 'unknown'): ConclaveError {

@@ -9,16 +9,52 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
 }
 
-/** Calls `fn` when `signal` aborts, at once if it has; returns the clean-up. Listeners never outlive their use. */
+/**
+ * Calls `fn`, which must not throw, when `signal` aborts, at once if it has; returns the clean-up. Listeners never outlive
+ * their use.
+ */
 export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
   if (signal === undefined) return () => {};
   if (signal.aborted) {
     fn(signal.reason);
     return () => {};
   }
-  const listener = () => fn(signal.reason);
+  const fan = fanOf(signal);
+  const waiter = { fn };
+  fan.waiters.add(waiter);
+  return () => {
+    fan.waiters.delete(waiter);
+    if (fan.waiters.size === 0) fan.detach();
+  };
+}
+
+/** Who waits for one signal. */
+interface Fan {
+  readonly waiters: Set<{ readonly fn: (reason: unknown) => void }>;
+  detach(): void;
+}
+
+const fanKey = Symbol('conclave.abort');
+
+/**
+ * One listener per signal, however many wait for it: Node warns of a leak at the eleventh listener, and finds one to remove
+ * by walking all of them. A thousand locks wait for one session's signal, or for the one with which a program stops.
+ */
+function fanOf(signal: AbortSignal & { [fanKey]?: Fan | undefined }): Fan {
+  if (signal[fanKey] !== undefined) return signal[fanKey];
+  const waiters: Fan['waiters'] = new Set();
+  const listener = () => {
+    for (const { fn } of waiters) fn(signal.reason);
+    waiters.clear();
+  };
+  const detach = () => {
+    signal.removeEventListener('abort', listener);
+    signal[fanKey] = undefined;
+  };
+  const fan = { waiters, detach };
+  signal[fanKey] = fan;
   signal.addEventListener('abort', listener, { once: true });
-  return () => signal.removeEventListener('abort', listener);
+  return fan;
 }
 
 /** A signal that aborts when any of `signals` does, with that one's reason; `unlink` detaches it from all of them. */

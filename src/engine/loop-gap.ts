@@ -42,10 +42,11 @@ export class LoopGap {
 
   #arm(nowMs: number, onTick: () => void): void {
     this.#dueMs = nowMs + tickMs;
-    this.#stopTimer = this.#runtime.setTimer(tickMs, () => {
+    const stopTimer = this.#runtime.setTimer(tickMs, () => {
       onTick();
-      // The tick may have ended the last lease, and with it this.
-      if (this.#stopTimer !== undefined) this.#arm(this.#runtime.clocks().monotonicMs, onTick);
+      // The tick may have ended the last lease, and with it this; or even have started it anew.
+      if (this.#stopTimer === stopTimer) this.#arm(this.#runtime.clocks().monotonicMs, onTick);
     });
+    this.#stopTimer = stopTimer;
   }
 }

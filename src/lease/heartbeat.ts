@@ -22,6 +22,10 @@ export class Heartbeat {
   readonly #listener: HeartbeatListener;
   #cancelTimer: () => void = () => {};
   #cancelBeat = new AbortController();
+  /** The beat under way, or the last one. Never rejects. */
+  #current: Promise<void> = Promise.resolve();
+  /** The one that somebody asked for and that waits for `#current`. */
+  #next: Promise<void> | undefined;
   #beating = false;
   #stopped = false;
 
@@ -31,15 +35,21 @@ export class Heartbeat {
     this.#listener = listener;
   }
 
+  /** After a grant that was slow to come the first beat is due sooner: there must be time for its answer. */
   start(ttlMs: number): void {
-    this.#schedule(ttlMs / 3);
+    this.#schedule(Math.min(ttlMs / 3, this.#listener.remainingMs() / 2));
   }
 
-  /** A beat out of turn; resolves when it was answered or has failed. */
+  /**
+   * A beat out of turn; resolves when it was answered or has failed. One that is under way may have been answered before
+   * whatever made the caller ask: the next one counts, and all who ask meanwhile share it.
+   */
   async beatNow(): Promise<void> {
-    const leftMs = this.#listener.remainingMs();
-    if (leftMs === 0 || this.#stopped) return;
-    await this.#beat(leftMs);
+    this.#next ??= this.#current.then(() => {
+      this.#next = undefined;
+      return this.#beat();
+    });
+    await this.#next;
   }
 
   /** Takes timer and call back. Idempotent. */
@@ -61,11 +71,18 @@ export class Heartbeat {
   #wake(): void {
     const leftMs = this.#listener.remainingMs();
     if (leftMs === 0 || this.#stopped) return;
-    if (!this.#beating) void this.#beat(leftMs);
+    void this.#beat();
     this.#schedule(leftMs);
   }
 
-  async #beat(leftMs: number): Promise<void> {
+  /** Never two at once: who comes while one is under way gets that one. */
+  #beat(): Promise<void> {
+    const leftMs = this.#listener.remainingMs();
+    if (leftMs > 0 && !this.#stopped && !this.#beating) this.#current = this.#send(leftMs);
+    return this.#current;
+  }
+
+  async #send(leftMs: number): Promise<void> {
     const { store, runtime } = this.#context;
     this.#beating = true;
     const sentAt = runtime.clocks();

@@ -20,7 +20,7 @@ export class SessionKeeper {
   /** The shared session, not necessarily open yet; a fresh one if the last is over. */
   get current(): Session {
     if (this.#closed !== undefined) throw this.#closed;
-    if (this.#current === undefined || this.#current.signal.aborted) this.#current = this.fresh(this.#options);
+    if (this.#current === undefined || isOver(this.#current)) this.#current = this.fresh(this.#options);
     return this.#current;
   }
 
@@ -38,4 +38,9 @@ export class SessionKeeper {
     this.#closed = error;
     await Promise.all([...this.#own].map((session) => session.close()));
   }
+}
+
+/** Looks at the clocks first: after a stall the deadline may have passed with no timer to tell. */
+function isOver(session: Session): boolean {
+  return !session.alive && session.signal.aborted;
 }

@@ -31,24 +31,26 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   const { runtime, listen } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const host = options.host ?? new EngineHost(runtime);
-  const service = createService(host, options);
-  const grpc = new GrpcServer({ runtime, limits, service, report: options.onBug ?? (() => {}) });
-  const listener = new Listener(runtime, limits, { http2: grpc });
   const closeHost = () => {
     if (options.host === undefined) host.close();
   };
+  let url = '';
+  const service = createService(host, { clientUrls: () => [url], ...options });
+  const grpc = new GrpcServer({ runtime, limits, service, report: options.onBug ?? (() => {}) });
+  const listener = new Listener(runtime, limits, { http2: grpc });
   const port = await listener.listen(listen).catch((error: unknown) => {
     closeHost();
     throw error;
   });
-  let closing: Promise<void> | undefined;
+  url = `http://${reachableHost(listen.host)}:${port}`;
   const close = async () => {
     listener.stop();
     await grpc.close();
     closeHost();
   };
+  let closing: Promise<void> | undefined;
   return {
-    url: `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${port}`,
+    url,
     port,
     host,
     stats: () => grpc.stats(),
@@ -57,4 +59,10 @@ export async function startServer(options: ServerOptions): Promise<Server> {
       return closing;
     },
   };
+}
+
+/** What a client on this machine writes for the address that is listened on. */
+function reachableHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  return host.includes(':') ? `[${host}]` : host;
 }

@@ -2,28 +2,43 @@ import type { Runtime } from '../core/runtime.js';
 import type { EngineHost } from '../engine/engine-host.js';
 import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
 import type { GrpcService } from './grpc/service.js';
+import { adminHandlers } from './handlers/admin.js';
 import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
-import { watchHandler } from './handlers/watch.js';
+import { type WatchLimits, watchHandler } from './handlers/watch.js';
 
 export interface ServiceOptions {
   readonly runtime: Runtime;
   /** Default: etcd's, 1.5 MiB. */
   readonly maxRequestBytes?: number | undefined;
-  /** Interval of progress notifications to watchers that ask for them. Default: etcd's, 10 minutes. */
+  /** Interval of progress notifications to watches that ask for them. Default: etcd's, 10 minutes. */
   readonly progressNotifyMs?: number | undefined;
+  /** Default: 10,000. */
+  readonly maxWatchesPerStream?: number | undefined;
+  /** Default: 100,000. */
+  readonly maxWatches?: number | undefined;
+  /** Default: 100,000. */
+  readonly maxLeases?: number | undefined;
+  /** Where clients reach this server, as `MemberList` tells them. Default: nowhere. */
+  readonly clientUrls?: (() => readonly string[]) | undefined;
 }
-
-const progressNotifyMsDefault = 600_000;
 
 /** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
 export function createService(host: EngineHost, options: ServiceOptions): GrpcService {
-  const { runtime, maxRequestBytes = maxRequestBytesDefault } = options;
-  const { progressNotifyMs = progressNotifyMsDefault } = options;
+  const { runtime, maxRequestBytes = maxRequestBytesDefault, maxLeases = 100_000 } = options;
+  const watchLimits: WatchLimits = {
+    progressNotifyMs: options.progressNotifyMs ?? 600_000,
+    maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
+    maxWatches: options.maxWatches ?? 100_000,
+  };
   return new ServiceTable(
-    [...kvHandlers(host, maxRequestBytes), ...leaseHandlers(host)],
-    [watchHandler(host, runtime, progressNotifyMs), keepAliveHandler(host)],
+    [
+      ...kvHandlers(host, maxRequestBytes),
+      ...leaseHandlers(host, maxLeases),
+      ...adminHandlers(host, options.clientUrls ?? (() => [])),
+    ],
+    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host)],
   );
 }
 

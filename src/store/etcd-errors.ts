@@ -68,7 +68,7 @@ export function etcdError(name: EtcdErrorName): ConclaveError {
   return new ConclaveError(code, text);
 }
 
-const byText = new Map<string, Row>(Object.values(etcdErrors).map((each) => [each.text, each]));
+const byText: ReadonlyMap<string, Row> = new Map(Object.values(etcdErrors).map((each) => [each.text, each]));
 
 /** gRPC status number and text that tell `error` to a peer. */
 export function statusOf(error: ConclaveError): { status: number; text: string } {

@@ -28,6 +28,8 @@ export interface DuplexCall<Request> {
   onMessage(message: Request): void;
   /** The caller will send nothing more (it may still listen). */
   onHalfClose(): void;
+  /** The caller does not read what it is sent (`true`), or has caught up (`false`): whoever can wait should. */
+  onBackpressure?(isFull: boolean): void;
   /** The call is over for the caller or the connection is gone: free everything. `reply` must not be used any more. */
   onCancel(): void;
 }

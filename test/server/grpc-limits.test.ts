@@ -6,6 +6,7 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { nextMessage, type RawClient, readAnswer } from './support/raw-client.js';
+import { RawPeer } from './support/raw-peer.js';
 import { TestGrpc } from './support/test-grpc.js';
 
 const unary = '/test.Echo/Unary';
@@ -111,25 +112,29 @@ describe('limits of the gRPC server', () => {
     await start(new NodeRuntime());
     const slow = await server.connect({ initialWindowSize: 1_000 });
     const stream = slow.open(duplex);
-    stream.write(grpcFrame(Buffer.from('flood')));
+    stream.write(grpcFrame(Buffer.from('flood 32')));
     await server.service.flooded.promise;
     await server.service.cancelled.promise;
-    stream.resume();
-    if (!stream.destroyed) await once(stream, 'close');
-    expect(stream.rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    expect((await readAnswer(stream)).rstCode).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     expect(server.service.open).toBe(0);
   });
 
-  it('keeps a connection that opens 5,000 streams to its limit, and serves others', async () => {
+  it('ends a connection that opens 5,000 streams in spite of its limit, and serves others', async () => {
     await start(new NodeRuntime(), { maxStreams: 1_000 });
-    const other = await server.connect();
-    await client.call(unary, 'settings are known');
-    const answers = Array.from({ length: 5_000 }, () => client.open(duplex));
-    await other.call(unary, 'x');
-    await client.call(unary, 'x').catch(() => {});
-    expect(server.stats().calls).toBeLessThanOrEqual(1_000);
-    expect(await other.call(unary, 'alive')).toMatchObject({ status: '0' });
-    expect(answers.length).toBe(5_000);
+    const peer = await new RawPeer(server.port).handshake();
+    peer.openCalls(duplex, 5_000, grpcFrame(Buffer.from('stay')));
+    await peer.closed;
+    expect(await client.call(unary, 'alive')).toMatchObject({ status: '0' });
+    expect(server.stats()).toEqual({ sessions: 1, calls: 0 });
+    expect(server.service.open).toBe(0);
+    expect(server.service.openMax).toBeLessThanOrEqual(1_000);
+  });
+
+  it('lets a client that keeps to the limit wait for its turn', async () => {
+    await start(new NodeRuntime(), { maxStreams: 10 });
+    await client.call(unary, 'the client has seen the settings');
+    const answers = await Promise.all(Array.from({ length: 5_000 }, (_, i) => client.call(unary, String(i))));
+    expect(answers.map(({ messages }) => String(messages[0]))).toEqual(answers.map((_, i) => String(i)));
   });
 
   it('bounds connections, altogether and from one address', async () => {
@@ -179,27 +184,32 @@ describe('limits of the gRPC server', () => {
     const stream = client.open(duplex);
     stream.write(grpcFrame(Buffer.from('stay')));
     await nextMessage(stream);
-    await runtime.advance(1_000);
     const pinged = once(client.session, 'ping');
     await runtime.advance(1_000);
     await pinged;
     // The answer to this call comes after the pong was read.
     expect(await client.call(unary, 'x')).toMatchObject({ status: '0' });
     await runtime.advance(100);
-    expect(server.stats().calls).toBe(1);
-
-    client.session.socket.pause();
-    await runtime.advance(1_000);
-    await runtime.advance(100);
+    expect(server.stats()).toEqual({ sessions: 1, calls: 1 });
+    await client.close();
     await server.service.cancelled.promise;
+
+    const peer = await new RawPeer(server.port).handshake();
+    peer.openCalls(duplex, 1, grpcFrame(Buffer.from('stay')));
+    await once(peer.socket, 'data');
+    await runtime.advance(1_100);
+    await peer.closed;
+    expect(server.service.open).toBe(0);
+    await server.closeServer();
     expect(server.stats()).toEqual({ sessions: 0, calls: 0 });
+    expect(runtime.pendingTimers).toBe(0);
   });
 
   it('refuses headers above 16 KiB', async () => {
     await start(new NodeRuntime());
+    await client.call(unary, 'the client has seen the settings');
     const stream = client.open(unary, { huge: 'x'.repeat(20_000) });
-    const answer = await readAnswer(stream);
-    expect(answer.status).toBeUndefined();
+    expect(await readAnswer(stream)).toMatchObject({ status: undefined, rstCode: constants.NGHTTP2_ENHANCE_YOUR_CALM });
     expect(server.stats().calls).toBe(0);
   });
 });
@@ -228,14 +238,13 @@ describe('closing the gRPC server', () => {
     await server.close();
   });
 
-  it('cuts a peer that does not take its status', async () => {
+  it('cuts a peer that does not take what it asked for', async () => {
     const runtime = new SimRuntime();
     const server = await TestGrpc.start(runtime);
-    const client = await server.connect();
+    const client = await server.connect({ initialWindowSize: 1_000 });
     const stream = client.open(duplex);
-    stream.write(grpcFrame(Buffer.from('stay')));
-    await nextMessage(stream);
-    client.session.socket.pause();
+    stream.write(grpcFrame(Buffer.from('flood 4')));
+    await server.service.flooded.promise;
     const closing = server.closeServer();
     await runtime.advance(2_000);
     await closing;

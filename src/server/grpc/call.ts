@@ -15,6 +15,7 @@ import { statusTrailers } from './status.js';
 export interface CallReceiver {
   onMessage(message: Bytes): void;
   onHalfClose(): void;
+  onBackpressure(isFull: boolean): void;
   /** Called at most once, and never after the receiver itself has ended the call. */
   onCancel(): void;
 }
@@ -29,8 +30,8 @@ export interface CallEnvironment {
 const responseHeaders: OutgoingHttpHeaders = { ':status': 200, 'content-type': 'application/grpc' };
 const noTimer = () => {};
 
-/** A slow caller's messages wait for it to read: from here on, so do its own. */
-const pauseAtUnsentBytes = 1024 * 1024;
+/** A caller that leaves this much unread is not read from either, and its handler is told to wait. */
+const fullAtUnsentBytes = 1024 * 1024;
 
 /** One HTTP/2 stream as a gRPC call: messages, status, deadline, limits. It knows no method. */
 export class GrpcCall implements RpcContext {
@@ -41,6 +42,7 @@ export class GrpcCall implements RpcContext {
   #receiver: CallReceiver | undefined;
   #isOver = false;
   #hasResponded = false;
+  #isFull = false;
   #trailers: OutgoingHttpHeaders | undefined;
   #controller: AbortController | undefined;
   #countedBytes = 0;
@@ -85,11 +87,18 @@ export class GrpcCall implements RpcContext {
     }
     this.#respond();
     this.#stream.write(grpcFrame(message));
+    if (!this.#isFull && this.#stream.writableLength > fullAtUnsentBytes) this.#waitForDrain();
   }
 
   /** The one answer of a unary call. */
   sendLast(message: Bytes): void {
     if (this.#isOver) return;
+    const max = this.#environment.limits.maxAnswerBytes;
+    if (message.length > max) {
+      const text = `grpc: trying to send message larger than max (${message.length} vs. ${max})`;
+      this.#end(new ConclaveError('RESOURCE_EXHAUSTED', text));
+      return;
+    }
     this.#respond();
     this.#end(undefined, grpcFrame(message));
   }
@@ -115,7 +124,6 @@ export class GrpcCall implements RpcContext {
     }
     if (this.#isOver) return;
     this.#countPartialBytes(this.#reader.heldBytes);
-    this.#pauseForSlowReader();
   }
 
   #countPartialBytes(heldBytes: number): void {
@@ -171,11 +179,16 @@ export class GrpcCall implements RpcContext {
     this.#stopMessageTimer = runtime.setTimer(limits.messageTimeoutMs, onLate);
   }
 
-  #pauseForSlowReader(): void {
+  #waitForDrain(): void {
     const stream = this.#stream;
-    if (this.#isOver || stream.writableLength <= pauseAtUnsentBytes || stream.isPaused()) return;
+    this.#isFull = true;
     stream.pause();
-    stream.once('drain', () => stream.resume());
+    stream.once('drain', () => {
+      this.#isFull = false;
+      stream.resume();
+      if (!this.#isOver) this.#receiver?.onBackpressure(false);
+    });
+    this.#receiver?.onBackpressure(true);
   }
 
   #respond(): void {

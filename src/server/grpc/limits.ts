@@ -4,6 +4,8 @@ export interface ServerLimits {
   readonly maxMessageBytes: number;
   /** Bytes of messages that have begun to arrive and are not complete, per connection. */
   readonly maxPartialBytes: number;
+  /** Bytes of the answer to a unary call. */
+  readonly maxAnswerBytes: number;
   /** Bytes that wait for a slow reader, per stream. One message more may be under way: this is checked before adding. */
   readonly maxUnsentBytes: number;
   /** Calls open at a time, per connection. */
@@ -29,6 +31,7 @@ export interface ServerLimits {
 export const defaultLimits: ServerLimits = {
   maxMessageBytes: 2 * 1024 * 1024,
   maxPartialBytes: 32 * 1024 * 1024,
+  maxAnswerBytes: 64 * 1024 * 1024,
   maxUnsentBytes: 8 * 1024 * 1024,
   maxStreams: 1_000,
   maxHeaderBytes: 16 * 1024,

@@ -26,7 +26,7 @@ export function serveUnary(call: GrpcCall, handler: UnaryHandler<unknown, unknow
   const onHalfClose = () => {
     if (!isAnswering) call.finish(new ConclaveError('INTERNAL', 'grpc: the call ended without a message'));
   };
-  call.listen({ onMessage, onHalfClose, onCancel: () => {} }, true);
+  call.listen({ onMessage, onHalfClose, onBackpressure: () => {}, onCancel: () => {} }, true);
 }
 
 export function serveDuplex(call: GrpcCall, handler: DuplexHandler<unknown, unknown>, report: ReportBug): void {
@@ -48,6 +48,7 @@ export function serveDuplex(call: GrpcCall, handler: DuplexHandler<unknown, unkn
     {
       onMessage: (message) => guarded(() => duplex?.onMessage(decode(request, message))),
       onHalfClose: () => guarded(() => duplex?.onHalfClose()),
+      onBackpressure: (isFull) => guarded(() => duplex?.onBackpressure?.(isFull)),
       onCancel: () => duplex?.onCancel(),
     },
     false,

@@ -1,3 +1,4 @@
+import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../../store/messages.js';
 import { leaseMethods } from '../../wire/methods.js';
@@ -5,9 +6,14 @@ import type { DuplexHandler, UnaryHandler } from '../../wire/rpc-service.js';
 import { unaryHandler } from './unary-handler.js';
 
 /** `etcdserverpb.Lease`, without `LeaseKeepAlive`. */
-export function leaseHandlers(host: EngineHost): UnaryHandler<unknown, unknown>[] {
+export function leaseHandlers(host: EngineHost, maxLeases: number): UnaryHandler<unknown, unknown>[] {
   return [
-    unaryHandler(leaseMethods.grant, (request) => host.leaseGrant(request)),
+    unaryHandler(leaseMethods.grant, (request) => {
+      if (host.stats().leases >= maxLeases) {
+        throw new ConclaveError('RESOURCE_EXHAUSTED', `conclave: more than ${maxLeases} leases`);
+      }
+      return host.leaseGrant(request);
+    }),
     unaryHandler(leaseMethods.revoke, (request) => host.leaseRevoke(request)),
     unaryHandler(leaseMethods.timeToLive, (request) => host.leaseTimeToLive(request)),
     unaryHandler(leaseMethods.leases, () => host.leaseLeases({})),

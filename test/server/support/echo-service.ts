@@ -18,6 +18,7 @@ const raw: Codec<Bytes> = {
 export class EchoService implements GrpcService {
   /** Duplex calls that have begun and not been told of their end. */
   open = 0;
+  openMax = 0;
   /** Resolves when a handler has been told that its call is over. */
   readonly cancelled = deferred();
   readonly hanging = deferred();
@@ -37,6 +38,7 @@ export class EchoService implements GrpcService {
       method: { path, request: raw, response: raw, duplex: true as const },
       open: (reply: { send(message: unknown): void; end(error?: ConclaveError): void }) => {
         this.open += 1;
+        this.openMax = Math.max(this.openMax, this.open);
         let staysAfterHalfClose = false;
         return {
           onMessage: (message: unknown) => {
@@ -44,7 +46,7 @@ export class EchoService implements GrpcService {
             if (text === 'bug') throw new TypeError('a secret');
             if (text === 'stay') staysAfterHalfClose = true;
             if (text === 'fail') reply.end(new ConclaveError('NOT_FOUND', '100 % nö'));
-            else if (text === 'flood') this.#flood(reply);
+            else if (text.startsWith('flood ')) this.#flood(reply, Number(text.slice(6)));
             else reply.send(message);
           },
           onHalfClose: () => {
@@ -82,9 +84,9 @@ export class EchoService implements GrpcService {
     });
   }
 
-  #flood(reply: { send(message: unknown): void }): void {
+  #flood(reply: { send(message: unknown): void }, mebibytes: number): void {
     const mebibyte = new Uint8Array(1024 * 1024);
-    for (let i = 0; i < 32; i++) reply.send(mebibyte);
+    for (let i = 0; i < mebibytes; i++) reply.send(mebibyte);
     this.flooded.resolve();
   }
 }

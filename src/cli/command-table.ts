@@ -1,0 +1,29 @@
+import type { Command } from 'commander';
+
+/** Adds arguments, flags and the action to a command that has its name and summary. */
+export type DefineCommand = (command: Command) => void;
+
+export interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  /** Loads what the command needs, and only when it is asked for: gRPC alone takes longer to load than `--help` to print. */
+  load(): Promise<DefineCommand>;
+}
+
+export const commandTable: readonly CommandEntry[] = [
+  {
+    name: 'serve',
+    summary: 'serve etcd’s v3 API, in memory',
+    load: async () => (await import('./commands/serve.js')).defineServe,
+  },
+  {
+    name: 'lock',
+    summary: 'hold a lock, or run a command under it',
+    load: async () => (await import('./commands/lock.js')).defineLock,
+  },
+  {
+    name: 'elect',
+    summary: 'stand for election, or listen to who leads',
+    load: async () => (await import('./commands/elect.js')).defineElect,
+  },
+];

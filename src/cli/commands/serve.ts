@@ -1,0 +1,78 @@
+import { isIP } from 'node:net';
+import { type Command, InvalidArgumentError } from 'commander';
+import { NodeRuntime } from '../../node/node-runtime.js';
+import type { ListenAddress } from '../../server/net/listener.js';
+import { type Server, startServer } from '../../server/server.js';
+import { CliFailure, ExitCode } from '../exit-code.js';
+import type { GlobalFlags } from '../global-flags.js';
+import { complain, print, printJson } from '../output.js';
+import { anyAbort, Signals } from '../signals.js';
+
+interface ServeFlags extends GlobalFlags {
+  readonly listen: ListenAddress;
+  readonly insecureAllowRemote?: boolean;
+}
+
+export function defineServe(command: Command): void {
+  command
+    .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
+      host: '127.0.0.1',
+      port: 2379,
+    })
+    .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .action(async () => {
+      await serve(command.optsWithGlobals<ServeFlags>());
+    });
+}
+
+/** Serves until a signal; then ends calls and connections. */
+async function serve(flags: ServeFlags): Promise<void> {
+  checkReach(flags);
+  const signals = new Signals();
+  try {
+    const server = await listen(flags.listen);
+    if (flags.json) printJson({ url: server.url });
+    else print(`conclave: serving etcd's v3 API on ${server.url} (in memory)`);
+    await anyAbort(signals.first);
+    signals[Symbol.dispose]();
+    await server.close();
+  } finally {
+    signals[Symbol.dispose]();
+  }
+}
+
+async function listen(address: ListenAddress): Promise<Server> {
+  try {
+    return await startServer({
+      runtime: new NodeRuntime(),
+      listen: address,
+      onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
+    });
+  } catch (error) {
+    throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
+  }
+}
+
+function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags): void {
+  if (isLoopback(host)) return;
+  const where = `${host}:${port}`;
+  const risk = 'there is neither TLS nor a password, so whoever reaches the port can read and write everything';
+  if (insecureAllowRemote) {
+    complain(`warning: listening on ${where}: ${risk}`);
+    return;
+  }
+  const hint = 'listen on 127.0.0.1, or insist with --insecure-allow-remote';
+  throw new CliFailure(ExitCode.invalidInput, `refusing to listen on ${where}: ${risk}; ${hint}`);
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+}
+
+/** `127.0.0.1:2379`, `[::1]:2379`, `localhost:0`; without a host all interfaces, as `:2379`. */
+function listenAddress(text: string): ListenAddress {
+  const [, v6, name, digits] = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65_535) throw new InvalidArgumentError('Not host:port, as 127.0.0.1:2379.');
+  return { host: v6 ?? (name || '0.0.0.0'), port };
+}

@@ -1,0 +1,34 @@
+import { InvalidArgumentError } from 'commander';
+import { ConclaveError } from '../core/errors.js';
+import { ttlSeconds } from '../lease/ttl.js';
+
+const unitsMs = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const;
+
+/** `1500ms`, `2.5s`, `1m`, `1h`, or a bare number of milliseconds. */
+export function durationMs(text: string): number {
+  return duration(text, 'ms');
+}
+
+/** A time to live: a bare number of seconds, as etcdctl takes it, or a duration with its unit. */
+export function ttlMs(text: string): number {
+  const value = duration(text, 's');
+  try {
+    ttlSeconds(value);
+  } catch (error) {
+    if (!ConclaveError.is(error)) throw error;
+    throw new InvalidArgumentError('A lease lives from 1 s to 9000000000 s.');
+  }
+  return value;
+}
+
+/** A lock's or election's name. */
+export function name(text: string): string {
+  if (text === '') throw new InvalidArgumentError('A name has at least one character.');
+  return text;
+}
+
+function duration(text: string, bareUnit: keyof typeof unitsMs): number {
+  const [, amount, unit = bareUnit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
+  if (amount === undefined) throw new InvalidArgumentError(`Not a duration, as 10s or 500ms.`);
+  return Number(amount) * unitsMs[unit as keyof typeof unitsMs];
+}

@@ -1,0 +1,60 @@
+import type { Etcd3 } from 'etcd3';
+import { Etcd3Channel } from '../channels/etcd3-channel.js';
+import { GrpcChannel } from '../channels/grpc-channel.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Runtime } from '../core/runtime.js';
+import { EngineStore } from '../engine/engine-store.js';
+import type { Store } from '../store/store.js';
+import type { RpcChannel } from '../wire/rpc-channel.js';
+import { RpcStore } from '../wire/rpc-store.js';
+import { borrowMemoryHost } from './memory-hosts.js';
+import type { ConnectOptions } from './options.js';
+import { parseTarget } from './target.js';
+
+/** A store and what it stands on. */
+export interface OpenedStore {
+  readonly store: Store;
+  /** For messages. */
+  readonly where: string;
+  /** Whether something has to answer before it can be used. */
+  readonly remote: boolean;
+  close(): Promise<void>;
+}
+
+/** Makes the store that `target` names; sends nothing. */
+export function openStore(target: string | Etcd3, options: ConnectOptions, runtime: Runtime): OpenedStore {
+  if (typeof target !== 'string') {
+    refuseCredentials(options);
+    return remoteStore([new Etcd3Channel(target)], 'the borrowed etcd3 client', options, runtime);
+  }
+  const parsed = parseTarget(target);
+  if (parsed.type === 'memory') return embeddedStore(parsed.name, runtime);
+  if (options.tls !== undefined && !parsed.secure) {
+    throw new ConclaveError('INVALID_ARGUMENT', `tls options need https://, not ${target}`);
+  }
+  const tls = parsed.secure ? (options.tls ?? {}) : undefined;
+  const channels = parsed.endpoints.map((address) => new GrpcChannel({ address, tls }));
+  return remoteStore(channels, target, options, runtime);
+}
+
+function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore {
+  const { host, giveBack } = borrowMemoryHost(name, runtime);
+  const store = new EngineStore(host);
+  const close = async () => {
+    await store.close();
+    giveBack();
+  };
+  return { store, where: `memory:${name ?? ''}`, remote: false, close };
+}
+
+function remoteStore(channels: RpcChannel[], where: string, options: ConnectOptions, runtime: Runtime): OpenedStore {
+  const { username, password, requestTimeoutMs } = options;
+  const credentials = username === undefined || password === undefined ? undefined : { username, password };
+  const store = new RpcStore({ channels, runtime, requestTimeoutMs, credentials });
+  return { store, where, remote: true, close: () => store.close() };
+}
+
+function refuseCredentials({ username, tls }: ConnectOptions): void {
+  if (username === undefined && tls === undefined) return;
+  throw new ConclaveError('INVALID_ARGUMENT', 'a borrowed etcd3 client brings its own credentials');
+}

@@ -1,0 +1,210 @@
+import type { Plain } from './history.js';
+
+/**
+ * The words of a history that checkers know: operations with input and output, facts with their data. A recipe that is not
+ * here may be recorded all the same, and gets its words when it gets its checker.
+ */
+export interface Operations {
+  /** The store, object `kv`. Everything that writes should be recorded, best at the `Store` port. */
+  readonly 'kv.range': { input: KvRange; output: KvRangeResult };
+  readonly 'kv.put': { input: KvPut; output: { revision: bigint } };
+  readonly 'kv.delete': { input: KvDelete; output: { revision: bigint; deleted: bigint } };
+  readonly 'kv.txn': { input: KvTxn; output: KvTxnResult };
+
+  /** Leases as the client asks for them; the object is the session. TTL 0 in an answer: the lease is gone. */
+  readonly 'lease.grant': { input: { lease: bigint }; output: { ttlMs: number } };
+  readonly 'lease.keepAlive': { input: { lease: bigint }; output: { ttlMs: number } };
+  readonly 'lease.revoke': { input: { lease: bigint }; output: null };
+
+  /** What gives a `Held`; the object is the line it stands in. Null: tried, and not free. */
+  readonly 'lock.acquire': { input: null; output: Grant | null };
+  readonly 'rwlock.read': { input: null; output: Grant | null };
+  readonly 'rwlock.write': { input: null; output: Grant | null };
+  readonly 'semaphore.acquire': { input: { permits: number; limit: number }; output: Grant | null };
+  /** The fence is the term. */
+  readonly 'election.campaign': { input: { value: string }; output: Grant | null };
+  readonly 'election.proclaim': { input: { fence: bigint; value: string }; output: null };
+  /** Lets go of any of them; the object is the line. */
+  readonly release: { input: { fence: bigint }; output: null };
+  readonly 'lock.break': { input: { fence: bigint }; output: boolean };
+
+  /**
+   * A write that only a holder may make; the object is what is protected, `line` the lock's object. `saw` and `wrote` are for
+   * read-modify-write. `position`: revision, or the place in the order of an outside store. Refused: `applied` is false.
+   */
+  readonly 'guarded.write': {
+    input: { line: string; fence: bigint; saw?: Plain; wrote?: Plain };
+    output: { applied: boolean; position?: bigint };
+  };
+
+  /** The object is the queue; `item` is unique per enqueue. `revision` orders enqueues, `claim` orders deliveries. */
+  readonly 'queue.enqueue': { input: QueueItem; output: { revision: bigint } };
+  readonly 'queue.take': { input: null; output: QueueDelivery | null };
+  readonly 'queue.ack': { input: { item: string; claim: bigint }; output: null };
+  readonly 'queue.nack': { input: { item: string; claim: bigint }; output: null };
+
+  /** The object is the barrier. An `await` that ended ok has passed. */
+  readonly 'barrier.raise': { input: null; output: null };
+  readonly 'barrier.lift': { input: null; output: null };
+  readonly 'barrier.await': { input: null; output: null };
+  readonly 'doubleBarrier.enter': { input: { parties: number }; output: null };
+  readonly 'doubleBarrier.leave': { input: { parties: number }; output: null };
+  readonly 'latch.countDown': { input: { count: number }; output: null };
+  readonly 'latch.await': { input: { count: number }; output: null };
+}
+
+export interface Facts {
+  /** A reading of `held`, at this moment. `serverHas`: the truth at the server, where the run can see it. */
+  readonly held: { fence: bigint; lease: bigint; held: boolean; remainingMs: number; serverHas?: boolean };
+  /** The holder's signal has aborted, other than by its own release. */
+  readonly lost: { fence: bigint; lease: bigint; reason: string };
+
+  /** What one observer of registry, config or election was shown; `observer` is unique within its process. */
+  readonly view: { observer: string; revision?: bigint; value: Plain };
+  /** By `server`: what the object was from this revision on. Every state once it is recorded at all. */
+  readonly state: { revision: bigint; value: Plain };
+
+  /** `watch` is unique within its process; revisions as in etcd's messages. */
+  readonly 'watch.start': WatchStart;
+  readonly 'watch.created': { watch: string; revision: bigint };
+  readonly 'watch.events': { watch: string; revision: bigint; events: readonly WatchedEvent[] };
+  readonly 'watch.progress': { watch: string; revision: bigint };
+  /** Ended by an error with this code, or by the caller: `cancelled`. */
+  readonly 'watch.end': { watch: string; code: string };
+
+  /** By `server`, object `kv`: the log, every change in order, from the first revision on. */
+  readonly 'kv.event': KvEvent;
+  readonly 'kv.compacted': { revision: bigint };
+  /** By `server`. `serverMs`: its own clock, where that runs otherwise than the run's. */
+  readonly 'lease.granted': { lease: bigint; ttlMs: number; serverMs?: number };
+  readonly 'lease.renewed': { lease: bigint; ttlMs: number; serverMs?: number };
+  /** `injected`: a fault took it before its time. `revision`: of the deletes, if keys hung on it. */
+  readonly 'lease.ended': {
+    lease: bigint;
+    cause: 'expired' | 'revoked' | 'injected';
+    revision?: bigint;
+    serverMs?: number;
+  };
+
+  /** An item was given up after its last attempt, as promised. */
+  readonly 'queue.dead': { item: string };
+  /** By `server`, at the end: items that are still in the queue. */
+  readonly 'queue.remaining': { items: readonly string[] };
+
+  /** By `server`, once everything is closed: what is still there. */
+  readonly residue: { keys: readonly string[]; leases: readonly bigint[]; watches?: number; timers?: number };
+
+  /** By `world`: `healed` means that no fault is active from here on, `end` that everyone had their time to finish. */
+  readonly phase: { phase: 'faults' | 'healed' | 'end' };
+  /** By `world`: for the reader. */
+  readonly fault: Plain;
+  /** By the process that it befalls: it does nothing more; it does nothing until it resumes. */
+  readonly crash: null;
+  readonly pause: null;
+  readonly resume: null;
+}
+
+export type InputOf<Op extends string> = Op extends keyof Operations ? Operations[Op]['input'] : Plain;
+export type OutputOf<Op extends string> = Op extends keyof Operations ? Operations[Op]['output'] : Plain;
+export type FactOf<Fact extends string> = Fact extends keyof Facts ? Facts[Fact] : Plain;
+
+/** What an acquire gave. */
+export type Grant = { readonly fence: bigint; readonly lease: bigint; readonly key?: string };
+
+/** A key with its value, as etcd shows it. */
+export type KvItem = {
+  readonly key: string;
+  readonly value: string;
+  readonly create: bigint;
+  readonly mod: bigint;
+  readonly version: bigint;
+  readonly lease: bigint;
+};
+
+export type KvRange = {
+  readonly key: string;
+  readonly rangeEnd?: string;
+  /** Read as of this revision; absent: now. */
+  readonly revision?: bigint;
+  readonly limit?: number;
+  readonly serializable?: boolean;
+  readonly countOnly?: boolean;
+  readonly keysOnly?: boolean;
+  /** Sorted or filtered by revisions: the order of the items, and which are left out, is not judged. */
+  readonly shaped?: boolean;
+};
+export type KvRangeResult = {
+  readonly revision: bigint;
+  readonly kvs: readonly KvItem[];
+  readonly count: bigint;
+};
+export type KvPut = {
+  readonly key: string;
+  readonly value: string;
+  readonly lease?: bigint;
+  readonly ignoreValue?: boolean;
+  readonly ignoreLease?: boolean;
+};
+export type KvDelete = { readonly key: string; readonly rangeEnd?: string };
+export type KvCompare = {
+  readonly key: string;
+  readonly rangeEnd?: string;
+  readonly target: 'create' | 'mod' | 'version' | 'value' | 'lease';
+  readonly result: '=' | '>' | '<' | '!=';
+  readonly operand: bigint | string;
+};
+export type KvOp =
+  | { readonly op: 'range'; readonly input: KvRange }
+  | { readonly op: 'put'; readonly input: KvPut }
+  | { readonly op: 'delete'; readonly input: KvDelete }
+  | { readonly op: 'txn'; readonly input: KvTxn };
+export type KvTxn = {
+  readonly compare: readonly KvCompare[];
+  readonly success: readonly KvOp[];
+  readonly failure: readonly KvOp[];
+};
+/** One answer per operation of the branch that ran; an empty one for a put. */
+export type KvTxnResult = {
+  readonly revision: bigint;
+  readonly succeeded: boolean;
+  readonly responses: readonly KvAnswer[];
+};
+export type KvAnswer =
+  | { readonly op: 'range'; readonly kvs: readonly KvItem[]; readonly count: bigint }
+  | { readonly op: 'put' }
+  | { readonly op: 'delete'; readonly deleted: bigint }
+  | { readonly op: 'txn'; readonly succeeded: boolean; readonly responses: readonly KvAnswer[] };
+
+/** One change. A delete has no value, and zeros but for `revision`. */
+export type KvEvent = {
+  readonly revision: bigint;
+  readonly type: 'put' | 'delete';
+  readonly key: string;
+  readonly value: string;
+  readonly create: bigint;
+  readonly version: bigint;
+  readonly lease: bigint;
+};
+
+export type WatchStart = {
+  readonly watch: string;
+  readonly key: string;
+  readonly rangeEnd?: string;
+  /** Absent: from the revision of `watch.created` on, exclusive. */
+  readonly startRevision?: bigint;
+  readonly noPut?: boolean;
+  readonly noDelete?: boolean;
+  readonly prevKv?: boolean;
+  /** The answers may be split: a revision may come in parts. */
+  readonly fragment?: boolean;
+};
+export type WatchedEvent = KvEvent & { readonly prev?: KvItem };
+
+export type QueueItem = {
+  readonly item: string;
+  /** Higher goes first. Default: 0. */
+  readonly priority?: number;
+  /** Not to be delivered before. */
+  readonly delayMs?: number;
+};
+export type QueueDelivery = { readonly item: string; readonly claim: bigint; readonly lease?: bigint };

@@ -1,0 +1,107 @@
+import { abortable, onAbort } from '../core/abort.js';
+import { ConclaveError } from '../core/errors.js';
+import { elapsedMs, type Runtime } from '../core/runtime.js';
+import type { CallOptions } from '../store/store.js';
+import type { AuthToken, Metadata } from './auth-token.js';
+import type { Endpoints } from './endpoints.js';
+import type { RpcChannel } from './rpc-channel.js';
+
+/** One try of a call at one endpoint. */
+export interface Attempt {
+  readonly channel: RpcChannel;
+  readonly metadata: Metadata;
+  /** Aborts when the call is over for the caller. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * `read`: may be sent to one endpoint after another. `write`: goes to another endpoint only if it is certain that the
+ * one before has not applied it (etcd #14890: a repeated txn was applied twice).
+ */
+export type CallKind = 'read' | 'write';
+
+/** An endpoint that left a call unanswered for this long is not asked next. */
+const silentMs = 500;
+
+/** Gives every call its deadline, its endpoint and its token. */
+export class Calls {
+  readonly #endpoints: Endpoints;
+  readonly #auth: AuthToken;
+  readonly #runtime: Runtime;
+  readonly #timeoutMs: number;
+  readonly #active = new Set<AbortController>();
+  #closed: ConclaveError | undefined;
+
+  constructor(endpoints: Endpoints, auth: AuthToken, runtime: Runtime, timeoutMs: number) {
+    this.#endpoints = endpoints;
+    this.#auth = auth;
+    this.#runtime = runtime;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  async run<T>(
+    name: string,
+    kind: CallKind,
+    options: CallOptions | undefined,
+    send: (attempt: Attempt) => Promise<T>,
+  ): Promise<T> {
+    if (this.#closed !== undefined) throw this.#closed;
+    options?.signal?.throwIfAborted();
+    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+    if (!(timeoutMs >= 0)) {
+      throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
+    }
+    const controller = new AbortController();
+    const stopTimer = this.#runtime.setTimer(timeoutMs, () => controller.abort(timedOut(name, timeoutMs)));
+    const unlink = onAbort(options?.signal, (reason) => controller.abort(reason));
+    this.#active.add(controller);
+    try {
+      return await abortable(this.#overEndpoints(kind, controller.signal, send), controller.signal);
+    } finally {
+      this.#active.delete(controller);
+      stopTimer();
+      unlink();
+    }
+  }
+
+  /** Rejects what is under way. */
+  close(): void {
+    this.#closed = new ConclaveError('CLOSED', 'the store is closed');
+    const interrupted = new ConclaveError('CLOSED', 'the store was closed', { outcome: 'unknown' });
+    for (const controller of this.#active) controller.abort(interrupted);
+  }
+
+  async #overEndpoints<T>(kind: CallKind, signal: AbortSignal, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+    // Bounded: each endpoint is tried once.
+    for (let left = this.#endpoints.count - 1; ; left--) {
+      const channel = this.#endpoints.current;
+      const startedAt = this.#runtime.clocks();
+      try {
+        return await this.#withToken(channel, signal, send);
+      } catch (error) {
+        const failure = ConclaveError.from(error);
+        const silent = signal.aborted && elapsedMs(this.#runtime, startedAt) >= silentMs;
+        if (failure.code === 'UNAVAILABLE' || silent) this.#endpoints.leave(channel);
+        const repeatable = kind === 'read' || failure.outcome === 'not-applied';
+        if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;
+      }
+    }
+  }
+
+  async #withToken<T>(channel: RpcChannel, signal: AbortSignal, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+    const metadata = await this.#auth.metadata(channel);
+    signal.throwIfAborted();
+    try {
+      return await send({ channel, metadata, signal });
+    } catch (error) {
+      if (!this.#auth.refused(metadata, error)) throw error;
+    }
+    const renewed = await this.#auth.metadata(channel);
+    signal.throwIfAborted();
+    return send({ channel, metadata: renewed, signal });
+  }
+}
+
+function timedOut(name: string, timeoutMs: number): ConclaveError {
+  return new ConclaveError('TIMEOUT', `${name}: no answer within ${timeoutMs} ms`, { outcome: 'unknown' });
+}

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { etcdError } from '../../src/store/etcd-errors.js';
+import { inWorld } from '../support/sim-world.js';
+
+const ttlMs = 9_000;
+
+describe('the heartbeat of a session', () => {
+  it('LEASE-7: comes every third of the TTL, however long the session lives', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      await world.advance(90_000);
+      expect(store.counts.leaseKeepAlive).toBe(30);
+      expect(own.alive).toBe(true);
+      await world.until(own.close());
+    }));
+
+  it('LEASE-7: one that hangs is given up in time for another', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      store.delay('leaseKeepAlive', { requestMs: 3_600_000 });
+      await world.advance(ttlMs);
+      expect(own.alive).toBe(true);
+      expect(store.counts.leaseKeepAlive).toBeGreaterThan(1);
+      await world.until(own.close());
+      await world.advance(3_600_000);
+    }));
+
+  it('LEASE-7: comes sooner after a failed one, and an error alone never ends the session', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      for (let i = 0; i < 5; i++) store.loseRequest('leaseKeepAlive');
+      store.refuse('leaseKeepAlive', etcdError('invalidAuthToken'));
+      await world.advance(ttlMs);
+      expect(store.pendingFaults).toBe(0);
+      expect(own.alive).toBe(true);
+      await world.until(own.close());
+    }));
+
+  it('LEASE-7: is never sent while another is under way, verify() included', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      store.delay('leaseKeepAlive', { replyMs: 1_000 });
+      await world.advance(ttlMs / 3);
+      expect(store.counts.leaseKeepAlive).toBe(1);
+      const verified = Promise.all([own.verify(), own.verify(), own.verify()]);
+      await world.settle();
+      expect(store.counts.leaseKeepAlive).toBe(1);
+      await world.until(verified);
+      expect(store.counts.leaseKeepAlive).toBe(2);
+      await world.until(own.close());
+    }));
+
+  it('LEASE-4: verify() does not take an answer for its own that was asked before', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      store.delay('leaseKeepAlive', { replyMs: 1_000 });
+      await world.advance(ttlMs / 3);
+      await world.truth.leaseRevoke({ id: own.leaseId });
+      await world.until(own.verify());
+      expect(own.loss).toBe('server');
+    }));
+
+  it('LEASE-3: after a stall the late timer ends the session before anything is sent', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      world.sim.stall(ttlMs);
+      await world.advance(0);
+      expect(own.signal.aborted).toBe(true);
+      expect(store.counts.leaseKeepAlive).toBe(0);
+      await world.expire();
+    }));
+
+  it('LEASE-3: after a stall shorter than the TTL it beats at once', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      world.sim.stall(ttlMs - 1_000);
+      await world.advance(0);
+      expect(store.counts.leaseKeepAlive).toBe(1);
+      expect(own.remainingMs).toBe(ttlMs - 100);
+      await world.until(own.close());
+    }));
+
+  it('LEASE-4: LEASE_NOT_FOUND ends the session', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      store.refuse('leaseKeepAlive', etcdError('leaseNotFound'));
+      await world.advance(ttlMs / 3);
+      expect(own.loss).toBe('server');
+      await world.advance(ttlMs);
+    }));
+});

@@ -1,0 +1,70 @@
+/** The layers of DESIGN section 2: what a folder of `src` may know. */
+export interface Layer {
+  /** Other folders of `src`, or `everything below` by name; `recipes` stands for every folder that is no named layer. */
+  readonly mayImport: readonly string[];
+  /** Whether Node's own modules may be used. */
+  readonly node: boolean;
+  /** npm packages. */
+  readonly packages: readonly string[];
+  /**
+   * `none`: no clock, timer or chance but `Runtime`'s, no process; `host`: they may be used, `process` not;
+   * `process`: all.
+   */
+  readonly globals: 'none' | 'host' | 'process';
+}
+
+const pure = { node: false, packages: ['eventemitter3'], globals: 'none' } as const;
+const base = ['core', 'store', 'lease', 'line'] as const;
+
+const assembly = {
+  mayImport: ['', 'connect', ...base, 'recipes', 'engine', 'wire', 'channels', 'node', 'server', 'sim', 'testing'],
+  node: true,
+  globals: 'host',
+} as const;
+
+const table: Readonly<Record<string, Layer>> = {
+  core: { ...pure, mayImport: [] },
+  store: { ...pure, mayImport: ['core'] },
+  lease: { ...pure, mayImport: ['core', 'store'] },
+  line: { ...pure, mayImport: ['core', 'store', 'lease'] },
+  recipes: { ...pure, mayImport: base },
+  engine: { ...pure, mayImport: ['core', 'store'] },
+  // The simulator runs it too: as pure as the recipes.
+  wire: { ...pure, mayImport: ['core', 'store'] },
+  channels: {
+    mayImport: ['core', 'store', 'wire'],
+    node: true,
+    packages: ['@grpc/grpc-js', 'etcd3'],
+    globals: 'host',
+  },
+  // Tells the layers above about the host, in their own types.
+  node: { mayImport: base, node: true, packages: [], globals: 'process' },
+  server: { mayImport: [...base, 'recipes', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
+  sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
+  testing: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },
+  // Puts the parts together. Of `etcd3` only types, see `packageRule`.
+  connect: { ...assembly, packages: ['etcd3', 'p-retry'] },
+  // `src/*.ts`.
+  '': { ...assembly, packages: ['etcd3'] },
+  cli: { ...assembly, packages: ['commander', 'p-retry'], globals: 'process' },
+};
+
+/** `src/lock/mutex.ts` is in folder `lock`, `src/index.ts` in folder ``. */
+export function folderOf(path: string): string {
+  return /^src\/([^/]+)\//.exec(path)?.[1] ?? '';
+}
+
+export function isRecipe(folder: string): boolean {
+  return !Object.hasOwn(table, folder);
+}
+
+/** A folder that is no named layer is a recipe's. */
+export function layerOf(folder: string): Layer {
+  return (isRecipe(folder) ? table.recipes : table[folder]) as Layer;
+}
+
+/** Whether a file in folder `from` may import one in folder `to`. */
+export function mayImport(from: string, to: string): boolean {
+  if (from === to) return true;
+  return layerOf(from).mayImport.includes(isRecipe(to) ? 'recipes' : to);
+}
