@@ -5,14 +5,12 @@ import { connect } from 'conclave';
 const conclave = await connect(process.argv[2] ?? 'memory:');
 const election = conclave.election('scheduler');
 
-const observing = new AbortController();
-const seen = (async () => {
-  try {
-    for await (const leader of election.observe({ signal: observing.signal })) {
-      console.log(leader === null ? 'nobody leads' : `${leader.value} leads`);
-    }
-  } catch (error) {
-    if (!observing.signal.aborted) throw error;
+const observed = (async () => {
+  let changes = 0;
+  for await (const leader of election.observe()) {
+    console.log(leader === null ? 'nobody leads' : `${leader.value} leads`);
+    changes += 1;
+    if (leader === null && changes > 1) break;
   }
 })();
 
@@ -24,17 +22,17 @@ const stop = new AbortController();
 const second = election.run(
   'host-2',
   async (leadership) => {
-    console.log(`host-2 leads with a higher term: ${leadership.term > first.term}`);
+    console.log(`the term has grown: ${leadership.term > first.term}`);
     stop.abort();
   },
   { signal: stop.signal },
 );
+while ((await election.candidates()).length < 2); // host-2 stands in line now
 await first.resign();
 await second.catch((error) => {
   if (!stop.signal.aborted) throw error;
 });
 
+await observed;
 console.log(`candidates left: ${(await election.candidates()).length}`);
-observing.abort();
-await seen;
 await conclave.close();

@@ -8,7 +8,7 @@ export { version } from './core/version.js';
 export { Election } from './election/election.js';
 export type { Leader } from './election/leader.js';
 export type { Leadership } from './election/leadership.js';
-export type { Session } from './lease/session.js';
+export type { Session, SessionEvents } from './lease/session.js';
 export type { AcquireOptions } from './line/context.js';
 export type { Held } from './line/held.js';
 export type { LockPlace, LockState } from './lock/inspect.js';

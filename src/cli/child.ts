@@ -42,8 +42,9 @@ function spawned(child: ChildProcess, file: string): Promise<void> {
   return new Promise((resolve, reject) => {
     child.once('spawn', resolve);
     child.once('error', (error: NodeJS.ErrnoException) => {
-      const code = error.code === 'ENOENT' ? ExitCode.commandNotFound : ExitCode.cannotExecute;
-      reject(new CliFailure(code, `cannot run ${file}: ${error.message}`, error));
+      const missing = error.code === 'ENOENT';
+      const code = missing ? ExitCode.commandNotFound : ExitCode.cannotExecute;
+      reject(new CliFailure(code, `cannot run ${file}: ${missing ? 'no such command' : error.message}`, error));
     });
   });
 }

@@ -23,8 +23,7 @@ export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) =
   const waiter = { fn };
   fan.waiters.add(waiter);
   return () => {
-    fan.waiters.delete(waiter);
-    if (fan.waiters.size === 0) fan.detach();
+    if (fan.waiters.delete(waiter) && fan.waiters.size === 0) fan.detach();
   };
 }
 

@@ -1,7 +1,7 @@
-/** Keys and values are bytes. `Buffer` is a global of Node; these helpers are the only place below the edges that uses it. */
+/** Keys and values are bytes; those that a store answers are Buffers, so that `toString()` gives their text. `Buffer` is a global of Node; these helpers are the only place below the edges that uses it. */
 export type Bytes = Uint8Array;
 
-export const noBytes: Bytes = new Uint8Array(0);
+export const noBytes: Bytes = Buffer.alloc(0);
 
 export function utf8(text: string): Bytes {
   return Buffer.from(text, 'utf8');
@@ -19,6 +19,10 @@ export function latin1(bytes: Bytes): string {
 
 export function fromLatin1(text: string): Bytes {
   return Buffer.from(text, 'latin1');
+}
+
+export function copyBytes(bytes: Bytes): Bytes {
+  return Buffer.from(bytes);
 }
 
 export function concatBytes(...parts: Bytes[]): Bytes {

@@ -1,8 +1,9 @@
+import { copyBytes } from '../core/bytes.js';
 import type { Event, KeyValue, ResponseOp } from '../store/messages.js';
 
 /** Copies of the engine's answers, for callers that may write to what they get. */
 export function ownKeyValue(kv: KeyValue): KeyValue {
-  return { ...kv, key: new Uint8Array(kv.key), value: new Uint8Array(kv.value) };
+  return { ...kv, key: copyBytes(kv.key), value: copyBytes(kv.value) };
 }
 
 export function ownEvent({ type, kv, prevKv }: Event): Event {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort } from '../core/abort.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { type ClockReading, randomInt63, type Runtime } from '../core/runtime.js';
@@ -18,6 +19,16 @@ export interface SessionOptions {
 export interface SessionContext {
   readonly store: Store;
   readonly runtime: Runtime;
+}
+
+/** What a session tells; `signal` is what to stop work by, these are for logs and metrics. */
+export interface SessionEvents {
+  /** The lease was granted. */
+  opened: [session: Session];
+  /** A heartbeat was acknowledged: that long from now the lease can be relied on, in milliseconds. */
+  renewed: [remainingMs: number];
+  /** The session is over. */
+  ended: [error: ConclaveError];
 }
 
 type State =
@@ -43,6 +54,7 @@ const revokeTimeoutMs = 5000;
  */
 export class Session {
   readonly leaseId: bigint;
+  readonly events = new EventEmitter<SessionEvents>();
   readonly #context: SessionContext;
   readonly #ttlSeconds: bigint;
   readonly #ended = new AbortController();
@@ -161,12 +173,14 @@ export class Session {
     });
     this.#state = { type: 'live', deadline, heartbeat };
     heartbeat.start(deadline.ttlMs);
+    if (this.alive) this.#tell(() => this.events.emit('opened', this));
   }
 
   /** An acknowledgement that is handled after the deadline comes too late: `alive` ends the session first. */
   #extend(sentAt: ClockReading, ttlMs: number): void {
     if (!this.alive || this.#state.type !== 'live') return;
     this.#state = { ...this.#state, deadline: { sentAt, ttlMs } };
+    this.#tell(() => this.events.emit('renewed', this.remainingMs));
   }
 
   #end(loss: LossReason, why: string): void {
@@ -175,6 +189,18 @@ export class Session {
     const error = new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is over: ${why}`, { loss });
     this.#state = { type: 'ended', error };
     this.#ended.abort(error);
+    this.#tell(() => this.events.emit('ended', error));
+  }
+
+  /** A listener that throws is its owner's bug, reported as such, and must not stop the heartbeat. */
+  #tell(emit: () => void): void {
+    try {
+      emit();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }
 

@@ -30,10 +30,11 @@ export interface Operations {
 
   /**
    * A write that only a holder may make; the object is what is protected, `line` the lock's object. `saw` and `wrote` are for
-   * read-modify-write. `position`: revision, or the place in the order of an outside store. Refused: `applied` is false.
+   * read-modify-write. `position`: revision, or the place in the order of the store. Refused: `applied` is false.
+   * `outside`: the store is not etcd and knows only the highest fence it was shown.
    */
   readonly 'guarded.write': {
-    input: { line: string; fence: bigint; saw?: Plain; wrote?: Plain };
+    input: { line: string; fence: bigint; saw?: Plain; wrote?: Plain; outside?: boolean };
     output: { applied: boolean; position?: bigint };
   };
 
@@ -61,6 +62,8 @@ export interface Facts {
 
   /** What one observer of registry, config or election was shown; `observer` is unique within its process. */
   readonly view: { observer: string; revision?: bigint; value: Plain };
+  /** The observer was closed: from here on it need not be shown anything. */
+  readonly 'view.end': { observer: string };
   /** By `server`: what the object was from this revision on. Every state once it is recorded at all. */
   readonly state: { revision: bigint; value: Plain };
 

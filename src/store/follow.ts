@@ -48,7 +48,9 @@ function followOnce(
   signal: AbortSignal,
   again: () => void,
 ): void {
+  /** Events from before the list came; undefined afterwards. */
   let early: Event[] | undefined = [];
+  let listed = 0n;
   const round = new AbortController();
   const finish = () => {
     signal.removeEventListener('abort', finish);
@@ -65,17 +67,22 @@ function followOnce(
     const request = { key: spec.key, rangeEnd: spec.rangeEnd };
     const state = await untilAnswered(runtime, round.signal, () => store.range(request));
     if (round.signal.aborted) return;
-    listener.onSnapshot(state.kvs, state.header.revision);
-    const missed = (early ?? []).filter((event) => event.kv.modRevision > state.header.revision);
+    const waiting = early ?? [];
     early = undefined;
-    const last = missed.at(-1);
-    if (last !== undefined) listener.onEvents(missed, last.kv.modRevision);
+    listed = state.header.revision;
+    listener.onSnapshot(state.kvs, listed);
+    tell(waiting, waiting.at(-1)?.kv.modRevision ?? listed);
+  };
+  /** The list may overtake events that it has in it already: they travel on different streams. */
+  const tell = (events: readonly Event[], revision: bigint) => {
+    const fresh = events.filter((event) => event.kv.modRevision > listed);
+    if (fresh.length > 0 && !round.signal.aborted) listener.onEvents(fresh, revision);
   };
   const cancel = store.watch(spec, {
     onCreated: () => void list().catch((error: unknown) => fail(ConclaveError.from(error))),
     onEvents: (events, revision) => {
-      if (early === undefined) listener.onEvents(events, revision);
-      else early.push(...events);
+      if (early === undefined) tell(events, revision);
+      else for (const event of events) early.push(event);
     },
     onEnd: fail,
   });

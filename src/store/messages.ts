@@ -13,6 +13,7 @@ export interface ResponseHeader {
   readonly raftTerm: bigint;
 }
 
+/** As a store answers it, `key` and `value` are Buffers: `value.toString()` is the text. */
 export interface KeyValue {
   readonly key: Bytes;
   readonly createRevision: bigint;

@@ -92,7 +92,7 @@ describe('calls', () => {
       ...(await store.range(range({ key: 'a' }))).kvs,
       ...(await store.txn({ success: [read, op.txn({ success: [read, prev] })] })).responses.flatMap(kvsOf),
     ];
-    expect(answers).toHaveLength(3);
+    expect(answers).toHaveLength(4);
     for (const kv of answers) {
       kv.key.fill(0x7a);
       kv.value.fill(0x7a);

@@ -54,6 +54,8 @@ export class FaultyStore implements Store {
   readonly log: { readonly name: CallName; readonly request: unknown }[] = [];
   /** While true, watches do not hear of deletes: etcd #18089, #19179. */
   dropDeletes = false;
+  /** Milliseconds that events are on their way, while calls overtake them: they are on different streams. */
+  watchLagMs = 0;
   readonly #inner: Store;
   readonly #runtime: Runtime;
   readonly #network: Runtime;
@@ -172,6 +174,7 @@ export class FaultyStore implements Store {
       silent: () => this.#cut,
       drops: (event) => this.dropDeletes && event.type === EventType.delete,
       over: () => this.#watches.delete(watch),
+      lag: (fn) => (this.watchLagMs === 0 ? fn() : void this.#sleep(this.watchLagMs).then(fn)),
     });
     this.#watches.add(watch);
     watch.start(this.#inner, request);
@@ -211,7 +214,9 @@ export class FaultyStore implements Store {
         await sendCut().catch(() => {});
         throw unavailable();
       case 'apply-late':
-        void this.#sleep(fault.afterMs).then(sendCut).catch(() => {});
+        void this.#sleep(fault.afterMs)
+          .then(sendCut)
+          .catch(() => {});
         throw unavailable();
       case 'delay': {
         await this.#sleep(fault.requestMs);
@@ -221,7 +226,9 @@ export class FaultyStore implements Store {
         return settled;
       }
       case 'duplicate':
-        void this.#sleep(fault.afterMs).then(sendCut).catch(() => {});
+        void this.#sleep(fault.afterMs)
+          .then(sendCut)
+          .catch(() => {});
         return sendCut();
       case 'refuse':
         throw fault.error;

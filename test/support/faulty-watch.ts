@@ -7,6 +7,8 @@ export interface WatchFaults {
   silent(): boolean;
   drops(event: Event): boolean;
   over(): void;
+  /** Calls `fn` after what events need on their way. */
+  lag(fn: () => void): void;
 }
 
 /** One watch of a `FaultyStore`. */
@@ -27,7 +29,7 @@ export class FaultyWatch {
       onCreated: (revision) => this.#tell((listener) => listener.onCreated?.(revision)),
       onEvents: (events, revision) => {
         const left = events.filter((event) => !this.#faults.drops(event));
-        if (left.length > 0) this.#tell((listener) => listener.onEvents(left, revision));
+        if (left.length > 0) this.#faults.lag(() => this.#tell((listener) => listener.onEvents(left, revision)));
       },
       onProgress: (revision) => this.#tell((listener) => listener.onProgress?.(revision)),
       onEnd: (error) => this.#tell((listener) => this.#end(() => listener.onEnd(error))),

@@ -2,9 +2,9 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
-import { GrpcCall } from './call.js';
+import { ByteQuota } from './byte-quota.js';
+import { type CallEnvironment, GrpcCall } from './call.js';
 import type { ServerLimits } from './limits.js';
-import { ByteQuota } from './quota.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
 import { type GrpcService, unknownMethod } from './service.js';
 
@@ -22,14 +22,17 @@ const stillTimer = () => {};
 export class GrpcSession {
   readonly #session: ServerHttp2Session;
   readonly #environment: SessionEnvironment;
-  readonly #partialBytes: ByteQuota;
+  readonly #callEnvironment: CallEnvironment;
   readonly #calls = new Map<GrpcCall, CallKind>();
   #stopTimer = stillTimer;
 
   constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
     this.#session = session;
     this.#environment = environment;
-    this.#partialBytes = new ByteQuota(environment.limits.maxPartialBytes);
+    const { runtime, limits } = environment;
+    const partialBytes = new ByteQuota(limits.maxPartialBytes);
+    const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
+    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes };
   }
 
   get calls(): number {
@@ -58,7 +61,7 @@ export class GrpcSession {
       stream.resume();
       return;
     }
-    const call = new GrpcCall(stream, headers, { ...this.#environment, partialBytes: this.#partialBytes });
+    const call = new GrpcCall(stream, headers, this.#callEnvironment);
     const kind = this.#dispatch(call, headers[':path'] ?? '');
     if (kind === undefined || stream.closed) return;
     this.#calls.set(call, kind);

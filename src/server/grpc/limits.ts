@@ -8,6 +8,8 @@ export interface ServerLimits {
   readonly maxAnswerBytes: number;
   /** Bytes that wait for a slow reader, per stream. One message more may be under way: this is checked before adding. */
   readonly maxUnsentBytes: number;
+  /** The same, of all streams of one connection. */
+  readonly maxSessionUnsentBytes: number;
   /** Calls open at a time, per connection. */
   readonly maxStreams: number;
   /** Bytes of one call's headers. */
@@ -33,6 +35,7 @@ export const defaultLimits: ServerLimits = {
   maxPartialBytes: 32 * 1024 * 1024,
   maxAnswerBytes: 64 * 1024 * 1024,
   maxUnsentBytes: 8 * 1024 * 1024,
+  maxSessionUnsentBytes: 128 * 1024 * 1024,
   maxStreams: 1_000,
   maxHeaderBytes: 16 * 1024,
   maxSessions: 1_000,

@@ -1,6 +1,7 @@
 import type { Runtime } from '../../core/runtime.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import type { WatchStream } from '../../engine/watch-stream.js';
+import { etcdError } from '../../store/etcd-errors.js';
 import type { WatchRequest, WatchResponse } from '../../store/messages.js';
 import { watchMethods } from '../../wire/methods.js';
 import type { DuplexCall, DuplexHandler, DuplexReply } from '../../wire/rpc-service.js';
@@ -35,6 +36,7 @@ class WatchCall implements DuplexCall<WatchRequest> {
   readonly #limits: WatchLimits;
   readonly #reply: DuplexReply<WatchResponse>;
   readonly #stream: WatchStream;
+  readonly #stopListening: () => void;
   readonly #watchIds = new Set<bigint>();
   #stopTimer: (() => void) | undefined;
 
@@ -44,6 +46,7 @@ class WatchCall implements DuplexCall<WatchRequest> {
     this.#limits = limits;
     this.#reply = reply;
     this.#stream = host.openWatchStream((response) => this.#emit(response));
+    this.#stopListening = host.onClose(() => this.#onHostClose());
   }
 
   onMessage(request: WatchRequest): void {
@@ -66,8 +69,14 @@ class WatchCall implements DuplexCall<WatchRequest> {
   }
 
   onCancel(): void {
+    this.#stopListening();
     this.#stopTimer?.();
     this.#stream.close();
+  }
+
+  #onHostClose(): void {
+    this.#stopTimer?.();
+    this.#reply.end(etcdError('stopped'));
   }
 
   #emit(response: WatchResponse): void {

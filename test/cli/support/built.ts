@@ -1,5 +1,16 @@
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -15,7 +26,11 @@ const cache = join(repository, '.cache', 'built');
 export function builtPackage(): string {
   const inputs = ['package.json', ...filesBelow('src'), ...filesBelow('examples')];
   const hash = createHash('sha256');
-  for (const file of inputs) hash.update(file).update('\0').update(readFileSync(join(repository, file)));
+  for (const file of inputs)
+    hash
+      .update(file)
+      .update('\0')
+      .update(readFileSync(join(repository, file)));
   const target = join(cache, hash.digest('hex').slice(0, 16));
   if (existsSync(target)) return target;
   mkdirSync(cache, { recursive: true });
@@ -59,7 +74,8 @@ function transpiled(file: string): string {
     module: ts.ModuleKind.ESNext,
     verbatimModuleSyntax: true,
   };
-  return ts.transpileModule(readFileSync(join(repository, file), 'utf8'), { compilerOptions, fileName: file }).outputText;
+  return ts.transpileModule(readFileSync(join(repository, file), 'utf8'), { compilerOptions, fileName: file })
+    .outputText;
 }
 
 /** Every edit makes another folder; those of an hour ago are nobody's any more. */

@@ -41,7 +41,10 @@ export class Program implements AsyncDisposable {
     for (;;) {
       const line = this.#lines.shift();
       if (line !== undefined) return line;
-      if (this.#over) throw new Error(`ended (${this.child.exitCode ?? this.child.signalCode}) without another line: ${this.#stderr}`);
+      if (this.#over)
+        throw new Error(
+          `ended (${this.child.exitCode ?? this.child.signalCode}) without another line: ${this.#stderr}`,
+        );
       await Promise.race([
         this.#closed,
         new Promise<void>((resolve) => {
@@ -73,12 +76,16 @@ export class Program implements AsyncDisposable {
   }
 
   get #over(): boolean {
-    return (this.child.exitCode !== null || this.child.signalCode !== null) && this.child.stdout?.readableEnded === true;
+    return (
+      (this.child.exitCode !== null || this.child.signalCode !== null) && this.child.stdout?.readableEnded === true
+    );
   }
 }
 
 /** What this machine's user has set must not decide tests. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const entries = Object.entries(process.env).filter(([name]) => !/^(CONCLAVE_|ETCDCTL_|NO_COLOR|FORCE_COLOR)/.test(name));
+  const entries = Object.entries(process.env).filter(
+    ([name]) => !/^(CONCLAVE_|ETCDCTL_|NO_COLOR|FORCE_COLOR)/.test(name),
+  );
   return Object.fromEntries(entries);
 }

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -8,20 +9,21 @@ import { join } from 'node:path';
  * order in which things happened, which no reading of several pipes can tell.
  */
 export class Stays implements Disposable {
+  readonly #names: string[] = [];
   readonly #folder = mkdtempSync(join(tmpdir(), 'conclave-cli-'));
 
   /** The command as words. `etcdctl lock` gives its command no stdin, so that a named pipe holds it. */
   command(name: string): string[] {
     const pipe = this.#pipe(name);
     execFileSync('mkfifo', [pipe]);
+    this.#names.push(name);
     const script = `echo ${name} in >> ${this.#log}; echo inside; cat ${pipe}; echo ${name} out >> ${this.#log}`;
     return ['sh', '-c', script];
   }
 
-  /** Lets `command(name)` end. */
-  letGo(name: string): void {
-    // Both ways at once: does not wait for a reader, and whoever reads sees the end when it is closed.
-    closeSync(openSync(this.#pipe(name), constants.O_RDWR | constants.O_NONBLOCK));
+  /** Lets `command(name)` end, once it has come to wait: a pipe opens for writing when there is a reader. */
+  async letGo(name: string): Promise<void> {
+    await writeFile(this.#pipe(name), '');
   }
 
   get log(): string[] {
@@ -29,6 +31,10 @@ export class Stays implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    for (const name of this.#names) {
+      // What a failed test left behind: both ways at once does not wait for a reader, and ends one.
+      closeSync(openSync(this.#pipe(name), constants.O_RDWR | constants.O_NONBLOCK));
+    }
     rmSync(this.#folder, { recursive: true });
   }
 

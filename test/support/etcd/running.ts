@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+
 export interface Output {
   readonly stdout: string;
   readonly stderr: string;
@@ -29,10 +32,11 @@ export interface StartOptions {
   readonly args?: readonly string[] | undefined;
 }
 
-/** The version an etcd tells at `/version`. */
+/** The version an etcd tells at `/version`. Not by `fetch`, which would keep the connection for seconds. */
 export async function versionOf(url: string): Promise<string> {
-  const response = await fetch(`${url}/version`);
-  const body = (await response.json()) as { etcdserver?: unknown };
+  const [response] = (await once(get(`${url}/version`, { agent: false }), 'response')) as [IncomingMessage];
+  const parts = (await response.toArray()) as Buffer[];
+  const body = JSON.parse(Buffer.concat(parts).toString('utf8')) as { etcdserver?: unknown };
   if (typeof body.etcdserver !== 'string') throw new Error(`${url}/version tells no etcdserver version`);
   return body.etcdserver;
 }

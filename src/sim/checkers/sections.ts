@@ -1,0 +1,152 @@
+import type { Entry, History } from '../history.js';
+import type { Grant } from '../vocabulary.js';
+import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
+
+/** Operations that give a `Held`. */
+export type HoldOp =
+  | 'lock.acquire'
+  | 'rwlock.read'
+  | 'rwlock.write'
+  | 'semaphore.acquire'
+  | 'election.campaign';
+
+export const holdOps = [
+  'lock.acquire',
+  'rwlock.read',
+  'rwlock.write',
+  'semaphore.acquire',
+  'election.campaign',
+] as const satisfies readonly HoldOp[];
+
+/**
+ * The time in which a process took itself for a holder: from the end of its acquire to its release, its loss, its crash, or the fault
+ * that took the place away early, which no holder can know at once (reliability.md section 0, finding 3).
+ *
+ * A process that stands still does nothing: unless it shows after it resumed that it still takes itself for the
+ * holder, its section ended where the pause began.
+ */
+export interface Section {
+  readonly acquire: OkOperation<HoldOp>;
+  readonly grant: Grant;
+  /** Positions in the history; `to` is infinite while it lasts. */
+  readonly from: number;
+  readonly to: number;
+  /** What ended it. */
+  readonly endedBy: Entry | undefined;
+}
+
+/** The grants of the operations named, with null results (tried, not free) left out. */
+export function grantsOf(history: History, ops: readonly HoldOp[]): { acquire: OkOperation<HoldOp>; grant: Grant }[] {
+  return okOperationsOf(history, ...ops).flatMap((acquire) => {
+    const grant = acquire.output;
+    return grant === null ? [] : [{ acquire, grant }];
+  });
+}
+
+/** Per object, in order of their fences. Sections that ended before they began are left out: their process was told too late. */
+export function sectionsOf(history: History, ops: readonly HoldOp[]): Map<string, Section[]> {
+  const ends = endsByHold(history);
+  const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
+  const sections = grantsOf(history, ops).map(({ acquire, grant }): Section => {
+    const from = acquire.endAt;
+    const own = ends.of(acquire, grant).filter(({ at, early }) => at > from || early);
+    const end = own.reduce<HoldEnd | undefined>((a, b) => (a === undefined || b.at < a.at ? b : a), undefined);
+    const to = end?.at ?? Number.POSITIVE_INFINITY;
+    const seenAt = ends.lastSeen(acquire, grant, to);
+    const pause = (pauses.get(acquire.process) ?? []).find(({ at }) => at > seenAt && at < to);
+    const endedBy = pause?.note ?? end?.entry;
+    return { acquire, grant, from, to: pause?.at ?? to, endedBy };
+  });
+  const kept = sections.filter(({ from, to }) => to > from);
+  kept.sort((a, b) => compareFences(a.grant.fence, b.grant.fence));
+  return groupBy(kept, ({ acquire }) => acquire.object);
+}
+
+export function compareFences(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Pairs in which a later fence began before an earlier one had ended, at most one per section. `conflict` says whether
+ * two sections exclude each other; the earlier fence comes first.
+ */
+export function overlaps(
+  sections: readonly Section[],
+  excludes: (section: Section) => 'all' | 'exclusive',
+): { earlier: Section; later: Section }[] {
+  const found: { earlier: Section; later: Section }[] = [];
+  let lastOfAll: Section | undefined;
+  let lastExclusive: Section | undefined;
+  for (const later of sections) {
+    const exclusive = excludes(later) === 'all';
+    const earlier = exclusive ? lastOfAll : lastExclusive;
+    if (earlier !== undefined && later.from < earlier.to) found.push({ earlier, later });
+    if (lastOfAll === undefined || later.to > lastOfAll.to) lastOfAll = later;
+    if (exclusive && (lastExclusive === undefined || later.to > lastExclusive.to)) lastExclusive = later;
+  }
+  return found;
+}
+
+interface HoldEnd {
+  readonly at: number;
+  readonly entry: Entry;
+  /** May stand before the acquire's end: the place was taken away while its answer was on the way. */
+  readonly early: boolean;
+}
+
+interface Ends {
+  of(acquire: OkOperation<HoldOp>, grant: Grant): HoldEnd[];
+  /** The last position before `to` at which the process showed that it takes itself for the holder. */
+  lastSeen(acquire: OkOperation<HoldOp>, grant: Grant, to: number): number;
+}
+
+function endsByHold(history: History): Ends {
+  const releases = operationsOf(history, 'release').map((each) => ({ ...each, fence: each.input.fence }));
+  const breaks = operationsOf(history, 'lock.break').map((each) => ({ ...each, fence: each.input.fence }));
+  const readings = factsOf(history, 'held').map((each) => ({ ...each, fence: each.data.fence }));
+  const losses = factsOf(history, 'lost').map((each) => ({ ...each, fence: each.data.fence }));
+  const writes = operationsOf(history, 'guarded.write').map((each) => ({ ...each, fence: each.input.fence }));
+  const own = <T extends { process: string; object: string; fence: bigint }>(items: readonly T[]) =>
+    groupBy(items, (each) => holdKey(each.process, each.object, each.fence));
+  const [released, read, lost] = [own(releases), own(readings), own(losses)];
+  const broke = groupBy(breaks, ({ object, fence }) => holdKey('', object, fence));
+  const wrote = groupBy(writes, (each) => holdKey(each.process, each.input.line, each.fence));
+  const injected = injectedEnds(history);
+  const crashes = groupBy(factsOf(history, 'crash'), ({ process }) => process);
+  return {
+    of: ({ process, object }, { fence, lease }) => {
+      const key = holdKey(process, object, fence);
+      return [
+        ...(released.get(key) ?? []).map((each) => ({ at: each.from, entry: each.invoke, early: false })),
+        ...(lost.get(key) ?? []).map(endOfFact),
+        ...(read.get(key) ?? []).filter(({ data }) => !data.held).map(endOfFact),
+        ...(crashes.get(process) ?? []).map(endOfFact),
+        ...(injected.get(lease) ?? []).map((each) => ({ ...endOfFact(each), early: true })),
+        ...(broke.get(holdKey('', object, fence)) ?? []).map(({ from, invoke }) => ({
+          at: from,
+          entry: invoke,
+          early: true,
+        })),
+      ];
+    },
+    lastSeen: ({ process, object, endAt }, { fence }, to) => {
+      const key = holdKey(process, object, fence);
+      const samples = (read.get(key) ?? []).filter(({ data }) => data.held).map(({ at }) => at);
+      const uses = (wrote.get(key) ?? []).map(({ from }) => from);
+      return [...samples, ...uses].reduce((last, at) => (at < to && at > last ? at : last), endAt);
+    },
+  };
+}
+
+function endOfFact({ at, note }: { readonly at: number; readonly note: Entry }): HoldEnd {
+  return { at, entry: note, early: false };
+}
+
+function injectedEnds(history: History): Map<bigint, Fact<'lease.ended'>[]> {
+  const ended = factsOf(history, 'lease.ended').filter(({ data }) => data.cause === 'injected');
+  return groupBy(ended, ({ data }) => data.lease);
+}
+
+function holdKey(process: string, object: string, fence: bigint): string {
+  return `${process}\n${object}\n${fence}`;
+}

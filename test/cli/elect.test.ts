@@ -1,0 +1,81 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Conclave, connect } from '../../src/index.js';
+import { conclave, keysBelow, serve } from './support/cli.js';
+
+let serving: Awaited<ReturnType<typeof serve>>;
+let client: Conclave;
+beforeAll(async () => {
+  serving = await serve();
+  client = await connect(serving.url);
+});
+afterAll(async () => {
+  await client.close();
+  await serving[Symbol.asyncDispose]();
+});
+
+const elect = (...args: string[]) => conclave(['elect', '--url', serving.url, ...args]);
+
+it.each(['SIGINT', 'SIGTERM'] as const)(
+  'elect NAME VALUE: prints key and value, leads until %s, resigns',
+  async (signal) => {
+    await using leader = elect(`lead-${signal}`, 'me');
+    const key = await leader.line();
+    expect(await leader.line()).toBe('me');
+    expect(await client.election(`lead-${signal}`).leader()).toMatchObject({ key, value: 'me' });
+    leader.kill(signal);
+    expect(await leader.ended()).toEqual({ code: 0, signal: null, stdout: `${key}\nme\n`, stderr: '' });
+    expect(await client.election(`lead-${signal}`).leader()).toBeNull();
+  },
+);
+
+it('elect: the next one leads when the first has gone; --listen sees each', async () => {
+  await using listener = elect('-l', '/next');
+  await using first = elect('/next', 'one', '--json');
+  const { key, term } = JSON.parse(await first.line()) as { key: string; term: string };
+  expect([await listener.line(), await listener.line()]).toEqual([key, 'one']);
+  await using second = elect('/next', 'two', '--json');
+  await keysBelow(client, '/next/', 2);
+  first.kill('SIGKILL');
+  await client.delete(key);
+  const next = JSON.parse(await second.line()) as { key: string; value: string; term: string };
+  expect(next.value).toBe('two');
+  expect(BigInt(next.term)).toBeGreaterThan(BigInt(term));
+  expect([await listener.line(), await listener.line()]).toEqual([next.key, 'two']);
+  listener.kill('SIGINT');
+  expect(await listener.ended()).toMatchObject({ code: 0, stderr: '' });
+});
+
+it('elect --listen --json: a line for each leader, null for nobody', async () => {
+  await using listener = elect('--listen', 'rounds', '--json');
+  expect(JSON.parse(await listener.line())).toBeNull();
+  await using leader = elect('rounds', 'a "quoted" value');
+  const key = await leader.line();
+  const seen = JSON.parse(await listener.line()) as Record<string, unknown>;
+  const { term, leaseId } = (await client.election('rounds').leader()) ?? {};
+  expect(seen).toEqual({ key, value: 'a "quoted" value', term: term?.toString(), leaseId: leaseId?.toString() });
+  leader.kill('SIGTERM');
+  expect(JSON.parse(await listener.line())).toBeNull();
+});
+
+it('elect --listen: ends quietly when nobody reads its output any more', async () => {
+  await using listener = elect('--listen', 'pipe', '--json');
+  expect(await listener.line()).toBe('null');
+  listener.child.stdout?.destroy();
+  const leadership = await client.election('pipe').campaign('x');
+  expect(await listener.ended()).toMatchObject({ code: 0, stderr: '' });
+  await leadership.resign();
+});
+
+it('elect: exit code 76 when leadership is lost, 75 when --timeout has passed, 5 when interrupted', async () => {
+  await using leader = elect('/codes', 'a');
+  const key = await leader.line();
+  expect(await elect('/codes', 'b', '--timeout', '1').ended()).toMatchObject({ code: 75, stdout: '' });
+  await using waiting = elect('/codes', 'c');
+  await keysBelow(client, '/codes/', 2);
+  waiting.kill('SIGINT');
+  expect(await waiting.ended()).toMatchObject({ code: 5, stdout: '' });
+  await client.delete(key);
+  const lost = await leader.ended();
+  expect(lost.code).toBe(76);
+  expect(lost.stderr).toMatch(/^conclave: leadership of "\/codes" was lost: .*\n$/);
+});

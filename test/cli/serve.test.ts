@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+import { connect } from '../../src/index.js';
+import { conclave, serve } from './support/cli.js';
+
+it.each(['SIGTERM', 'SIGINT'] as const)(
+  'serve: says where in one line, serves, and ends with 0 at %s',
+  async (signal) => {
+    await using server = conclave(['serve', '--listen', '127.0.0.1:0']);
+    const line = await server.line();
+    const [, url] = /^conclave: serving etcd's v3 API on (http:\/\/127\.0\.0\.1:\d+) \(in memory\)$/.exec(line) ?? [];
+    const client = await connect(url);
+    await client.put('a', 'b');
+    expect((await client.get('a'))?.version).toBe(1n);
+    await client.close();
+    server.kill(signal);
+    expect(await server.ended()).toEqual({ code: 0, signal: null, stdout: `${line}\n`, stderr: '' });
+  },
+);
+
+it('serve: ends though a client stays connected, watching and holding', async () => {
+  await using serving = await serve();
+  await using waiter = conclave(['lock', '--url', serving.url, '--ttl', '1', 'x']);
+  await waiter.line();
+  serving.server.kill('SIGTERM');
+  expect(await serving.server.ended()).toMatchObject({ code: 0, stderr: '' });
+  expect(await waiter.ended()).toMatchObject({ code: 76 });
+});
+
+it('serve --json: the URL as JSON', async () => {
+  await using server = conclave(['--json', 'serve', '--listen', '127.0.0.1:0']);
+  expect(JSON.parse(await server.line())).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
+});
+
+it('serve: a port in use is an error that names it, exit code 1', async () => {
+  await using first = await serve();
+  const address = first.url.replace('http://', '');
+  const second = await conclave(['serve', '--listen', address]).ended();
+  expect(second).toMatchObject({ code: 1, stdout: '' });
+  expect(second.stderr).toBe(`conclave: cannot listen on ${address}: the address is in use\n`);
+});
+
+it.each(['0.0.0.0:0', ':0', '[::]:0', '192.0.2.1:0', 'example.org:0', '127.evil.example:0'])(
+  'serve --listen %s: refused, since anybody could come in',
+  async (address) => {
+    const refused = await conclave(['serve', '--listen', address]).ended();
+    expect(refused).toMatchObject({ code: 3, stdout: '' });
+    expect(refused.stderr).toMatch(/^conclave: refusing to listen on .*neither TLS nor a password.*127\.0\.0\.1.*\n$/);
+  },
+);
+
+it('serve --insecure-allow-remote: warns and listens, here on an address that no machine has', async () => {
+  const tried = await conclave(['serve', '--listen', '192.0.2.1:0', '--insecure-allow-remote']).ended();
+  expect(tried.code).toBe(1);
+  const [warning, error] = tried.stderr.split('\n');
+  expect(warning).toMatch(/^conclave: warning: listening on 192\.0\.2\.1:0: there is neither TLS nor a password/);
+  expect(error).toMatch(/^conclave: cannot listen on 192\.0\.2\.1:0/);
+});
+
+it.each(['2379', 'localhost', '127.0.0.1:65536', '127.0.0.1:', 'a:b:1'])(
+  'serve --listen %s: no address, exit code 3',
+  async (text) => {
+    expect(await conclave(['serve', '--listen', text]).ended()).toMatchObject({ code: 3, stdout: '' });
+  },
+);

@@ -1,0 +1,54 @@
+import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+async function output(example: string): Promise<string> {
+  const { stdout } = await run(process.execPath, [join(root, 'examples', example)], { timeout: 20_000 });
+  return stdout;
+}
+
+/** Every file in examples/ has its line here: what a reader is told to see. */
+const shown: Record<string, string> = {
+  'quickstart.js': `order 42 is ours until we let go; fence 2
+paid, and only while we held the lock
+host-7 leads in term 5
+`,
+  'lock.js': `ada prints with fence 2; holder ada, 2 waiting
+bob prints with fence 3; holder bob, 1 waiting
+cleo prints with fence 4; holder cleo, 0 waiting
+tryLock while held: null
+lock with timeout: TIMEOUT
+guard while held: true, after the release: false
+`,
+  'election.js': `nobody leads
+host-1 leads
+host-1 (warm) leads
+host-2 leads
+the term has grown: true
+nobody leads
+candidates left: 0
+`,
+};
+
+describe('examples', () => {
+  it('are all run here', async () => {
+    const files = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.js'));
+    expect(files.sort()).toEqual(Object.keys(shown).sort());
+  });
+
+  it.each(Object.entries(shown))('%s shows what it says', async (file, text) => {
+    expect((await output(file)).split('\n').sort()).toEqual(text.split('\n').sort());
+  });
+
+  it('the quickstart is the README example', async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8');
+    const [, inReadme] = /```js\n(.*?)```/s.exec(readme) ?? [];
+    const file = await readFile(join(root, 'examples/quickstart.js'), 'utf8');
+    expect(file.split('\n').slice(1).join('\n')).toBe(inReadme);
+  });
+});

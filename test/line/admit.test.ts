@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/core/bytes.js';
+import { admit } from '../../src/line/admit.js';
+import { comparePlaces, isPlace, newPlaceKey, type Place } from '../../src/line/place.js';
+import { SimRuntime } from '../../src/sim/sim-runtime.js';
+
+function place(key: string, createRevision: bigint, lease = 7n): Place {
+  return { key: utf8(key), createRevision, modRevision: createRevision, version: 1n, value: utf8(''), lease };
+}
+
+const older = place('a/1', 3n);
+const oldest = place('a/2', 2n);
+
+describe('admit()', () => {
+  it.each([
+    ['it is there and nobody is before it', { exists: true, elders: [] }, { type: 'admitted' }],
+    ['one is before it', { exists: true, elders: [older] }, { type: 'wait', behind: older }],
+    ['several are before it', { exists: true, elders: [older, oldest] }, { type: 'wait', behind: older }],
+    ['it is not there, and nobody is before it', { exists: false, elders: [] }, { type: 'gone' }],
+    ['it is not there, and somebody is before it', { exists: false, elders: [older] }, { type: 'gone' }],
+  ])('LINE-1: when %s', (_, sight, verdict) => {
+    expect(admit(sight)).toEqual(verdict);
+  });
+});
+
+describe('a place', () => {
+  const prefix = utf8('locks/a/');
+
+  it.each([
+    ['a direct child on a lease', 'locks/a/1f.00ff', 7n, true],
+    ["Go's own layout", 'locks/a/694d', 7n, true],
+    ['a lease of a negative id', 'locks/a/-5', -5n, true],
+    ['a key of a nested name', 'locks/a/b/1f.00ff', 7n, false],
+    ['a key of a name that ends with a slash', 'locks/a//1f.00ff', 7n, false],
+    ['the bare prefix', 'locks/a/', 7n, false],
+    ['a key without a lease', 'locks/a/1f', 0n, false],
+  ])('LINE-2: %s', (_, key, lease, expected) => {
+    expect(isPlace(prefix, place(key, 2n, lease))).toBe(expected);
+  });
+
+  it('LINE-2: order is that of create revisions, and of keys within one txn', () => {
+    const places = [place('a/9', 10n), place('a/b', 9n), place('a/a', 9n), place('a/1', 8n)];
+    expect([...places].sort(comparePlaces).map(({ key }) => Buffer.from(key).toString())).toEqual([
+      'a/1',
+      'a/a',
+      'a/b',
+      'a/9',
+    ]);
+  });
+
+  it('LINE-3: each key is new, below the prefix, with the lease in hex as Go and etcdctl write it', () => {
+    const runtime = new SimRuntime();
+    const keys = Array.from({ length: 100 }, () => Buffer.from(newPlaceKey(runtime, prefix, 255n)).toString());
+    expect(new Set(keys).size).toBe(100);
+    for (const key of keys) expect(key).toMatch(/^locks\/a\/ff\.[0-9a-f]{16}$/);
+  });
+});

@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { utf8 } from '../../src/core/bytes.js';
+import { admit } from '../../src/line/admit.js';
+import { enter, enterIfEmpty } from '../../src/line/enter.js';
+import { put } from '../../src/store/ops.js';
+import { type Client, errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+
+const prefix = utf8('line/');
+
+async function leased(world: SimWorld, client: Client) {
+  await world.until(client.conclave.session.open());
+  const lease = client.conclave.session.leaseId;
+  const place = (key: string) => ({ key: utf8(key), value: utf8(''), lease });
+  /** A key on a lease, or not, made by somebody else. */
+  const stray = (key: string, leaseId: bigint | undefined = lease) =>
+    world.truth.txn({ success: [put(key, '', { leaseId })] });
+  return { place, stray };
+}
+
+describe('taking a place', () => {
+  it('LINE-1: the first is admitted and the next waits behind it, each in one round trip', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place } = await leased(world, client);
+      const first = await enter(client.store, prefix, place('line/1'));
+      const second = await enter(client.store, prefix, place('line/2'));
+      const third = await enter(client.store, prefix, place('line/3'));
+      expect(admit(first.sight)).toEqual({ type: 'admitted' });
+      expect(admit(second.sight)).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
+      expect(admit(third.sight)).toMatchObject({ type: 'wait', behind: { createRevision: second.createRevision } });
+      expect(client.store.counts.txn).toBe(3);
+    }));
+
+  it.each(['reply', 'request'] as const)('LINE-3: after a lost %s the second try finds or makes the one place', (lost) =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place, stray } = await leased(world, client);
+      if (lost === 'reply') client.store.loseReply('txn');
+      else client.store.loseRequest('txn');
+      expect(await errorOf(enter(client.store, prefix, place('line/1')))).toMatchObject({ outcome: 'unknown' });
+      // The store's revision moves on: the place's is still its own (npm etcd3 takes this one for it).
+      await stray('elsewhere', 0n);
+      await stray('line/2');
+      const entry = await enter(client.store, prefix, place('line/1'));
+      const [first, second] = await world.keys('line/');
+      expect(entry.createRevision).toBe((lost === 'reply' ? first : second)?.createRevision);
+      expect(admit(entry.sight).type).toBe(lost === 'reply' ? 'admitted' : 'wait');
+      expect(await world.keys('line/')).toHaveLength(2);
+      await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8('elsewhere') } }] });
+    }),
+  );
+
+  it('LINE-2: keys of nested names and keys without a lease block nobody, however many they are', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place, stray } = await leased(world, client);
+      await stray('line/', 0n);
+      await stray('line/stray', 0n);
+      for (let i = 0; i < 9; i++) await stray(`line/nested/${i}`);
+      const first = await enter(client.store, prefix, place('line/1'));
+      expect(admit(first.sight)).toEqual({ type: 'admitted' });
+      for (let i = 10; i < 19; i++) await stray(`line/nested/${i}`);
+      const second = await enter(client.store, prefix, place('line/2'));
+      expect(admit(second.sight)).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
+      for (const key of ['line/', 'line/stray']) {
+        await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8(key) } }] });
+      }
+    }));
+});
+
+describe('taking a place in an empty line only', () => {
+  it('LINE-1: takes it in one round trip', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place } = await leased(world, client);
+      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
+      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
+      expect(client.store.counts.txn).toBe(1);
+    }));
+
+  it('LINE-1: writes nothing when somebody stands there', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place } = await leased(world, client);
+      await enter(client.store, prefix, place('line/1'));
+      const { revision } = world.host.stats();
+      expect(await enterIfEmpty(client.store, prefix, place('line/2'))).toBeUndefined();
+      expect(world.host.stats().revision).toBe(revision);
+      expect(client.store.counts.txn).toBe(2);
+    }));
+
+  it('LINE-3: after a lost reply the second try finds its own place', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place } = await leased(world, client);
+      client.store.loseReply('txn');
+      await errorOf(enterIfEmpty(client.store, prefix, place('line/1')));
+      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
+      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
+      expect(await world.keys('line/')).toHaveLength(1);
+    }));
+
+  it('LINE-2: takes it among keys of nested names', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place, stray } = await leased(world, client);
+      for (let i = 0; i < 9; i++) await stray(`line/nested/${i}`);
+      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
+      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
+      const other = await enterIfEmpty(client.store, prefix, place('line/2'));
+      expect(other === undefined || admit(other.sight).type === 'wait').toBe(true);
+    }));
+});
