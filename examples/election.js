@@ -1,5 +1,5 @@
-// Two candidates; the first leads, steps down, and the second takes over. An observer sees each change, and when nobody leads.
-// Run: node examples/election.js [memory: | http://127.0.0.1:2379]
+// Two candidates; the first leads, steps down, and the second takes over. An observer sees each change, and when
+// nobody leads. Run: node examples/election.js [memory: | http://127.0.0.1:2379]
 import { connect } from 'conclave';
 
 const conclave = await connect(process.argv[2] ?? 'memory:');

@@ -25,8 +25,8 @@ import { type WatchBatch, watchBatches } from './store/watch-batches.js';
 export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
 
 /**
- * A connection and everything that can be coordinated over it. Made by `connect()`; everything that was taken through it
- * is given back by `close()`.
+ * A connection and everything that can be coordinated over it. Made by `connect()`; everything that was taken through
+ * it is given back by `close()`.
  */
 export class Conclave implements AsyncDisposable {
   readonly #context: RecipeContext;
@@ -39,7 +39,10 @@ export class Conclave implements AsyncDisposable {
     this.#scope = scope;
   }
 
-  /** The session that all recipes of this connection share; a fresh one after a loss. Not open before it is needed: `open()`. */
+  /**
+   * The session that all recipes of this connection share; a fresh one after a loss. Not open before it is needed:
+   * `open()`.
+   */
   get session(): Session {
     return this.#context.sessions.current;
   }
@@ -59,9 +62,7 @@ export class Conclave implements AsyncDisposable {
   withLock<T>(name: string, options: AcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T>;
   async withLock<T>(
     name: string,
-    ...rest:
-      | [work: (held: Held) => Promise<T> | T]
-      | [options: AcquireOptions, work: (held: Held) => Promise<T> | T]
+    ...rest: [work: (held: Held) => Promise<T> | T] | [options: AcquireOptions, work: (held: Held) => Promise<T> | T]
   ): Promise<T> {
     const [options, work] = rest.length === 1 ? [{}, rest[0]] : rest;
     return new Mutex(this.#context, name).withLock(options, work);
@@ -123,8 +124,8 @@ export class Conclave implements AsyncDisposable {
   }
 
   /**
-   * Gives everything back: locks and leaderships, the lease, watches, sockets. Idempotent; afterwards every call rejects with
-   * code `CLOSED`.
+   * Gives everything back: locks and leaderships, the lease, watches, sockets. Idempotent; afterwards every call
+   * rejects with code `CLOSED`.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -2,6 +2,7 @@ import type { Etcd3 } from 'etcd3';
 import { abortable, linkSignals, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, etcdErrors, Status } from '../store/etcd-errors.js';
+import type { WatchResponse } from '../store/messages.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
 import { type BorrowedConnection, type BorrowedMetadata, errorOfPool, poolOf, serviceOf } from './etcd3-pool.js';
@@ -49,7 +50,11 @@ export class Etcd3Channel implements RpcChannel {
   ): Duplex<Request> {
     this.#throwIfOver(options);
     const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
-    const late = new LateDuplex<Request, Response>(listener, () => {
+    const onMessage = (message: Response) => {
+      if (isRefusedToken(message)) this.#pool.authenticator?.invalidateMetadata();
+      listener.onMessage(message);
+    };
+    const late = new LateDuplex<Request, Response>({ onMessage, onEnd: (error) => listener.onEnd(error) }, () => {
       unlink();
       stopListening();
     });
@@ -107,8 +112,7 @@ export class Etcd3Channel implements RpcChannel {
   }
 
   /**
-   * A stream that lost its token counts as broken, and the one after a broken one gets a new token: a restarted etcd
-   * knows no simple token, and etcd 3.4 then answers watches with `permission denied`.
+   * A stream that lost its token counts as broken, and the one after a broken one gets a new token (see `AuthToken`).
    */
   #streamError(connection: BorrowedConnection, error: Error): ConclaveError {
     this.#markFailed(connection, error);
@@ -144,4 +148,10 @@ function metadataOf(connection: BorrowedConnection, options: RpcOptions): Borrow
   const metadata = connection.metadata.clone();
   for (const [name, value] of Object.entries(options.metadata ?? {})) metadata.set(name, value);
   return metadata;
+}
+
+/** A watch on an old stream can be refused for the token that the stream was opened with. */
+function isRefusedToken(message: unknown): boolean {
+  const { cancelReason } = message as Partial<WatchResponse>;
+  return cancelReason?.endsWith(etcdErrors.invalidAuthToken.text) === true;
 }

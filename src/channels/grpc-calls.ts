@@ -103,19 +103,18 @@ export function duplexCall<Request, Response, Metadata>(
 }
 
 /** grpc-js says with these words that no connection could be made: the request has not left this process. */
-const neverSent =
-  /^(?:No connection established(?:\. Last error: )?|Name resolution failed for target |Channel closed before call started)/;
+const neverSent = /^(?:No connection established|Name resolution failed|Channel closed before call started)/;
+/** What its texts have around the reason. */
+const wrapping = /^No connection established\. Last error: (?:Error: )?|\s*Resolution note:\s*$/g;
 
 /** The error of a call to `endpoint`. etcd's own texts stay as they are; a transport's gets the endpoint's name. */
 export function errorOfGrpc(endpoint: string, failure: Error): ConclaveError {
   if (ConclaveError.is(failure)) return failure;
   const { code = Status.unknown, details = failure.message } = failure as GrpcFailure;
   if (code !== Status.unavailable || details.startsWith('etcdserver: ')) return errorOfStatus(code, details, failure);
-  if (neverSent.test(details)) {
-    const why = details.replace(neverSent, '').replace(/\s*Resolution note:\s*$/, '');
-    return new ConclaveError('UNAVAILABLE', `cannot reach ${endpoint}: ${why}`, { cause: failure });
-  }
-  return errorOfStatus(code, `${endpoint}: ${details}`, failure);
+  if (!neverSent.test(details)) return errorOfStatus(code, `${endpoint}: ${details}`, failure);
+  const message = `cannot reach ${endpoint}: ${details.replaceAll(wrapping, '')}`;
+  return new ConclaveError('UNAVAILABLE', message, { cause: failure });
 }
 
 export function asBuffer(bytes: Uint8Array): Buffer {

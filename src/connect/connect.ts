@@ -16,9 +16,11 @@ import { reach } from './reach.js';
  * Connects and makes sure that the store answers.
  *
  * `target`: `memory:` (an embedded store of this connection's own), `memory:name` (shared by all of this process),
- * `http://a:2379,b:2379` or `https://…` (etcd or `conclave serve`), a borrowed npm `Etcd3` client (never closed here), or nothing:
+ * `http://a:2379,b:2379` or `https://…` (etcd or `conclave serve`), a borrowed npm `Etcd3` client (never closed
+ * here), or nothing:
  * `$CONCLAVE_URL`, else `$ETCDCTL_ENDPOINTS`, else `http://127.0.0.1:2379`.
- * @throws ConclaveError `INVALID_URL`, `INVALID_TTL`, `INVALID_ARGUMENT`; `UNAVAILABLE` naming the endpoints when none can be reached;
+ * @throws ConclaveError `INVALID_URL`, `INVALID_TTL`, `INVALID_ARGUMENT`; `UNAVAILABLE` naming the endpoints when
+ * none can be reached;
  * `UNAUTHENTICATED` for wrong credentials; `options.signal.reason` itself on abort.
  */
 export async function connect(target?: string | Etcd3, options: ConnectOptions = {}): Promise<Conclave> {

@@ -7,8 +7,9 @@ interface Shared {
 }
 
 /**
- * The embedded stores that `connect('memory:name')` shares within a process. The one module-level state of this package:
- * sharing by name within a process is what the name is for. A store lives as long as somebody is connected to it.
+ * The embedded stores that `connect('memory:name')` shares within a process. The one module-level state of this
+ * package: sharing by name within a process is what the name is for. A store lives as long as somebody is connected
+ * to it.
  */
 const shared = new Map<string, Shared>();
 

@@ -14,7 +14,10 @@ export interface ConnectOptions {
   readonly label?: string | undefined;
   /** How long one request may take, in milliseconds. Default: 5,000. */
   readonly requestTimeoutMs?: number | undefined;
-  /** How long `connect` tries to reach the store, in milliseconds. Default: 5,000; a refused loopback address fails sooner. */
+  /**
+   * How long `connect` tries to reach the store, in milliseconds. Default: 5,000; a refused loopback address fails
+   * sooner.
+   */
   readonly connectTimeoutMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Time and chance; for tests on simulated time. Default: the real ones. */

@@ -10,8 +10,8 @@ const defaultConnectTimeoutMs = 5000;
 const refusedPatienceMs = 1000;
 
 /**
- * Asks the store something harmless until it answers: proves address, transport and credentials before the first real call. A
- * refusal to read that key is an answer too.
+ * Asks the store something harmless until it answers: proves address, transport and credentials before the first real
+ * call. A refusal to read that key is an answer too.
  * @throws ConclaveError `UNAVAILABLE` naming the endpoints, or what the store said.
  */
 export async function reach(store: Store, where: string, options: ConnectOptions): Promise<void> {

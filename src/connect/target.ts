@@ -15,8 +15,8 @@ export type Target =
 const defaultPort = '2379';
 
 /**
- * Reads `memory:`, `memory:name`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may leave out the scheme, ports default
- * to 2379.
+ * Reads `memory:`, `memory:name`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may leave out the
+ * scheme, ports default to 2379.
  * @throws ConclaveError `INVALID_URL`, or `UNSUPPORTED` for `file:`.
  */
 export function parseTarget(text: string): Target {
@@ -28,7 +28,11 @@ export function parseTarget(text: string): Target {
   const parts = text.split(',').map((each) => each.trim());
   const scheme = /^(https?):\/\//.exec(parts[0] ?? '')?.[1] ?? (parts[0]?.includes('://') ? undefined : 'http');
   if (scheme === undefined) throw invalid(text, 'it must start with http://, https:// or memory:');
-  return { type: 'endpoints', secure: scheme === 'https', endpoints: parts.map((each) => endpoint(text, scheme, each)) };
+  return {
+    type: 'endpoints',
+    secure: scheme === 'https',
+    endpoints: parts.map((each) => endpoint(text, scheme, each)),
+  };
 }
 
 function endpoint(text: string, scheme: string, part: string): string {

@@ -10,8 +10,8 @@ export interface WaitOptions {
 }
 
 /**
- * Calls `fn`, which must not throw, when `signal` aborts, at once if it has; returns the clean-up. Listeners never outlive
- * their use.
+ * Calls `fn`, which must not throw, when `signal` aborts, at once if it has; returns the clean-up. Listeners never
+ * outlive their use.
  */
 export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
   if (signal === undefined) return () => {};
@@ -36,8 +36,9 @@ interface Fan {
 const fanKey = Symbol('conclave.abort');
 
 /**
- * One listener per signal, however many wait for it: Node warns of a leak at the eleventh listener, and finds one to remove
- * by walking all of them. A thousand locks wait for one session's signal, or for the one with which a program stops.
+ * One listener per signal, however many wait for it: Node warns of a leak at the eleventh listener, and finds one to
+ * remove by walking all of them. A thousand locks wait for one session's signal, or for the one with which a program
+ * stops.
  */
 function fanOf(signal: AbortSignal & { [fanKey]?: Fan | undefined }): Fan {
   if (signal[fanKey] !== undefined) return signal[fanKey];

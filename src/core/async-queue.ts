@@ -1,8 +1,8 @@
 import { onAbort } from './abort.js';
 
 /**
- * Turns pushes into an async iteration for one consumer. Bounded: when the consumer falls behind by more than `limit`, the
- * oldest are dropped, so that the newest is always seen.
+ * Turns pushes into an async iteration for one consumer. Bounded: when the consumer falls behind by more than
+ * `limit`, the oldest are dropped, so that the newest is always seen.
  */
 export class AsyncQueue<T> {
   readonly #limit: number;

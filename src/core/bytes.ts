@@ -1,4 +1,7 @@
-/** Keys and values are bytes; those that a store answers are Buffers, so that `toString()` gives their text. `Buffer` is a global of Node; these helpers are the only place below the edges that uses it. */
+/**
+ * Keys and values are bytes; those that a store answers are Buffers, so that `toString()` gives their text. `Buffer`
+ * is a global of Node; these helpers are the only place below the edges that uses it.
+ */
 export type Bytes = Uint8Array;
 
 export const noBytes: Bytes = Buffer.alloc(0);

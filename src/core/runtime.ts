@@ -27,12 +27,7 @@ export interface ClockReading {
  */
 export function elapsedMs(runtime: Runtime, earlier: ClockReading): number {
   const now = runtime.clocks();
-  return Math.max(
-    0,
-    now.monotonicMs - earlier.monotonicMs,
-    now.bootMs - earlier.bootMs,
-    now.wallMs - earlier.wallMs,
-  );
+  return Math.max(0, now.monotonicMs - earlier.monotonicMs, now.bootMs - earlier.bootMs, now.wallMs - earlier.wallMs);
 }
 
 /** 64 random bits as 16 lowercase hex digits. */

@@ -40,12 +40,13 @@ export class Election {
   }
 
   /**
-   * Leads again and again until `signal` aborts, then rejects with its reason. Each time `work` has settled it steps down and
-   * stands again, behind whoever waits by then; after a loss with a fresh session, through outages of the store as
-   * long as they last. `leadership.signal` tells `work` to stop, at a loss as well as at the abort; the lease is kept until
+   * Leads again and again until `signal` aborts, then rejects with its reason. Each time `work` has settled it steps
+   * down and stands again, behind whoever waits by then; after a loss with a fresh session, through outages of the
+   * store as long as they last. `leadership.signal` tells `work` to stop, at a loss as well as at the abort; the
+   * lease is kept until
    * `work` has settled. `timeoutMs` limits each wait for leadership.
-   * @throws what `work` throws while leading, after stepping down; what it throws after a loss or the abort counts as the
-   * consequence. Whatever the store refuses for good, and the loss of a session that was passed in.
+   * @throws what `work` throws while leading, after stepping down; what it throws after a loss or the abort counts as
+   * the consequence. Whatever the store refuses for good, and the loss of a session that was passed in.
    */
   async run<T>(
     value: string,

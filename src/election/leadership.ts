@@ -24,7 +24,8 @@ export class Leadership extends Hold {
       success: [put(this.turn.key, utf8(value), { leaseId: this.leaseId })],
     };
     const txn = await untilAnswered(runtime, this.signal, () => store.txn(request));
-    if (!txn.succeeded) throw new ConclaveError('LOST', `${this.name}: not the leader any more`, { loss: 'key-deleted' });
+    if (!txn.succeeded)
+      throw new ConclaveError('LOST', `${this.name}: not the leader any more`, { loss: 'key-deleted' });
   }
 
   /** Steps down; resolves when the store has confirmed. The same as `release()`. */

@@ -10,9 +10,9 @@ import { Roll } from './roll.js';
 const observerLimit = 1024;
 
 /**
- * Yields who leads, at once and after every change; null while nobody does. Every change of leader or value that the store
- * made is yielded, none twice, none out of order; only what happened while history was compacted under a lost connection
- * can be missed, and then the present state follows.
+ * Yields who leads, at once and after every change; null while nobody does. Every change of leader or value that the
+ * store made is yielded, none twice, none out of order; only what happened while history was compacted under a lost
+ * connection can be missed, and then the present state follows.
  */
 export async function* observeLeader(
   { store, runtime }: RecipeContext,
@@ -30,20 +30,25 @@ export async function* observeLeader(
     told = leader;
     queue.push(leader);
   };
-  const stop = follow(store, runtime, { key: prefix, rangeEnd: prefixEnd(prefix) }, {
-    onSnapshot: (kvs: readonly KeyValue[]) => {
-      roll = new Roll(prefix, kvs);
-      tell();
+  const stop = follow(
+    store,
+    runtime,
+    { key: prefix, rangeEnd: prefixEnd(prefix) },
+    {
+      onSnapshot: (kvs: readonly KeyValue[]) => {
+        roll = new Roll(prefix, kvs);
+        tell();
+      },
+      onEvents: (events) => {
+        events.forEach((event, i) => {
+          roll.apply(event);
+          // What one txn changed is one change: a leader that goes and one that comes in it leave no moment between.
+          if (events[i + 1]?.kv.modRevision !== event.kv.modRevision) tell();
+        });
+      },
+      onEnd: (error) => queue.end(error),
     },
-    onEvents: (events) => {
-      events.forEach((event, i) => {
-        roll.apply(event);
-        // What one txn changed is one change: a leader that goes and one that comes in it leave no moment between.
-        if (events[i + 1]?.kv.modRevision !== event.kv.modRevision) tell();
-      });
-    },
-    onEnd: (error) => queue.end(error),
-  });
+  );
   try {
     yield* queue.drain(signal);
   } finally {

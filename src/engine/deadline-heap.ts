@@ -76,7 +76,8 @@ export class DeadlineHeap<T extends Deadlined> {
       let child = 2 * i + 1;
       if (child >= entries.length) break;
       const right = child + 1;
-      if (right < entries.length && (entries[right] as Entry<T>).atMs < (entries[child] as Entry<T>).atMs) child = right;
+      if (right < entries.length && (entries[right] as Entry<T>).atMs < (entries[child] as Entry<T>).atMs)
+        child = right;
       if ((entries[child] as Entry<T>).atMs >= entry.atMs) break;
       entries[i] = entries[child] as Entry<T>;
       i = child;

@@ -1,5 +1,5 @@
 import { ConclaveError } from '../core/errors.js';
-import { randomInt63, type Runtime } from '../core/runtime.js';
+import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
 import { Engine, type EngineOptions } from './engine.js';
 import { LoopGap } from './loop-gap.js';

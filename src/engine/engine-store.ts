@@ -7,8 +7,8 @@ import { ownEvent, ownKeyValue, ownResponseOp } from './own-bytes.js';
 import type { WatchHandle } from './watch-hub.js';
 
 /**
- * PORT 1 in process: a `Store` over an `EngineHost`. Any number of them may share one host; closing a store ends its own
- * watches and leaves the host, and every lease in it, to whoever created that.
+ * PORT 1 in process: a `Store` over an `EngineHost`. Any number of them may share one host; closing a store ends its
+ * own watches and leaves the host, and every lease in it, to whoever created that.
  *
  * A request is carried out at once, so its fate is always known and no time limit can pass; the answer comes in a later
  * microtask, as does everything a watch tells. Answers are the caller's own: writing to their bytes harms nobody.

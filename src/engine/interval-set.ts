@@ -1,10 +1,7 @@
 import type { KeyRange } from './key-range.js';
 import { isEmptyRange } from './key-range.js';
 
-/** Above every latin1 string. */
-const noEnd = '\u{100}';
-
-/** A union of key ranges, kept as sorted intervals that neither touch nor overlap. */
+/** A union of key ranges, kept as sorted intervals that neither touch nor overlap. Ranges without an end stay out. */
 export class IntervalSet {
   readonly #points = new Set<string>();
   readonly #starts: string[] = [];
@@ -12,7 +9,7 @@ export class IntervalSet {
 
   add(range: KeyRange): void {
     if (range.single) this.#points.add(range.start);
-    else if (!isEmptyRange(range)) this.#addInterval(range.start, range.end ?? noEnd);
+    else if (range.end !== undefined && !isEmptyRange(range)) this.#addInterval(range.start, range.end);
   }
 
   addAll(other: IntervalSet): void {

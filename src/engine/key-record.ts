@@ -33,12 +33,12 @@ export class KeyRecord {
 
   /** The newest value; undefined if the key is deleted. */
   get latest(): KeyValue | undefined {
-    return valueOf(this.#changes[this.#changes.length - 1]);
+    return liveValue(this.#changes[this.#changes.length - 1]);
   }
 
   /** The value as of the end of `revision`. */
   at(revision: bigint): KeyValue | undefined {
-    return valueOf(this.#changes[this.#countUntil(revision) - 1]);
+    return liveValue(this.#changes[this.#countUntil(revision) - 1]);
   }
 
   put(revision: bigint, value: Bytes, lease: bigint): Change {
@@ -85,6 +85,6 @@ export class KeyRecord {
   }
 }
 
-function valueOf(change: Change | undefined): KeyValue | undefined {
+function liveValue(change: Change | undefined): KeyValue | undefined {
   return change === undefined || change.deleted ? undefined : change.kv;
 }

@@ -1,8 +1,8 @@
 import { type Bytes, fromLatin1 } from '../core/bytes.js';
 import type { KeyValue } from '../store/messages.js';
 import { ChangeLog } from './change-log.js';
-import { type Change, KeyRecord, type Revision } from './key-record.js';
 import { inRange, type KeyRange } from './key-range.js';
+import { type Change, KeyRecord, type Revision } from './key-record.js';
 import { type KeyCursor, KeyTree } from './key-tree.js';
 
 /** What a scan found: at most as many as asked for, and how many there are in all. */

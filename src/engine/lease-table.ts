@@ -1,4 +1,4 @@
-import { DeadlineHeap, type Deadlined } from './deadline-heap.js';
+import { type Deadlined, DeadlineHeap } from './deadline-heap.js';
 
 /** A lease as the engine keeps it. */
 export interface Lease extends Deadlined {

@@ -2,9 +2,9 @@ import type { Event } from '../store/messages.js';
 import { inRange } from './key-range.js';
 import type { Revision } from './key-record.js';
 import type { KeySpace } from './key-space.js';
+import type { WatchTarget } from './watch-request.js';
 import { SharedChange, Watcher, type WatchSink } from './watcher.js';
 import { WatcherIndex } from './watcher-index.js';
-import type { WatchTarget } from './watch-request.js';
 
 /** What whoever made a watch holds. All methods are idempotent. */
 export interface WatchHandle {

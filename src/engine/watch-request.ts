@@ -13,10 +13,7 @@ export const watchTexts = {
 } as const;
 
 /** What of a create request the hub needs. */
-export type WatchTarget = Pick<
-  WatchCreateRequest,
-  'key' | 'rangeEnd' | 'startRevision' | 'filters' | 'prevKv'
->;
+export type WatchTarget = Pick<WatchCreateRequest, 'key' | 'rangeEnd' | 'startRevision' | 'filters' | 'prevKv'>;
 
 /** The keys to watch; throws for a request that etcd refuses. An empty key is the first of all keys. */
 export function watchRange({ key, rangeEnd = noBytes, startRevision = 0n }: WatchTarget): KeyRange {

@@ -58,13 +58,16 @@ export class WatchStream {
     if (this.#closed) return;
     switch (request.type) {
       case 'create':
-        return this.#create(request.request);
+        this.#create(request.request);
+        break;
       case 'cancel':
-        return this.#cancel(request.watchId);
+        this.#cancel(request.watchId);
+        break;
       case 'progress':
-        return this.#progress();
+        this.#progress();
+        break;
       case 'none':
-        return;
+        break;
     }
   }
 
@@ -172,9 +175,7 @@ export class WatchStream {
   }
 }
 
-function complete(
-  response: Partial<WatchResponse> & Pick<WatchResponse, 'header' | 'watchId'>,
-): WatchResponse {
+function complete(response: Partial<WatchResponse> & Pick<WatchResponse, 'header' | 'watchId'>): WatchResponse {
   const { header, watchId, created = false, canceled = false, compactRevision = 0n } = response;
   const { cancelReason = '', fragment = false, events = [] } = response;
   return { header, watchId, created, canceled, compactRevision, cancelReason, fragment, events };

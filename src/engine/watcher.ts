@@ -2,7 +2,7 @@ import { type Event, EventType } from '../store/messages.js';
 import type { KeyRange } from './key-range.js';
 import type { Change } from './key-record.js';
 import type { KeySpace } from './key-space.js';
-import { wantedKinds, watchRange, type WatchTarget } from './watch-request.js';
+import { type WatchTarget, wantedKinds, watchRange } from './watch-request.js';
 
 /** Whoever is told. Neither method may throw. */
 export interface WatchSink {
@@ -13,8 +13,8 @@ export interface WatchSink {
 }
 
 /**
- * `paused`: told nothing until resumed. `catchingUp`: being told what history holds from `nextRevision` on. `live`: told
- * each new revision as it comes. `ended`: told nothing any more.
+ * `paused`: told nothing until resumed. `catchingUp`: being told what history holds from `nextRevision` on.
+ * `live`: told each new revision as it comes. `ended`: told nothing any more.
  */
 export type WatcherState = 'paused' | 'catchingUp' | 'live' | 'ended';
 
@@ -25,7 +25,7 @@ export class Watcher {
   readonly #puts: boolean;
   readonly #deletes: boolean;
   readonly #prevKv: boolean;
-  /** Nothing before it is told any more. A live watcher may stand far behind it: what it does not want is not counted. */
+  /** Nothing before it is told any more. May be far in the past of a live watcher: what it does not want counts not. */
   nextRevision: bigint;
   state: WatcherState = 'paused';
 

@@ -44,11 +44,15 @@ async function grantOnce({ store, runtime }: SessionContext, id: bigint, ttl: bi
   }
   const beatAt = runtime.clocks();
   const kept = await store.leaseKeepAlive({ id });
-  if (kept.ttl <= 0n) throw new ConclaveError('UNAVAILABLE', `lease ${id.toString(16)} expired while it was taken over`);
+  if (kept.ttl <= 0n)
+    throw new ConclaveError('UNAVAILABLE', `lease ${id.toString(16)} expired while it was taken over`);
   return { sentAt: beatAt, ttlMs: Number(kept.ttl) * 1000 };
 }
 
 function unavailable(cause: unknown, patienceMs: number): ConclaveError {
   const { message } = ConclaveError.from(cause);
-  return new ConclaveError('UNAVAILABLE', `no lease within ${patienceMs} ms: ${message}`, { cause, outcome: 'unknown' });
+  return new ConclaveError('UNAVAILABLE', `no lease within ${patienceMs} ms: ${message}`, {
+    cause,
+    outcome: 'unknown',
+  });
 }

@@ -41,8 +41,8 @@ export class Heartbeat {
   }
 
   /**
-   * A beat out of turn; resolves when it was answered or has failed. One that is under way may have been answered before
-   * whatever made the caller ask: the next one counts, and all who ask meanwhile share it.
+   * A beat out of turn; resolves when it was answered or has failed. One that is under way may have been answered
+   * before whatever made the caller ask: the next one counts, and all who ask meanwhile share it.
    */
   async beatNow(): Promise<void> {
     this.#next ??= this.#current.then(() => {

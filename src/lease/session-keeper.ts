@@ -2,8 +2,8 @@ import type { ConclaveError } from '../core/errors.js';
 import { onSessionEnd, Session, type SessionContext, type SessionOptions } from './session.js';
 
 /**
- * The session that a process shares: one lease and one heartbeat for all its locks and leaderships. After a loss whatever
- * comes next gets a fresh one; what was lost is never taken again behind the holder's back.
+ * The session that a process shares: one lease and one heartbeat for all its locks and leaderships. After a loss
+ * whatever comes next gets a fresh one; what was lost is never taken again behind the holder's back.
  */
 export class SessionKeeper {
   readonly #context: SessionContext;

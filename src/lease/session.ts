@@ -127,8 +127,9 @@ export class Session {
   }
 
   /**
-   * Ends the session and revokes the lease, so that everything that hangs on it is free at once. Resolves when the store has
-   * confirmed or has not answered for 5 s: then the lease ends by itself (etcd #6681, #18082: a close without a bound hangs).
+   * Ends the session and revokes the lease, so that everything that hangs on it is free at once. Resolves when the
+   * store has confirmed or has not answered for 5 s: then the lease ends by itself (etcd #6681, #18082: a close
+   * without a bound hangs).
    */
   async close(): Promise<void> {
     const before = this.#state;

@@ -7,7 +7,9 @@ import { Line } from './line.js';
 /** What a recipe does with a line once there is a live session to stand in it with. */
 export type InLine<T> = (line: Line, session: Session, signal: AbortSignal) => Promise<T>;
 
-/** Opens the session if need be and runs `work` with the line of `prefix`, all within the caller's signal and timeout. */
+/**
+ * Opens the session if need be and runs `work` with the line of `prefix`, all within the caller's signal and timeout.
+ */
 export function inLine<T>(
   context: RecipeContext,
   what: string,

@@ -6,7 +6,9 @@ export type Verdict =
   | { readonly type: 'admitted' }
   /** Not yet: look again when `behind` has gone. */
   | { readonly type: 'wait'; readonly behind: Place }
-  /** The place itself is no more, whatever stands before it (etcd’s `Campaign` does not ask: phantom leaders, #11456). */
+  /**
+   * The place itself is no more, whatever stands before it (etcd’s `Campaign` does not ask: phantom leaders, #11456).
+   */
   | { readonly type: 'gone' };
 
 /** What one consistent read, at one revision, says of a place. */
@@ -18,8 +20,8 @@ export interface Sight {
 }
 
 /**
- * The one rule of the line. Waiting for the direct predecessor only wakes one waiter a hand-over, and a predecessor that
- * gives up in the middle just moves its follower up.
+ * The one rule of the line. Waiting for the direct predecessor only wakes one waiter a hand-over, and a predecessor
+ * that gives up in the middle just moves its follower up.
  */
 export function admit({ exists, elders }: Sight): Verdict {
   if (!exists) return { type: 'gone' };

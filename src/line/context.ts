@@ -30,7 +30,8 @@ export interface AcquireOptions extends WaitOptions {
 
 /**
  * The prefix of all places of the line `name`. A name that starts with `/` is the exact key prefix, as Go's
- * `concurrency.NewMutex(session, "/a/b")` and `etcdctl lock /a/b` take it; any other lives under the recipe's own `root`.
+ * `concurrency.NewMutex(session, "/a/b")` and `etcdctl lock /a/b` take it; any other lives under the recipe's own
+ * `root`.
  * @throws ConclaveError `INVALID_NAME` for an empty name.
  */
 export function linePrefix(context: RecipeContext, root: string, name: string): Bytes {

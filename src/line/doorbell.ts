@@ -6,8 +6,9 @@ import { WatchFilter } from '../store/messages.js';
 import type { Store } from '../store/store.js';
 
 /**
- * Rings when one of `keys` was deleted, when a watch had to end, or after `boundMs`: somebody should look again. It never says
- * what happened: a watch is a hint (events were lost around compaction, etcd #18089, #19179), the look decides.
+ * Rings when one of `keys` was deleted, when a watch had to end, or after `boundMs`: somebody should look again. It
+ * never says what happened: a watch is a hint (events were lost around compaction, etcd #18089, #19179), the look
+ * decides.
  */
 export class Doorbell {
   /** Resolves when every watch is in place: what happens from now on rings. Resolves with the bell at the latest. */

@@ -1,5 +1,12 @@
 import { type Bytes, prefixEnd } from '../core/bytes.js';
-import { type Compare, CompareResult, CompareTarget, type RequestOp, SortOrder, SortTarget } from '../store/messages.js';
+import {
+  type Compare,
+  CompareResult,
+  CompareTarget,
+  type RequestOp,
+  SortOrder,
+  SortTarget,
+} from '../store/messages.js';
 import { createdAt, rangeAt } from '../store/ops.js';
 import type { Store } from '../store/store.js';
 import { isPlace, type Place } from './place.js';
@@ -22,8 +29,8 @@ export interface NewPlace {
 const pageSize = 4n;
 
 /**
- * Takes a place at the end of the line and sees who stands before it, in one round trip. Safe to send again when the answer
- * was lost: the key holds a nonce, so the second run finds what the first one made (etcd #14890).
+ * Takes a place at the end of the line and sees who stands before it, in one round trip. Safe to send again when the
+ * answer was lost: the key holds a nonce, so the second run finds what the first one made (etcd #14890).
  */
 export async function enter(store: Store, prefix: Bytes, place: NewPlace): Promise<Entry> {
   const txn = await store.txn({
@@ -40,9 +47,9 @@ export async function enter(store: Store, prefix: Bytes, place: NewPlace): Promi
 }
 
 /**
- * Takes a place only if the line is empty: one round trip, and nothing is written when it is not. Undefined: somebody else is
- * there. Keys of nested names fail the same compare; then the place is taken as by `enter`, and the caller gives
- * it back if it is not the first.
+ * Takes a place only if the line is empty: one round trip, and nothing is written when it is not. Undefined: somebody
+ * else is there. Keys of nested names fail the same compare; then the place is taken as by `enter`, and the caller
+ * gives it back if it is not the first.
  */
 export async function enterIfEmpty(store: Store, prefix: Bytes, place: NewPlace): Promise<Entry | undefined> {
   const txn = await store.txn({

@@ -14,7 +14,8 @@ export interface Held extends AsyncDisposable {
   /** Milliseconds for which it is certain to stay held if the network goes away now; 0 when not held. */
   readonly remainingMs: number;
   /**
-   * Aborts before the server can give the place to someone else, with a ConclaveError: `LOST` or `SESSION_LOST` when it was taken away,
+   * Aborts before the server can give the place to someone else, with a ConclaveError: `LOST` or `SESSION_LOST` when
+   * it was taken away,
    * `RELEASED` on release. A stalled event loop delays it; `held` is right even then.
    */
   readonly signal: AbortSignal;
@@ -22,8 +23,8 @@ export interface Held extends AsyncDisposable {
   guard(): Compare;
   /**
    * Lets go; resolves when the store has confirmed, or there was nothing left to let go of.
-   * @throws ConclaveError `RELEASED` when called again; `TIMEOUT` (outcome unknown) when the store did not confirm within the
-   * request timeout: it goes on being tried in the background until the lease ends.
+   * @throws ConclaveError `RELEASED` when called again; `TIMEOUT` (outcome unknown) when the store did not confirm
+   * within the request timeout: it goes on being tried in the background until the lease ends.
    */
   release(): Promise<void>;
 }

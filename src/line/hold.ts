@@ -107,7 +107,10 @@ export class Hold implements Held {
   }
 }
 
-/** Runs `work` while `hold` lasts and lets go when it has settled, not before. Loss rejects even if `work` resolves later. */
+/**
+ * Runs `work` while `hold` lasts and lets go when it has settled, not before. Loss rejects even if `work` resolves
+ * later.
+ */
 export async function whileHeld<H extends Hold, T>(
   hold: H,
   work: (held: H) => Promise<T> | T,

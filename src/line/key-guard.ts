@@ -7,8 +7,8 @@ import type { Turn } from './line.js';
 const startAfterMs = 100;
 
 /**
- * Watches a holder's own key. etcd may revoke a live lease (#12528, #15247: measured 2 of 10 resumed ex-leaders), and an
- * operator may delete the key: both are seen here at once, and neither by the session's deadline.
+ * Watches a holder's own key. etcd may revoke a live lease (#12528, #15247: measured 2 of 10 resumed ex-leaders), and
+ * an operator may delete the key: both are seen here at once, and neither by the session's deadline.
  */
 export class KeyGuard {
   readonly #context: SessionContext;
@@ -43,7 +43,9 @@ export class KeyGuard {
     });
   }
 
-  /** The watch is over (compaction is the usual reason): the key itself tells, and the next watch goes on from there. */
+  /**
+   * The watch is over (compaction is the usual reason): the key itself tells, and the next watch goes on from there.
+   */
   async #look(): Promise<void> {
     try {
       const seen = await this.#context.store.range({ key: this.#turn.key });

@@ -4,7 +4,7 @@ import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import { type Compare, CompareResult, CompareTarget } from '../store/messages.js';
 import { createdAt, remove } from '../store/ops.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
@@ -28,9 +28,10 @@ export async function leave(
 }
 
 /**
- * Takes away the place of an acquisition that failed. `entered` is the request that was to make it: it is waited for, since a
- * delete that overtakes it would leave a waiter that nobody knows of and that becomes a holder nobody releases (Curator #600,
- * kazoo #732). Never rejects; goes on until the store has answered or the session ends, whatever the caller's timeout was.
+ * Takes away the place of an acquisition that failed. `entered` is the request that was to make it: it is waited for,
+ * since a delete that overtakes it would leave a waiter that nobody knows of and that becomes a holder nobody
+ * releases (Curator #600, kazoo #732). Never rejects; goes on until the store has answered or the session ends,
+ * whatever the caller's timeout was.
  */
 export async function sweep(
   context: SessionContext,
@@ -38,25 +39,29 @@ export async function sweep(
   key: Bytes,
   entered: Promise<unknown>,
 ): Promise<void> {
-  // A refusal is an answer too: whatever refused this request refuses an earlier one that is still under way.
-  const answered = await entered.then(
-    () => true,
-    (error: unknown) => ConclaveError.is(error) && !unanswered(error),
-  );
-  await removeIfThere(context, session, key);
-  if (!answered) void sweepLate(context, session, key);
+  await entered.catch(() => {});
+  await removeUnless(context, session, key, 0n);
 }
 
-async function sweepLate(context: SessionContext, session: Session, key: Bytes): Promise<void> {
+/**
+ * Looks for a place `key` that a request of unknown fate makes after all: after a later try of the same acquisition was
+ * answered, it would be nobody's. The place of that later try, created at `kept`, stays; 0n: none does.
+ */
+export async function sweepLate(context: SessionContext, session: Session, key: Bytes, kept: bigint): Promise<void> {
   for (let i = 0; i < lateSweeps && !session.signal.aborted; i++) {
     await pause(context.runtime, session.ttlMs / 3, session.signal).catch(() => {});
-    await removeIfThere(context, session, key);
+    await removeUnless(context, session, key, kept);
   }
 }
 
-/** The nonce in `key` makes it nobody else's, so that it can go whatever its create revision is. */
-async function removeIfThere({ store, runtime }: SessionContext, session: Session, key: Bytes): Promise<void> {
-  const txn = { compare: [exists(key)], success: [remove(key)] };
+/** The nonce in `key` makes it nobody else's, so that it can go whatever its create revision is, except `kept`. */
+async function removeUnless(
+  { store, runtime }: SessionContext,
+  session: Session,
+  key: Bytes,
+  kept: bigint,
+): Promise<void> {
+  const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
   try {
     await untilAnswered(runtime, session.signal, () => store.txn(txn));
   } catch (error) {
@@ -66,5 +71,9 @@ async function removeIfThere({ store, runtime }: SessionContext, session: Sessio
 }
 
 function exists(key: Bytes): Compare {
-  return { key, target: CompareTarget.create, result: CompareResult.greater, createRevision: 0n };
+  return isNot(key, 0n);
+}
+
+function isNot(key: Bytes, createRevision: bigint): Compare {
+  return { key, target: CompareTarget.create, result: CompareResult.notEqual, createRevision };
 }

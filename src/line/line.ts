@@ -5,9 +5,9 @@ import type { Session, SessionContext } from '../lease/session.js';
 import { admit, type Sight } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfEmpty, type NewPlace } from './enter.js';
-import { leave, sweep } from './leave.js';
+import { leave, sweep, sweepLate } from './leave.js';
 import { newPlaceKey, type Place } from './place.js';
-import { untilAnswered } from '../store/repeat.js';
+import { unanswered, untilAnswered } from '../store/repeat.js';
 import { look } from './sight.js';
 
 /** A place that has come to the front. */
@@ -24,8 +24,8 @@ export const lookAgainMs = 10_000;
 export const farewellMs = 1000;
 
 /**
- * One waiting line: places under a prefix in the order of their create revisions; the first one holds. Locks and elections
- * are this line with different values in the places.
+ * One waiting line: places under a prefix in the order of their create revisions; the first one holds. Locks and
+ * elections are this line with different values in the places.
  */
 export class Line {
   readonly #context: SessionContext;
@@ -40,7 +40,8 @@ export class Line {
 
   /**
    * Waits for its turn. However it fails, its place is taken away again.
-   * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted the place.
+   * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted
+   * the place.
    */
   async join(value: Bytes, signal: AbortSignal): Promise<Turn> {
     const place = this.#newPlace(value);
@@ -55,10 +56,10 @@ export class Line {
   async joinIfEmpty(value: Bytes, signal: AbortSignal): Promise<Turn | undefined> {
     const place = this.#newPlace(value);
     const attempt = () => enterIfEmpty(this.#context.store, this.#prefix, place);
-    return this.#keepOrLeave(place, attempt, signal, async (entry) => {
+    return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry === undefined) return undefined;
       if (admit(entry.sight).type === 'admitted') return { key: place.key, fence: entry.createRevision };
-      await leave(this.#context, this.#session, place.key, entry.createRevision);
+      await abortable(leave(this.#context, this.#session, place.key, entry.createRevision), either);
       return undefined;
     });
   }
@@ -69,24 +70,36 @@ export class Line {
   }
 
   /**
-   * Sends `attempt` until it is answered, then runs `then`; if anything fails from the first send on, takes the place away.
-   * `then` gets a signal that ends with the caller's and with the session.
+   * Sends `attempt` until it is answered, then runs `then`; if anything fails from the first send on, takes the place
+   * away.
+   * `then` gets a signal that ends with the caller's and with the session. A try that was never answered may be
+   * applied yet, when a later one has long been: what it makes then is taken away as well.
    */
-  async #keepOrLeave<E, T>(
+  async #keepOrLeave<E, T extends Turn | undefined>(
     place: NewPlace,
     attempt: () => Promise<E>,
     signal: AbortSignal,
     then: (entry: E, either: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const either = linkSignals(signal, this.#session.signal);
-    const entered = untilAnswered(this.#context.runtime, either.signal, attempt);
+    let doubtful = false;
+    const noting = async () => {
+      try {
+        return await attempt();
+      } catch (error) {
+        doubtful ||= unanswered(error);
+        throw error;
+      }
+    };
+    const entered = untilAnswered(this.#context.runtime, either.signal, noting);
     try {
-      const outcome = await then(await abortable(entered, either.signal), either.signal);
+      const turn = await then(await abortable(entered, either.signal), either.signal);
       either.signal.throwIfAborted();
       this.#session.assertAlive();
-      return outcome;
+      if (doubtful) void sweepLate(this.#context, this.#session, place.key, turn?.fence ?? 0n);
+      return turn;
     } catch (error) {
-      await this.#farewell(place.key, entered);
+      await this.#farewell(place.key, entered, () => doubtful);
       throw await this.#explain(error, either.signal);
     } finally {
       either.unlink();
@@ -120,10 +133,12 @@ export class Line {
   }
 
   /** Takes the place away; waits for that a moment, so that the caller usually finds nothing left, but never long. */
-  async #farewell(key: Bytes, entered: Promise<unknown>): Promise<void> {
+  async #farewell(key: Bytes, entered: Promise<unknown>, doubtful: () => boolean): Promise<void> {
     const { runtime } = this.#context;
     const enough = new AbortController();
-    const gone = sweep(this.#context, this.#session, key, entered);
+    const gone = sweep(this.#context, this.#session, key, entered).then(() => {
+      if (doubtful()) void sweepLate(this.#context, this.#session, key, 0n);
+    });
     await Promise.race([gone, pause(runtime, farewellMs, enough.signal).catch(() => {})]);
     enough.abort();
   }

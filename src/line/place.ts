@@ -6,16 +6,17 @@ import type { KeyValue } from '../store/messages.js';
 export type Place = KeyValue;
 
 /**
- * The key of a new place: `<prefix><lease hex>.<nonce>`. The nonce makes each acquisition's place its own, so that a lost
- * answer can be looked up and a release can never hit a later one (etcd #22082). Go, etcdctl and v3lock order by create
- * revision and never read what comes after the prefix.
+ * The key of a new place: `<prefix><lease hex>.<nonce>`. The nonce makes each acquisition's place its own, so that a
+ * lost answer can be looked up and a release can never hit a later one (etcd #22082). Go, etcdctl and v3lock order by
+ * create revision and never read what comes after the prefix.
  */
 export function newPlaceKey(runtime: Runtime, prefix: Bytes, leaseId: bigint): Bytes {
   return concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
 }
 
 /**
- * Whether `kv` is a place in the line of `prefix`. A line holds only its direct children, so that a held `a/b` does not block
+ * Whether `kv` is a place in the line of `prefix`. A line holds only its direct children, so that a held `a/b` does
+ * not block
  * `a` (etcd #6278), and only keys on a lease, so that a stray key under a name does not block it for ever.
  */
 export function isPlace(prefix: Bytes, kv: KeyValue): boolean {
@@ -23,7 +24,10 @@ export function isPlace(prefix: Bytes, kv: KeyValue): boolean {
   return suffix !== '' && !suffix.includes('/') && kv.lease !== 0n;
 }
 
-/** In line order. Create revisions differ unless one txn made both places; then the key decides, the same way for everyone. */
+/**
+ * In line order. Create revisions differ unless one txn made both places; then the key decides, the same way for
+ * everyone.
+ */
 export function comparePlaces(a: Place, b: Place): number {
   if (a.createRevision !== b.createRevision) return a.createRevision < b.createRevision ? -1 : 1;
   return latin1(a.key) < latin1(b.key) ? -1 : 1;

@@ -9,8 +9,8 @@ import { isPlace, type Place } from './place.js';
 const pageSize = 4n;
 
 /**
- * Reads, at one revision, whether the place `key` still has the create revision it was given and who stands before it: one round
- * trip for both, so that nobody is admitted whose own key has gone (DESIGN.md section 3, rule 5).
+ * Reads, at one revision, whether the place `key` still has the create revision it was given and who stands before
+ * it: one round trip for both, so that nobody is admitted whose own key has gone (DESIGN.md section 3, rule 5).
  */
 export async function look(store: Store, prefix: Bytes, key: Bytes, createRevision: bigint): Promise<Sight> {
   const elders = eldersOf(prefix, createRevision, pageSize);
@@ -31,7 +31,11 @@ async function lookPast(store: Store, prefix: Bytes, key: Bytes, createRevision:
 }
 
 /** All places of a line in order, the holder first. */
-export async function placesOf(store: Store, prefix: Bytes, call: { signal?: AbortSignal | undefined } = {}): Promise<Place[]> {
+export async function placesOf(
+  store: Store,
+  prefix: Bytes,
+  call: { signal?: AbortSignal | undefined } = {},
+): Promise<Place[]> {
   const all = await store.range(inOrder(prefix), call);
   return all.kvs.filter((kv) => isPlace(prefix, kv));
 }

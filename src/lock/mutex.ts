@@ -10,8 +10,8 @@ import { inspectLine, type LockState } from './inspect.js';
 const root = 'locks';
 
 /**
- * One lock by name: exclusive, fair (first come, first served, across processes), not re-entrant: two callers of one process exclude
- * each other as well. README.md beside this file says what it promises.
+ * One lock by name: exclusive, fair (first come, first served, across processes), not re-entrant: two callers of one
+ * process exclude each other as well. README.md beside this file says what it promises.
  */
 export class Mutex {
   readonly #context: RecipeContext;
@@ -34,7 +34,9 @@ export class Mutex {
     return this.#acquire(options);
   }
 
-  /** Takes the lock if it is free, else resolves to null at once: one round trip, nothing left behind. Throws as `lock`. */
+  /**
+   * Takes the lock if it is free, else resolves to null at once: one round trip, nothing left behind. Throws as `lock`.
+   */
   tryLock(options: AcquireOptions = {}): Promise<Held | null> {
     return inLine(this.#context, this.#what, this.#prefix, options, async (line, session, signal) => {
       const turn = await line.joinIfEmpty(this.#holder(options), signal);
@@ -43,8 +45,10 @@ export class Mutex {
   }
 
   /**
-   * Runs `work` under the lock and lets go when it has settled. `signal` in `options` also reaches the work, through `held.signal`.
-   * @throws what `work` throws, as it is; `LOST` or `SESSION_LOST` when the lock was lost meanwhile, even if `work` resolves.
+   * Runs `work` under the lock and lets go when it has settled. `signal` in `options` also reaches the work, through
+   * `held.signal`.
+   * @throws what `work` throws, as it is; `LOST` or `SESSION_LOST` when the lock was lost meanwhile, even if `work`
+   * resolves.
    */
   async withLock<T>(options: AcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
     return whileHeld(await this.#acquire(options), work, options.signal);

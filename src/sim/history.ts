@@ -1,11 +1,13 @@
 import type { FactOf, InputOf, OutputOf } from './vocabulary.js';
 
 /**
- * What happened in a run, as plain data: the same for a simulated run (virtual time, one recorder) and for a real one (a
- * file per process, merged; all on one machine, so that their monotonic clocks agree). Checkers are pure functions of it.
+ * What happened in a run, as plain data: the same for a simulated run (virtual time, one recorder) and for a real one
+ * (a file per process, merged; all on one machine, so that their monotonic clocks agree). Checkers are pure functions
+ * of it.
  *
- * The position in a history is the order: an entry that stands before another happened before it. `atMs` is for what is promised in
- * time. Names of operations and facts with their data are in `vocabulary.ts`; other names may be used with any plain data.
+ * The position in a history is the order: an entry that stands before another happened before it. `atMs` is for what is
+ * promised in time. Names of operations and facts with their data are in `vocabulary.ts`; other names may be used with
+ * any plain data.
  */
 export type History = readonly Entry[];
 
@@ -67,7 +69,9 @@ export interface Note extends Happened {
 export type End = Ok | Fail | Unknown;
 export type Entry = Invoke | End | Note;
 
-/** An operation that is under way. The first of its ends counts; a second one is a mistake of the recording and throws. */
+/**
+ * An operation that is under way. The first of its ends counts; a second one is a mistake of the recording and throws.
+ */
 export interface Pending<Output = Plain> {
   readonly id: number;
   ok(output: Output): void;

@@ -163,3 +163,32 @@ const hostImmediate = setImmediate;
 function hostTurn(): Promise<void> {
   return new Promise((resolve) => hostImmediate(resolve));
 }
+
+/** Turns that are asked for at once: microtasks are done between them all the same, sockets are looked at once a round. */
+const turnsPerRound = 64;
+
+/**
+ * Calls `step` once in each turn of the host's loop until it returns false, so that everything that awaits has gone on
+ * before the next call. What `step` throws rejects.
+ */
+export function inHostTurns(step: () => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const turn = () => {
+      if (over) return;
+      try {
+        if (step()) return;
+        resolve();
+      } catch (error) {
+        reject(error);
+      }
+      over = true;
+    };
+    const round = () => {
+      if (over) return;
+      for (let i = 0; i < turnsPerRound; i++) hostImmediate(turn);
+      hostImmediate(round);
+    };
+    hostImmediate(round);
+  });
+}

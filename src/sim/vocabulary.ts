@@ -1,8 +1,8 @@
 import type { Plain } from './history.js';
 
 /**
- * The words of a history that checkers know: operations with input and output, facts with their data. A recipe that is not
- * here may be recorded all the same, and gets its words when it gets its checker.
+ * The words of a history that checkers know: operations with input and output, facts with their data. A recipe that is
+ * not here may be recorded all the same, and gets its words when it gets its checker.
  */
 export interface Operations {
   /** The store, object `kv`. Everything that writes should be recorded, best at the `Store` port. */
@@ -29,9 +29,9 @@ export interface Operations {
   readonly 'lock.break': { input: { fence: bigint }; output: boolean };
 
   /**
-   * A write that only a holder may make; the object is what is protected, `line` the lock's object. `saw` and `wrote` are for
-   * read-modify-write. `position`: revision, or the place in the order of the store. Refused: `applied` is false.
-   * `outside`: the store is not etcd and knows only the highest fence it was shown.
+   * A write that only a holder may make; the object is what is protected, `line` the lock's object. `saw` and `wrote`
+   * are for read-modify-write. `position`: revision, or the place in the order of the store. Refused: `applied` is
+   * false. `outside`: the store is not etcd and knows only the highest fence it was shown.
    */
   readonly 'guarded.write': {
     input: { line: string; fence: bigint; saw?: Plain; wrote?: Plain; outside?: boolean };

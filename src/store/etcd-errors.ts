@@ -28,7 +28,8 @@ interface Row {
 }
 
 /**
- * etcd's errors: what the engine throws, the server sends and the wire reads back, in one table (protocol.md section 0.1;
+ * etcd's errors: what the engine throws, the server sends and the wire reads back, in one table (protocol.md section
+ * 0.1;
  * `api/v3rpc/rpctypes/error.go`). Clients depend on the texts.
  */
 export const etcdErrors = {

@@ -22,15 +22,10 @@ export interface FollowListener {
 }
 
 /**
- * Follows a range for ever: the watch is created before the list that it continues, so that nothing falls between the two
- * and the watch starts in etcd's fast group (DESIGN.md section 3, rule 12). The function returned ends it.
+ * Follows a range for ever: the watch is created before the list that it continues, so that nothing falls between the
+ * two and the watch starts in etcd's fast group (DESIGN.md section 3, rule 12). The function returned ends it.
  */
-export function follow(
-  store: Store,
-  runtime: Runtime,
-  spec: FollowSpec,
-  listener: FollowListener,
-): () => void {
+export function follow(store: Store, runtime: Runtime, spec: FollowSpec, listener: FollowListener): () => void {
   const ended = new AbortController();
   const start = () => {
     if (!ended.signal.aborted) followOnce(store, runtime, spec, listener, ended.signal, start);

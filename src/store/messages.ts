@@ -3,7 +3,8 @@ import type { Bytes } from '../core/bytes.js';
 /**
  * etcd's v3 messages as plain data: one set of types for the store port, the engine and the wire.
  * Requests leave out what is zero; responses are complete. Every int64 is a bigint. Names are etcd's in camelCase
- * (`ID` is `id`, `TTL` is `ttl`), enums are etcd's numbers, so that a value the peer invents can be represented and refused.
+ * (`ID` is `id`, `TTL` is `ttl`), enums are etcd's numbers, so that a value the peer invents can be represented and
+ * refused.
  */
 
 export interface ResponseHeader {

@@ -24,14 +24,17 @@ import type {
  * decorators wrap it. A put or delete is a txn of one operation.
  *
  * Errors are `ConclaveError`s whose message is etcd's own text where etcd has one. No method repeats a request whose
- * fate it does not know (etcd #14890): it rejects with `outcome: 'unknown'` and the caller, who has a nonce or a guard, decides.
+ * fate it does not know (etcd #14890): it rejects with `outcome: 'unknown'` and the caller, who has a nonce or a
+ * guard, decides.
  */
 export interface Store {
   /** Linearizable unless `serializable`. */
   range(request: RangeRequest, call?: CallOptions): Promise<RangeResponse>;
   txn(request: TxnRequest, call?: CallOptions): Promise<TxnResponse>;
   compact(request: CompactionRequest, call?: CallOptions): Promise<CompactionResponse>;
-  /** Synchronous: what happens is told to `listener`. The function returned ends the watch; after it nothing is told. */
+  /**
+   * Synchronous: what happens is told to `listener`. The function returned ends the watch; after it nothing is told.
+   */
   watch(request: WatchSpec, listener: WatchListener): () => void;
   leaseGrant(request: LeaseGrantRequest, call?: CallOptions): Promise<LeaseGrantResponse>;
   leaseRevoke(request: LeaseRevokeRequest, call?: CallOptions): Promise<LeaseRevokeResponse>;

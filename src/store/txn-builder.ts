@@ -3,8 +3,8 @@ import type { Compare, RequestOp, TxnResponse } from './messages.js';
 import type { CallOptions, Store } from './store.js';
 
 /**
- * Puts one txn together: `txn().if(held.guard()).then(put('a', '1')).else(get('a')).commit()`. Nothing is sent before `commit()`,
- * and each `commit()` sends it once.
+ * Puts one txn together: `txn().if(held.guard()).then(put('a', '1')).else(get('a')).commit()`. Nothing is sent before
+ * `commit()`, and each `commit()` sends it once.
  */
 export class TxnBuilder {
   readonly #store: Store;
@@ -23,7 +23,8 @@ export class TxnBuilder {
   }
 
   /**
-   * What to do if all compares hold. etcd's own word, at the price that `await` takes the builder for a promise: that is refused.
+   * What to do if all compares hold. etcd's own word, at the price that `await` takes the builder for a promise: that
+   * is refused.
    * @throws ConclaveError `INVALID_ARGUMENT` when awaited instead of committed.
    */
   // biome-ignore lint/suspicious/noThenProperty: the word is part of the public contract
@@ -41,7 +42,8 @@ export class TxnBuilder {
   }
 
   /**
-   * Never sent twice: when the answer is lost it rejects with `outcome: 'unknown'`, and only the caller can know what to do.
+   * Never sent twice: when the answer is lost it rejects with `outcome: 'unknown'`, and only the caller can know what
+   * to do.
    */
   commit(options: CallOptions = {}): Promise<TxnResponse> {
     return this.#store.txn({ compare: this.#compare, success: this.#success, failure: this.#failure }, options);

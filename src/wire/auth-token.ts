@@ -1,6 +1,6 @@
 import { abortable, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
-import { type ClockReading, elapsedMs, type Runtime } from '../core/runtime.js';
+import type { Runtime } from '../core/runtime.js';
 import { etcdErrors } from '../store/etcd-errors.js';
 import { authMethods } from './methods.js';
 import type { RpcChannel } from './rpc-channel.js';
@@ -15,9 +15,6 @@ export type Metadata = Readonly<Record<string, string>>;
 
 const noMetadata: Metadata = {};
 
-/** For so long nobody doubts a token. etcd's simple tokens live for 5 minutes after their last use. */
-const newMs = 60_000;
-
 /** The token of one user, fetched by the first call that needs it and shared by all. */
 export class AuthToken {
   readonly #credentials: Credentials | undefined;
@@ -25,8 +22,8 @@ export class AuthToken {
   readonly #timeoutMs: number;
   readonly #closing = new AbortController();
   #fetching: Promise<Metadata> | undefined;
-  /** What `#fetching` gave, and when. */
-  #current: { readonly metadata: Metadata; readonly fetchedAt: ClockReading } | undefined;
+  /** What `#fetching` gave. */
+  #current: Metadata | undefined;
 
   constructor(credentials: Credentials | undefined, runtime: Runtime, timeoutMs: number) {
     this.#credentials = credentials;
@@ -42,7 +39,7 @@ export class AuthToken {
       this.#fetching = fetching;
       fetching.then(
         (metadata) => {
-          this.#current = { metadata, fetchedAt: this.#runtime.clocks() };
+          this.#current = metadata;
         },
         () => this.forget(),
       );
@@ -55,27 +52,18 @@ export class AuthToken {
    * etcd checks the token first, so that nothing was applied.
    */
   refused(metadata: Metadata, error: unknown): boolean {
-    if (this.#credentials === undefined || !isStaleToken(error)) return false;
+    if (!isStaleToken(error)) return false;
+    // A borrowed client holds the token itself, and has dropped it by now.
+    if (this.#credentials === undefined) return error.message === etcdErrors.invalidAuthToken.text;
     // Another call may have had the same answer before, and the token be a new one already.
-    if (this.#current?.metadata === metadata) this.forget();
+    if (this.#current === metadata) this.forget();
     return true;
   }
 
   /**
-   * The same for a refused watch, which etcd 3.4 tells `permission denied` also if only the token is unknown. So a token
-   * that is not new is replaced once before that is believed.
+   * The next call fetches a new token. For the time after a lost stream: a restarted etcd knows no simple token, and
+   * before 3.4.23 and 3.5.8 it then told watches `permission denied`, which is believed.
    */
-  refusedWatch(metadata: Metadata, error: unknown): boolean {
-    if (this.refused(metadata, error)) return true;
-    if (this.#credentials === undefined || !ConclaveError.is(error, 'PERMISSION_DENIED')) return false;
-    const current = this.#current;
-    if (current?.metadata !== metadata) return true;
-    if (elapsedMs(this.#runtime, current.fetchedAt) < newMs) return false;
-    this.forget();
-    return true;
-  }
-
-  /** The next call fetches a new token. Worth it after a lost connection: a restarted etcd knows no simple token. */
   forget(): void {
     this.#fetching = undefined;
     this.#current = undefined;
@@ -109,6 +97,6 @@ const staleTokenTexts: ReadonlySet<string> = new Set([
   etcdErrors.userEmpty.text,
 ]);
 
-function isStaleToken(error: unknown): boolean {
+function isStaleToken(error: unknown): error is ConclaveError {
   return ConclaveError.is(error, 'UNAUTHENTICATED') && staleTokenTexts.has(error.message);
 }

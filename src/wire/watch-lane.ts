@@ -122,7 +122,7 @@ export class WatchLane {
     entry: WatchEntry,
     error: ConclaveError,
   ): void {
-    if (this.#refusals < refusalsMax && this.#context.auth.refusedWatch(metadata, error)) {
+    if (this.#refusals < refusalsMax && this.#context.auth.refused(metadata, error)) {
       stream.cancel();
       this.#lost(channel, error, true);
     } else if (this.#entries.has(entry)) {

@@ -52,7 +52,9 @@ describe('connection strings', () => {
 
   it('never shows a password that was written into a URL', () => {
     expect(() => parseTarget('http://user:secret@a:1')).toThrow(expect.not.stringContaining('secret'));
-    expect(() => parseTarget('ftp://user:secret@a:1')).toThrow(expect.objectContaining({ message: expect.not.stringContaining('secret') }));
+    expect(() => parseTarget('ftp://user:secret@a:1')).toThrow(
+      expect.objectContaining({ message: expect.not.stringContaining('secret') }),
+    );
   });
 
   it('says that stores on disk are not there yet', () => {

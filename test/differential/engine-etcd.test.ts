@@ -6,7 +6,7 @@ import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { Store } from '../../src/store/store.js';
 import { type Operation, operation } from '../engine/operations.js';
 import { findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
-import { openGrpc, type Opened } from '../support/remote-stores.js';
+import { type Opened, openGrpc } from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
 import { Twins } from './twins.js';
 
@@ -61,7 +61,7 @@ function suite(): void {
     for (const plant of [wrongVersion, lostEvents, keptLease]) {
       const check = fc.check(
         fc.asyncProperty(sequence, (each) => compare(each, plant)),
-        { numRuns: 100, endOnFailure: true },
+        { numRuns: 300, endOnFailure: true },
       );
       expect((await check).failed, plant.name).toBe(true);
     }

@@ -84,7 +84,10 @@ export class Twins {
   async #call(name: CallName, request: object): Promise<void> {
     // What was there before an event is read when it is told; compaction must not come between.
     if (name === 'compact') await this.#settle();
-    const [expected, got] = await Promise.all([answerOf(this.#oracle, name, request), answerOf(this.#subject, name, request)]);
+    const [expected, got] = await Promise.all([
+      answerOf(this.#oracle, name, request),
+      answerOf(this.#subject, name, request),
+    ]);
     expect({ name, request, answer: got }).toEqual({ name, request, answer: expected });
     if (typeof expected === 'object') {
       this.#revision = (expected as { header: bigint }).header;
@@ -110,25 +113,20 @@ export class Twins {
     for (const { oracle, subject } of this.#watches) await oracle.hasTold(subject.told.length);
   }
 
-  /** Changes the first key of each watch, so that there is an event after which nothing can be missing. */
+  /** Changes the first key of each watch, all in one revision, so that there is a last event to wait for. */
   async #compareWatches(): Promise<void> {
-    for (const { request } of this.#watches) {
-      for (const type of ['put', 'deleteRange']) {
-        await this.#call('txn', { success: [{ type, request: { key: request.key } }] });
-      }
-      await this.#reached(request, this.#revision);
+    const keys = new Map(
+      this.#watches.map(({ request }) => [Buffer.from(request.key).toString('latin1'), request.key]),
+    );
+    for (const type of ['put', 'deleteRange']) {
+      await this.#call('txn', { success: [...keys.values()].map((key) => ({ type, request: { key } })) });
     }
     for (const { request, oracle, subject } of this.#watches) {
+      // The last thing a watch without deletions sees is the put before them.
+      const last = request.filters?.includes(WatchFilter.noDelete) ? this.#revision - 1n : this.#revision;
+      if ((request.startRevision ?? 0n) <= last) await Promise.all([oracle.hasReached(last), subject.hasReached(last)]);
       expect({ request, watch: subject.summary }).toEqual({ request, watch: oracle.summary });
     }
-  }
-
-  /** `revision` is that of the deletion; the put before it is what a watch without deletions sees last. */
-  async #reached(request: WatchSpec, revision: bigint): Promise<void> {
-    const pair = this.#watches.find((each) => each.request === request);
-    const last = request.filters?.includes(WatchFilter.noDelete) ? revision - 1n : revision;
-    if ((request.startRevision ?? 0n) > last) return;
-    await Promise.all([pair?.oracle.hasReached(last), pair?.subject.hasReached(last)]);
   }
 
   async #clean(): Promise<void> {

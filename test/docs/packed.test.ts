@@ -17,7 +17,9 @@ let folder: string;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'conclave-packed-'));
-  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root });
+  const { stdout } = await run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], {
+    cwd: root,
+  });
   const [packed] = JSON.parse(stdout) as { filename: string }[];
   const installed = join(folder, 'node_modules', 'conclave');
   await mkdir(installed, { recursive: true });
@@ -54,7 +56,9 @@ const expected = expect.stringMatching(
 describe('the packed tarball, in an empty folder', () => {
   it('holds what a user needs and nothing of the workshop', async () => {
     const files = await readdir(join(folder, 'node_modules', 'conclave'));
-    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist', 'package.json', 'src']));
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist', 'package.json', 'src']),
+    );
     for (const unwanted of ['test', 'examples', '.ci', 'bench']) expect(files).not.toContain(unwanted);
   });
 
@@ -90,7 +94,16 @@ describe('the packed tarball, in an empty folder', () => {
        }`,
     );
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    const flags = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2022,esnext.disposable'];
+    const flags = [
+      '--strict',
+      '--noEmit',
+      '--module',
+      'nodenext',
+      '--target',
+      'es2022',
+      '--lib',
+      'es2022,esnext.disposable',
+    ];
     const types = ['--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), '--skipLibCheck'];
     await run(process.execPath, [tsc, 'example.ts', ...flags, ...types], { cwd: folder });
   }, 60_000);

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EngineHost } from '../../src/engine/engine-host.js';
-import type { Event, WatchResponse } from '../../src/store/messages.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import type { Event, WatchResponse } from '../../src/store/messages.js';
 import { b, errorOf, op, put, range } from './support.js';
 
 let runtime: SimRuntime;
@@ -53,7 +53,10 @@ describe('expiry', () => {
     await runtime.advance(1_999);
     expect(host.stats()).toMatchObject({ keys: 2, leases: 2 });
     await runtime.advance(5_000);
-    expect([...times]).toEqual([['k1', 2_000], ['k2', 3_000]]);
+    expect([...times]).toEqual([
+      ['k1', 2_000],
+      ['k2', 3_000],
+    ]);
     expect(host.stats()).toMatchObject({ keys: 0, leases: 0, revision: 5n });
     expect(runtime.pendingTimers).toBe(0);
   });
@@ -114,7 +117,10 @@ describe('a gap in the loop (DESIGN section 3, rule 13)', () => {
     await runtime.advance(1_000);
     runtime.stall(3_000);
     await runtime.advance(10_000);
-    expect([...times]).toEqual([['k1', 5_000], ['k2', 7_000]]);
+    expect([...times]).toEqual([
+      ['k1', 5_000],
+      ['k2', 7_000],
+    ]);
   });
 
   it('is counted once', async () => {
@@ -174,7 +180,10 @@ describe('watches', () => {
     const stream = host.openWatchStream((response) => out.push(response));
     stream.handle({ type: 'create', request: { key: b('a') } });
     host.put(put('a'));
-    expect(out.map(({ created, events }) => [created, events.length])).toEqual([[true, 0], [false, 1]]);
+    expect(out.map(({ created, events }) => [created, events.length])).toEqual([
+      [true, 0],
+      [false, 1],
+    ]);
     stream.close();
   });
 

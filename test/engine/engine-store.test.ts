@@ -193,7 +193,9 @@ describe('close', () => {
     host.close();
     await runtime.settle();
     expect(heard).toEqual(['created 1', 'end CLOSED: the embedded store is closed']);
-    await expect(store.txn({ success: [{ type: 'put', request: put('a') }] })).rejects.toMatchObject({ code: 'CLOSED' });
+    await expect(store.txn({ success: [{ type: 'put', request: put('a') }] })).rejects.toMatchObject({
+      code: 'CLOSED',
+    });
     const late = watch();
     await runtime.settle();
     expect(late.heard).toEqual(['end CLOSED: the embedded store is closed']);

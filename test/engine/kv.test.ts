@@ -54,7 +54,9 @@ describe('put (1.3)', () => {
     const engine = newEngine();
     const refusal = (...args: Parameters<typeof put>) => errorOf(() => engine.put(put(...args)));
     expect(refusal('', 'v', { ignoreValue: true })).toBe('etcdserver: key is not provided');
-    expect(refusal('a', 'v', { ignoreValue: true, ignoreLease: true, lease: 1n })).toBe('etcdserver: value is provided');
+    expect(refusal('a', 'v', { ignoreValue: true, ignoreLease: true, lease: 1n })).toBe(
+      'etcdserver: value is provided',
+    );
     expect(refusal('a', '', { ignoreLease: true, lease: 1n })).toBe('etcdserver: lease is provided');
     expect(refusal('a', '', { ignoreValue: true, lease: 1n })).toBe('etcdserver: requested lease not found');
     expect(refusal('a', '', { ignoreValue: true })).toBe('etcdserver: key not found');
@@ -83,7 +85,13 @@ describe('put (1.3)', () => {
 describe('range (1.2)', () => {
   function filled() {
     const engine = newEngine();
-    for (const [key, value] of [['a', '3'], ['b', '2'], ['c', '1'], ['b', '9']]) engine.put(put(key as string, value));
+    for (const [key, value] of [
+      ['a', '3'],
+      ['b', '2'],
+      ['c', '1'],
+      ['b', '9'],
+    ])
+      engine.put(put(key as string, value));
     return engine;
   }
   const keys = (engine = filled(), request: Partial<Parameters<typeof range>[0]> = {}) => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
-import type { JournalEntry } from '../../src/engine/journal.js';
 import { maxExpiriesPerCall } from '../../src/engine/engine.js';
+import type { JournalEntry } from '../../src/engine/journal.js';
 import { del, dump, errorOf, newEngine, op, put } from './support.js';
 
 const keysOf = (engine: ReturnType<typeof newEngine>, id: bigint, nowMs = 0) =>
@@ -27,7 +27,9 @@ describe('grant (protocol.md section 3)', () => {
   it('refuses a TTL that is too large before an id that is taken', () => {
     const engine = newEngine();
     engine.leaseGrant({ id: 1n, ttl: 9_000_000_000n }, 0);
-    expect(errorOf(() => engine.leaseGrant({ id: 1n, ttl: 9_000_000_001n }, 0))).toBe('etcdserver: too large lease TTL');
+    expect(errorOf(() => engine.leaseGrant({ id: 1n, ttl: 9_000_000_001n }, 0))).toBe(
+      'etcdserver: too large lease TTL',
+    );
     expect(errorOf(() => engine.leaseGrant({ id: 1n, ttl: 5n }, 0))).toBe('etcdserver: lease already exists');
   });
 
@@ -88,7 +90,12 @@ describe('time to live and listing', () => {
 
   it('lists leases by what ends first', () => {
     const engine = newEngine();
-    for (const [id, ttl] of [[1n, 30n], [2n, 10n], [3n, 20n]] as const) engine.leaseGrant({ id, ttl }, 0);
+    for (const [id, ttl] of [
+      [1n, 30n],
+      [2n, 10n],
+      [3n, 20n],
+    ] as const)
+      engine.leaseGrant({ id, ttl }, 0);
     engine.leaseKeepAlive({ id: 2n }, 15_000 - 6_000);
     expect(ids(engine)).toEqual([2n, 3n, 1n]);
     engine.leaseRevoke({ id: 2n });
@@ -136,7 +143,11 @@ describe('revoke and expiry', () => {
 
   it('ends each lease in a revision of its own, soonest first, and never early', () => {
     const engine = newEngine();
-    for (const [id, ttl] of [[1n, 3n], [2n, 2n], [3n, 4n]] as const) {
+    for (const [id, ttl] of [
+      [1n, 3n],
+      [2n, 2n],
+      [3n, 4n],
+    ] as const) {
       engine.leaseGrant({ id, ttl }, 0);
       engine.put(put(`k${id}`, '', { lease: id }));
     }

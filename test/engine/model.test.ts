@@ -31,7 +31,10 @@ class Subject {
   /** What is told now and later goes into the array; undefined in it: compacted. */
   watch(request: WatchCreateRequest): (Event | undefined)[] {
     const told: (Event | undefined)[] = [];
-    const sink = { onEvents: (events: readonly Event[]) => told.push(...events), onCompacted: () => told.push(undefined) };
+    const sink = {
+      onEvents: (events: readonly Event[]) => told.push(...events),
+      onCompacted: () => told.push(undefined),
+    };
     this.#hub.watch(request, sink).resume();
     return told;
   }

@@ -132,7 +132,12 @@ export class NaiveModel {
     const count = BigInt(all.length);
     if (request.countOnly) return { kvs: [], more: false, count };
     let kvs = all.filter((kv) => passes(request, kv));
-    const filtered = [request.minModRevision, request.maxModRevision, request.minCreateRevision, request.maxCreateRevision];
+    const filtered = [
+      request.minModRevision,
+      request.maxModRevision,
+      request.minCreateRevision,
+      request.maxCreateRevision,
+    ];
     const late = sortOrder !== 0 || filtered.some((each) => (each ?? 0n) !== 0n);
     if (!late && limit > 0n) kvs = kvs.slice(0, Number(limit) + 1);
     kvs.sort((a, b) => (sortOrder === 2 ? -1 : 1) * compareBy(sortTarget, a, b));
@@ -154,7 +159,8 @@ export class NaiveModel {
 
   #runOp(each: RequestOp, next: bigint): ResponseOp {
     const now = () => header(this.#written.some((w) => w.revision === next) ? next : this.revision);
-    if (each.type === 'range') return { type: 'range', response: { header: now(), ...this.#select(each.request, next) } };
+    if (each.type === 'range')
+      return { type: 'range', response: { header: now(), ...this.#select(each.request, next) } };
     if (each.type === 'put') {
       const prevKv = this.#put(each.request, next);
       return { type: 'put', response: { header: now(), prevKv: each.request.prevKv ? prevKv : undefined } };
@@ -206,7 +212,8 @@ export class NaiveModel {
   #checkOverlap(ops: readonly RequestOp[]): void {
     const writes = collect(ops, []);
     writes.forEach((a, i) => {
-      for (const b of writes.slice(i + 1)) if (clash(a, b)) throw new Error('etcdserver: duplicate key given in txn request');
+      for (const b of writes.slice(i + 1))
+        if (clash(a, b)) throw new Error('etcdserver: duplicate key given in txn request');
     });
   }
 }
@@ -234,6 +241,8 @@ function clash(a: Write, b: Write): boolean {
   // Paths alternate between operations and branches: at an odd place they part as then and else of one txn.
   if (fork % 2 === 1) return false;
   if (a.put && b.put) return text(a.put.key) === text(b.put.key);
+  // etcd does not see a delete without an end.
+  if (text((a.del ?? b.del)?.rangeEnd) === '\0') return false;
   // etcd holds a nested put against deletes of nested txns before it, but not of those after it.
   const bothNested = a.path.length > fork + 1 && b.path.length > fork + 1;
   if (a.put && b.del) return !bothNested && within(text(a.put.key), b.del);

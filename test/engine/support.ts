@@ -1,6 +1,14 @@
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { Engine, type EngineOptions } from '../../src/engine/engine.js';
-import type { Compare, DeleteRangeRequest, KeyValue, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../../src/store/messages.js';
+import type {
+  Compare,
+  DeleteRangeRequest,
+  KeyValue,
+  PutRequest,
+  RangeRequest,
+  RequestOp,
+  TxnRequest,
+} from '../../src/store/messages.js';
 
 /** Requests whose bytes are written as text. */
 export type Text<T> = { readonly [K in keyof T]: K extends 'key' | 'rangeEnd' | 'value' ? string : T[K] };

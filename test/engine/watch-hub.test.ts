@@ -59,8 +59,12 @@ describe('live events (protocol.md section 2)', () => {
 
   it('are filtered, and carry what was there before unless it is a creation', () => {
     const { engine, hub, watch } = hubbed();
-    const [prev, noPut, noDelete, nothing] = [{ prevKv: true }, { filters: [0] }, { filters: [1, 9] }, { filters: [0, 1] }]
-      .map((request) => watch(request));
+    const [prev, noPut, noDelete, nothing] = [
+      { prevKv: true },
+      { filters: [0] },
+      { filters: [1, 9] },
+      { filters: [0, 1] },
+    ].map((request) => watch(request));
     engine.put(put('a', '1'));
     engine.put(put('a', '2'));
     engine.deleteRange(del('a'));
@@ -186,9 +190,7 @@ describe('a watcher that pauses', () => {
   it('because of another’s event hears that revision later, once', () => {
     const { engine, hub, watch } = hubbed();
     const second: Told[] = [];
-    hub
-      .watch({ key: b('a') }, { onEvents: () => second[0]?.handle.pause(), onCompacted: () => {} })
-      .resume();
+    hub.watch({ key: b('a') }, { onEvents: () => second[0]?.handle.pause(), onCompacted: () => {} }).resume();
     second.push(watch({}));
     engine.put(put('a', '1'));
     hub.release();
@@ -209,11 +211,21 @@ describe('sinks that call back', () => {
       },
       onCompacted: () => {},
     });
-    hub.watch({ key: b('a') }, sink('first', () => {
-      engine.put(put('a', 'again'));
-      hub.release();
-    })).resume();
-    hub.watch({ key: b('a') }, sink('second', () => {})).resume();
+    hub
+      .watch(
+        { key: b('a') },
+        sink('first', () => {
+          engine.put(put('a', 'again'));
+          hub.release();
+        }),
+      )
+      .resume();
+    hub
+      .watch(
+        { key: b('a') },
+        sink('second', () => {}),
+      )
+      .resume();
     engine.put(put('a'));
     hub.release();
     expect(told).toEqual([
@@ -229,20 +241,20 @@ describe('sinks that call back', () => {
     const { engine, hub, watch } = hubbed();
     const made: Told[] = [];
     hub
-      .watch({ key: b('a') }, {
-        onEvents: (_, revision) => {
-          if (revision === 2n) made.push(watch({}), watch({ startRevision: 2n }));
+      .watch(
+        { key: b('a') },
+        {
+          onEvents: (_, revision) => {
+            if (revision === 2n) made.push(watch({}), watch({ startRevision: 2n }));
+          },
+          onCompacted: () => {},
         },
-        onCompacted: () => {},
-      })
+      )
       .resume();
     engine.put(put('a', '1'));
     engine.put(put('a', '2'));
     hub.release();
-    expect(made.map(({ told }) => told)).toEqual([
-      ['3: +a=2@2/3/2'],
-      ['2: +a=1@2/2/1', '3: +a=2@2/3/2'],
-    ]);
+    expect(made.map(({ told }) => told)).toEqual([['3: +a=2@2/3/2'], ['2: +a=1@2/2/1', '3: +a=2@2/3/2']]);
   });
 
   it('end others before their turn', () => {
@@ -278,9 +290,7 @@ describe('refused watches', () => {
     const { hub, watch } = hubbed();
     expect(errorOf(() => watch({ key: 'b', rangeEnd: 'a' }))).toBe('mvcc: watcher range is empty');
     expect(errorOf(() => watch({ key: 'b', rangeEnd: 'b' }))).toBe('mvcc: watcher range is empty');
-    expect(errorOf(() => watch({ startRevision: -1n }))).toBe(
-      'etcdserver: mvcc: required revision has been compacted',
-    );
+    expect(errorOf(() => watch({ startRevision: -1n }))).toBe('etcdserver: mvcc: required revision has been compacted');
     expect(hub.watcherCount).toBe(0);
   });
 });

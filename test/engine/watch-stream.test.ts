@@ -13,8 +13,15 @@ function streamed(options?: WatchStreamOptions) {
   });
   const hub: WatchHub = new WatchHub(engine.space);
   const out: WatchResponse[] = [];
-  const stream = new WatchStream(hub, (revision) => engine.header(revision), (response) => out.push(response), options);
-  const create = (request: Omit<Partial<WatchCreateRequest>, 'key' | 'rangeEnd'> & { key?: string; rangeEnd?: string } = {}) => {
+  const stream = new WatchStream(
+    hub,
+    (revision) => engine.header(revision),
+    (response) => out.push(response),
+    options,
+  );
+  const create = (
+    request: Omit<Partial<WatchCreateRequest>, 'key' | 'rangeEnd'> & { key?: string; rangeEnd?: string } = {},
+  ) => {
     const { key = 'a', rangeEnd = '', ...rest } = request;
     stream.handle({ type: 'create', request: { key: b(key), rangeEnd: b(rangeEnd), ...rest } });
   };
@@ -77,12 +84,7 @@ describe('create', () => {
     create({ startRevision: 2n });
     create({ startRevision: 9n });
     write('a', '3');
-    expect(take()).toEqual([
-      '#0 @3 created',
-      '#0 @3 +a=1@2/2/1 +a=2@2/3/2',
-      '#1 @3 created',
-      '#0 @4 +a=3@2/4/3',
-    ]);
+    expect(take()).toEqual(['#0 @3 created', '#0 @3 +a=1@2/2/1 +a=2@2/3/2', '#1 @3 created', '#0 @4 +a=3@2/4/3']);
   });
 
   it('refuses what cannot be watched', () => {
@@ -117,10 +119,23 @@ describe('create', () => {
   it('has complete headers', () => {
     const engine = newEngine();
     const out: WatchResponse[] = [];
-    const stream = new WatchStream(new WatchHub(engine.space), (revision) => engine.header(revision), (r) => out.push(r));
+    const stream = new WatchStream(
+      new WatchHub(engine.space),
+      (revision) => engine.header(revision),
+      (r) => out.push(r),
+    );
     stream.handle({ type: 'create', request: { key: b('a') } });
     expect(out).toEqual([
-      { header: header(1n), watchId: 0n, created: true, canceled: false, compactRevision: 0n, cancelReason: '', fragment: false, events: [] },
+      {
+        header: header(1n),
+        watchId: 0n,
+        created: true,
+        canceled: false,
+        compactRevision: 0n,
+        cancelReason: '',
+        fragment: false,
+        events: [],
+      },
     ]);
   });
 });
@@ -219,9 +234,14 @@ describe('fragments', () => {
   function told(fragmentBytes: number, count: number, fragment: boolean): [number, boolean][] {
     const { engine, hub } = streamed();
     const got: [number, boolean][] = [];
-    const stream = new WatchStream(hub, (revision) => engine.header(revision), ({ events: each, fragment: more }) => {
-      if (each.length > 0) got.push([each.length, more]);
-    }, { fragmentBytes, sizeOf });
+    const stream = new WatchStream(
+      hub,
+      (revision) => engine.header(revision),
+      ({ events: each, fragment: more }) => {
+        if (each.length > 0) got.push([each.length, more]);
+      },
+      { fragmentBytes, sizeOf },
+    );
     stream.handle({ type: 'create', request: { key: b('a'), rangeEnd: b('b'), fragment } });
     engine.txn({ success: events(count) });
     hub.release();
@@ -229,10 +249,17 @@ describe('fragments', () => {
   }
 
   it('split what is too large, only when allowed, all but the last marked', () => {
-    expect(told(36, 7, true)).toEqual([[3, true], [3, true], [1, false]]);
+    expect(told(36, 7, true)).toEqual([
+      [3, true],
+      [3, true],
+      [1, false],
+    ]);
     expect(told(36, 7, false)).toEqual([[7, false]]);
     expect(told(36, 3, true)).toEqual([[3, false]]);
-    expect(told(1, 2, true)).toEqual([[1, true], [1, false]]);
+    expect(told(1, 2, true)).toEqual([
+      [1, true],
+      [1, false],
+    ]);
     expect(told(1, 1, true)).toEqual([[1, false]]);
   });
 
@@ -242,8 +269,22 @@ describe('fragments', () => {
     engine.deleteRange(del('k', 'l'));
     const { kvs } = engine.range({ key: b('k'), rangeEnd: b('l'), revision: 2n });
     const kv = kvs[0] as (typeof kvs)[0];
-    const base = { header: header(3n), watchId: 0n, created: false, canceled: false, compactRevision: 0n, cancelReason: '', fragment: false };
-    const response = { ...base, events: [{ type: 0, kv, prevKv: kv }, { type: 1, kv, prevKv: undefined }] };
+    const base = {
+      header: header(3n),
+      watchId: 0n,
+      created: false,
+      canceled: false,
+      compactRevision: 0n,
+      cancelReason: '',
+      fragment: false,
+    };
+    const response = {
+      ...base,
+      events: [
+        { type: 0, kv, prevKv: kv },
+        { type: 1, kv, prevKv: undefined },
+      ],
+    };
     expect(estimateSize(response)).toBeGreaterThan(3_300);
     expect(fragmentsOf(response, 3_000, estimateSize).map((part) => [part.events.length, part.fragment])).toEqual([
       [1, true],

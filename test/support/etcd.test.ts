@@ -141,6 +141,6 @@ describeEtcd('a real etcd of our own', () => {
   });
 
   it('tells the last words of one that cannot start', async () => {
-    await expect(startEtcd({ args: ['--heartbeat-interval=0'] })).rejects.toThrow('ended before it was ready');
+    await expect(startEtcd({ args: () => ['--heartbeat-interval=0'] })).rejects.toThrow('ended before it was ready');
   });
 });

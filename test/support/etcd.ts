@@ -23,7 +23,9 @@ export function findEtcd(options?: { readonly own?: boolean }): Promise<Found> {
   return find(thisMachine(), options);
 }
 
-/** Starts a real etcd for one suite that kills, restarts or pauses it. Throws where there is none: ask `describeEtcd`. */
+/**
+ * Starts a real etcd for one suite that kills, restarts or pauses it. Throws where there is none: ask `describeEtcd`.
+ */
 export async function startEtcd(options: StartOptions = {}): Promise<RunningEtcd> {
   const found = await findEtcd({ own: true });
   if ('missing' in found) throw new Error(found.missing);

@@ -24,6 +24,8 @@ type Fault =
   | { readonly type: 'delay'; readonly requestMs: number; readonly replyMs: number }
   /** Is applied again later; the caller sees the first answer only. */
   | { readonly type: 'duplicate'; readonly afterMs: number }
+  /** Is lost, and with it everything that follows until `heal`. */
+  | { readonly type: 'cut' }
   /** Is refused without being applied. */
   | { readonly type: 'refuse'; readonly error: ConclaveError };
 
@@ -65,7 +67,9 @@ export class FaultyStore implements Store {
   #active = 0;
   #inFlight = 0;
 
-  /** `runtime` times the caller's deadlines, `network` what happens on the way: it goes on while a caller stands still. */
+  /**
+   * `runtime` times the caller's deadlines, `network` what happens on the way: it goes on while a caller stands still.
+   */
   constructor(inner: Store, runtime: Runtime, network: Runtime = runtime) {
     this.#inner = inner;
     this.#runtime = runtime;
@@ -90,6 +94,11 @@ export class FaultyStore implements Store {
 
   duplicate(match: Match, afterMs: number, skip = 0): void {
     this.#rules.push({ match, skip, fault: { type: 'duplicate', afterMs } });
+  }
+
+  /** `partition()` at the moment of that call. */
+  partitionAt(match: Match, skip = 0): void {
+    this.#rules.push({ match, skip, fault: { type: 'cut' } });
   }
 
   refuse(match: Match, error: ConclaveError, skip = 0): void {
@@ -230,6 +239,9 @@ export class FaultyStore implements Store {
           .then(sendCut)
           .catch(() => {});
         return sendCut();
+      case 'cut':
+        this.partition();
+        return forever();
       case 'refuse':
         throw fault.error;
     }

@@ -6,7 +6,9 @@ import { versionOf } from './etcd/running.js';
 import { findEtcd } from './etcd/source.js';
 import type { SharedEtcd } from './etcd.js';
 
-/** Starts the one etcd that all suites share, unless one runs already, and tells them where it is or why there is none. */
+/**
+ * Starts the one etcd that all suites share, unless one runs already, and tells them where it is or why there is none.
+ */
 export async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const found = await findEtcd(thisMachine());
   const provide = (etcd: SharedEtcd) => project.provide('etcd', etcd);

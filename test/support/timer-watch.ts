@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 const sources = fileURLToPath(new URL('../../src/', import.meta.url));
 
 /**
- * Knows each host timer that a file of `src` has started and that has neither fired nor been cleared, with the line that
- * started it. The runner's own timers come and go at any moment, so counting all of them would prove nothing.
+ * Knows each host timer that a file of `src` has started and that has neither fired nor been cleared, with the line
+ * that started it. The runner's own timers come and go at any moment, so counting all of them would prove nothing.
  */
 export class TimerWatch {
   readonly #pending = new Map<number, string>();

@@ -1,6 +1,8 @@
 /** The layers of DESIGN section 2: what a folder of `src` may know. */
 export interface Layer {
-  /** Other folders of `src`, or `everything below` by name; `recipes` stands for every folder that is no named layer. */
+  /**
+   * Other folders of `src`, or `everything below` by name; `recipes` stands for every folder that is no named layer.
+   */
   readonly mayImport: readonly string[];
   /** Whether Node's own modules may be used. */
   readonly node: boolean;

@@ -9,7 +9,8 @@ import type { Credentials } from '../../src/wire/auth-token.js';
 import { authMethods, kvMethods, leaseMethods, type UnaryMethod } from '../../src/wire/methods.js';
 import type { RpcChannel, RpcOptions } from '../../src/wire/rpc-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
-import { header, ScriptedService } from '../support/scripted-service.js';
+import { WatchLog } from '../support/remote-stores.js';
+import { creates, header, ScriptedService, watchResponse } from '../support/scripted-service.js';
 
 const key = utf8('k');
 const rangeAnswer = (count: bigint): RangeResponse => ({ header: header(1n), kvs: [], more: false, count });
@@ -44,13 +45,13 @@ describe('calls over several endpoints', () => {
   it('reads from one endpoint after another, each once, and stays with the one that answered', async () => {
     const { services, store } = setUp({ endpoints: 3 });
     const asked: number[] = [];
-    services.forEach((service, i) =>
+    for (const [i, service] of services.entries()) {
       service.on(kvMethods.range, async () => {
         asked.push(i);
         if (i < 2) throw etcdError('noLeader');
         return rangeAnswer(BigInt(i));
-      }),
-    );
+      });
+    }
     expect((await store.range({ key })).count).toBe(2n);
     expect((await store.range({ key })).count).toBe(2n);
     expect(asked).toEqual([0, 1, 2, 2]);
@@ -72,13 +73,13 @@ describe('calls over several endpoints', () => {
   it('never repeats a write whose fate is unknown, but asks the next endpoint the next time', async () => {
     const { services, store } = setUp({ endpoints: 2 });
     const asked: number[] = [];
-    services.forEach((service, i) => {
+    for (const [i, service] of services.entries()) {
       const fail = async () => {
         asked.push(i);
         throw etcdError('requestTimedOut');
       };
       service.on(kvMethods.txn, fail).on(leaseMethods.grant, fail).on(kvMethods.compact, fail);
-    });
+    }
     const unknown = { code: 'UNAVAILABLE', outcome: 'unknown', retryable: true };
     await expect(store.txn({})).rejects.toMatchObject(unknown);
     await expect(store.leaseGrant({ ttl: 5n })).rejects.toMatchObject(unknown);
@@ -232,6 +233,45 @@ describe('calls with credentials', () => {
       throw etcdError('authFailed');
     });
     await expect(store.txn({})).rejects.toMatchObject({ code: 'UNAUTHENTICATED', outcome: 'not-applied' });
+    expect(runtime.pendingTimers).toBe(0);
+  });
+});
+
+describe('watches with credentials', () => {
+  it('move to a stream with a new token when the old one is refused', async () => {
+    const { runtime, service, store } = setUp({ credentials: { username: 'alice', password: 'pw' } });
+    let count = 0;
+    service.on(authMethods.authenticate, async () => ({ header: header(1n), token: `t${++count}` }));
+    const first = new WatchLog(store, { key });
+    await runtime.settle();
+    service.watches[0]?.send(watchResponse({ created: true, revision: 4n }));
+    const second = new WatchLog(store, { key });
+    await runtime.settle();
+    const cancelReason = 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token';
+    service.watches[0]?.send(
+      watchResponse({ created: true, canceled: true, watchId: -1n, revision: 4n, cancelReason }),
+    );
+    await runtime.advance(100);
+    expect(service.watches.map((call) => call.metadata.token)).toEqual(['t1', 't2']);
+    expect(service.watches[0]?.cancelled).toBe(true);
+    expect(creates(service.watches[1]).map(({ startRevision }) => startRevision)).toEqual([5n, 0n]);
+    expect([first.error, second.error]).toEqual([undefined, undefined]);
+    await store.close();
+    expect(runtime.pendingTimers).toBe(0);
+  });
+
+  it('end when new tokens are refused too', async () => {
+    const { runtime, service, store } = setUp({ credentials: { username: 'alice', password: 'pw' } });
+    service.on(authMethods.authenticate, async () => ({ header: header(1n), token: 't' }));
+    const log = new WatchLog(store, { key });
+    // Each turn plays one stream; the store must give up before the turns do.
+    for (let i = 0; i < 5 && log.error === undefined; i++) {
+      await runtime.advance(1_000);
+      service.watches[i]?.end(etcdError('invalidAuthToken'));
+      await runtime.settle();
+    }
+    expect(log.error).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(service.watches).toHaveLength(3);
     expect(runtime.pendingTimers).toBe(0);
   });
 });

@@ -1,13 +1,14 @@
-import type { History, Plain } from '../history.js';
+import type { History } from '../history.js';
 import { groupBy, isOk, type OkOperation, type Operation, operationsOf } from './operations.js';
+import { plainText } from './plain-text.js';
 import { compareFences, grantsOf, type HoldOp, holdOps, type Section, sectionsOf } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 type Write = OkOperation<'guarded.write'>;
 
 /**
- * No write by a former holder succeeds: neither after a later holder began, nor behind a later holder's write in the order of the
- * protected store; and nothing that one holder wrote is overwritten by another who had not seen it.
+ * No write by a former holder succeeds: neither after a later holder began, nor behind a later holder's write in the
+ * order of the protected store; and nothing that one holder wrote is overwritten by another who had not seen it.
  */
 export function guardedWrites(history: History): Violation[] {
   const all = operationsOf(history, 'guarded.write');
@@ -68,7 +69,7 @@ function inFenceOrder(applied: readonly Write[]): Violation[] {
 function nothingLost(all: readonly Operation<'guarded.write'>[], applied: readonly Write[]): Violation[] {
   // A write of unknown fate may stand between two others, or may not.
   const unknown = all.filter(({ result }) => result === 'unknown' || result === 'open');
-  const perhaps = new Set(unknown.map(({ input }) => textOf(input.wrote)));
+  const perhaps = new Set(unknown.map(({ input }) => plainText(input.wrote)));
   let before: Write | undefined;
   return inPosition(applied).flatMap((write) => {
     const previous = before;
@@ -78,9 +79,9 @@ function nothingLost(all: readonly Operation<'guarded.write'>[], applied: readon
       const message = `${write.object}: two writes at position ${write.output.position}`;
       return [broken('guarded-writes: one at a time', message, previous.end, write.end)];
     }
-    const saw = textOf(write.input.saw);
-    if (saw === textOf(previous.input.wrote) || perhaps.has(saw)) return [];
-    const message = `${write.object}: ${textOf(previous.input.wrote)} was overwritten by ${write.process}, who had seen ${saw}`;
+    const saw = plainText(write.input.saw);
+    if (saw === plainText(previous.input.wrote) || perhaps.has(saw)) return [];
+    const message = `${write.object}: ${plainText(previous.input.wrote)} was overwritten by ${write.process}, who had seen ${saw}`;
     return [broken('guarded-writes: nothing lost', message, previous.invoke, previous.end, write.invoke, write.end)];
   });
 }
@@ -89,8 +90,4 @@ function inPosition(writes: readonly Write[]): Write[] {
   return writes
     .filter(({ output }) => output.position !== undefined)
     .sort((a, b) => compareFences(a.output.position as bigint, b.output.position as bigint));
-}
-
-function textOf(value: Plain | undefined): string {
-  return JSON.stringify(value, (_, each: unknown) => (typeof each === 'bigint' ? `${each}n` : each)) ?? 'nothing';
 }

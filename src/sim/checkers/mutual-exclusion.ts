@@ -1,10 +1,10 @@
 import type { History } from '../history.js';
-import { broken, type Violation } from './violation.js';
 import { type HoldOp, overlaps, sectionsOf } from './sections.js';
+import { broken, type Violation } from './violation.js';
 
 /**
- * Critical sections of one lock are disjoint, in the order of their fences: the section with the lower fence has ended before the one
- * with the higher begins (reliability.md section 1).
+ * Critical sections of one lock are disjoint, in the order of their fences: the section with the lower fence has ended
+ * before the one with the higher begins (reliability.md section 1).
  */
 export function mutualExclusion(history: History): Violation[] {
   return exclusive(history, ['lock.acquire'], 'mutual-exclusion: exclusive');

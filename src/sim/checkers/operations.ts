@@ -1,7 +1,10 @@
 import type { End, Entry, History, Invoke, Note } from '../history.js';
 import type { FactOf, InputOf, Operations, OutputOf } from '../vocabulary.js';
 
-/** An invoke with its end. `from` and `to` are positions in the history; `to` is infinite when it may take effect at any time. */
+/**
+ * An invoke with its end. `from` and `to` are positions in the history; `to` is infinite when it may take effect at any
+ * time.
+ */
 export interface Operation<Op extends string = string> {
   readonly op: Op;
   readonly process: string;
@@ -90,8 +93,8 @@ function paired(history: History): Open[] {
   for (let at = 0; at < history.length; at++) {
     const entry = history[at] as Entry;
     if (entry.type === 'note') continue;
-    let ofProcess = byProcess.get(entry.process);
-    if (ofProcess === undefined) byProcess.set(entry.process, (ofProcess = new Map()));
+    const ofProcess = byProcess.get(entry.process) ?? new Map<number, Open>();
+    byProcess.set(entry.process, ofProcess);
     const known = ofProcess.get(entry.id);
     if (entry.type !== 'invoke') {
       endOf(known, entry, at);
@@ -106,7 +109,8 @@ function paired(history: History): Open[] {
 }
 
 function endOf(open: Open | undefined, end: End, at: number): void {
-  if (open === undefined) throw new Error(`${end.process} ended operation ${end.id}, which it never called (entry ${at})`);
+  if (open === undefined)
+    throw new Error(`${end.process} ended operation ${end.id}, which it never called (entry ${at})`);
   if (open.end !== undefined) throw new Error(`${end.process} ended operation ${end.id} twice (entry ${at})`);
   open.end = end;
   open.endAt = at;

@@ -3,12 +3,7 @@ import type { Grant } from '../vocabulary.js';
 import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
 
 /** Operations that give a `Held`. */
-export type HoldOp =
-  | 'lock.acquire'
-  | 'rwlock.read'
-  | 'rwlock.write'
-  | 'semaphore.acquire'
-  | 'election.campaign';
+export type HoldOp = 'lock.acquire' | 'rwlock.read' | 'rwlock.write' | 'semaphore.acquire' | 'election.campaign';
 
 export const holdOps = [
   'lock.acquire',
@@ -19,8 +14,9 @@ export const holdOps = [
 ] as const satisfies readonly HoldOp[];
 
 /**
- * The time in which a process took itself for a holder: from the end of its acquire to its release, its loss, its crash, or the fault
- * that took the place away early, which no holder can know at once (reliability.md section 0, finding 3).
+ * The time in which a process took itself for a holder: from the end of its acquire to its release, its loss, its
+ * crash, or the fault that took the place away early, which no holder can know at once (reliability.md section 0,
+ * finding 3).
  *
  * A process that stands still does nothing: unless it shows after it resumed that it still takes itself for the
  * holder, its section ended where the pause began.
@@ -43,7 +39,10 @@ export function grantsOf(history: History, ops: readonly HoldOp[]): { acquire: O
   });
 }
 
-/** Per object, in order of their fences. Sections that ended before they began are left out: their process was told too late. */
+/**
+ * Per object, in order of their fences. Sections that ended before they began are left out: their process was told too
+ * late.
+ */
 export function sectionsOf(history: History, ops: readonly HoldOp[]): Map<string, Section[]> {
   const ends = endsByHold(history);
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);

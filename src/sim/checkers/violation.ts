@@ -4,7 +4,10 @@ import { type Entry, encodeEntry, type History } from '../history.js';
 export interface Violation {
   /** The promise and the guarantee of it that was broken, as in `watch: ordered`. */
   readonly rule: string;
-  /** `undecided`: the checker ran out of evidence or steps, and cannot say that the promise was kept. Never to be taken for a pass. */
+  /**
+   * `undecided`: the checker ran out of evidence or steps, and cannot say that the promise was kept. Never to be taken
+   * for a pass.
+   */
   readonly verdict: 'broken' | 'undecided';
   readonly message: string;
   /** The entries that prove it, in the order of the argument. */

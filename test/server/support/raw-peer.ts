@@ -24,6 +24,18 @@ export class RawPeer {
     return this;
   }
 
+  /** Opens `count` calls and takes each back at once. */
+  openAndReset(path: string, count: number): void {
+    const block = headerBlock(path);
+    const cancel = Buffer.from([0, 0, 0, 8]);
+    const frames: Buffer[] = [];
+    for (let i = 0; i < count; i++) {
+      const stream = 2 * i + 1;
+      frames.push(frame(0x1, 0x4, stream, block), frame(0x3, 0, stream, cancel));
+    }
+    this.socket.write(Buffer.concat(frames));
+  }
+
   /** Opens calls to `path` on streams 1, 3, 5 … all in one write. */
   openCalls(path: string, count: number, body: Uint8Array = new Uint8Array(0)): void {
     const block = headerBlock(path);
@@ -37,7 +49,7 @@ export class RawPeer {
   }
 }
 
-function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
+export function frame(type: number, flags: number, stream: number, payload: Uint8Array): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;

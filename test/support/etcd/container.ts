@@ -18,7 +18,7 @@ export async function startEtcdContainer(image: string, options: StartOptions = 
     .withCommand([
       ...['--data-dir=/etcd-data', '--listen-client-urls=http://0.0.0.0:2379'],
       `--advertise-client-urls=http://127.0.0.1:${port}`,
-      ...(options.args ?? []),
+      ...(options.args?.('http://0.0.0.0:2379') ?? []),
     ])
     .withExposedPorts({ container: 2379, host: port })
     .withWaitStrategy(ready)

@@ -26,7 +26,7 @@ interface Binaries {
 /** Starts `binaries.etcd` on free ports with a data directory of its own. */
 export async function startEtcdProcess(binaries: Binaries, options: StartOptions = {}): Promise<RunningEtcd> {
   for (let attempt = 1; ; attempt++) {
-    const etcd = new EtcdProcess(binaries, await freePorts(2), options.args ?? []);
+    const etcd = new EtcdProcess(binaries, await freePorts(2), options);
     try {
       await etcd.restart();
       return etcd;
@@ -45,7 +45,7 @@ class EtcdProcess implements RunningEtcd {
   readonly #dataDir = mkdtempSync(join(fastTemp(), 'conclave-etcd-'));
   #child: ChildProcess | undefined;
 
-  constructor(binaries: Binaries, [clientPort, peerPort]: readonly number[], args: readonly string[]) {
+  constructor(binaries: Binaries, [clientPort, peerPort]: readonly number[], options: StartOptions) {
     this.url = `http://127.0.0.1:${clientPort}`;
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     this.#binaries = binaries;
@@ -60,7 +60,7 @@ class EtcdProcess implements RunningEtcd {
         '--initial-cluster',
         `test=${peerUrl}`,
       ],
-      ...args,
+      ...(options.args?.(this.url) ?? []),
     ];
   }
 

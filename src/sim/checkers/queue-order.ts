@@ -1,0 +1,78 @@
+import type { History } from '../history.js';
+import { isOk, type OkOperation, operationsOf } from './operations.js';
+import type { Delivery, QueueTale } from './queue.js';
+import { compareFences } from './sections.js';
+import { broken, type Violation } from './violation.js';
+
+interface Arrival {
+  readonly enqueue: OkOperation<'queue.enqueue'>;
+  readonly revision: bigint;
+  readonly priority: number;
+  readonly first: Delivery;
+}
+
+/** `item` came first and was delivered later than `by`. */
+interface Overtaken {
+  readonly item: Arrival;
+  readonly by: Arrival;
+}
+
+/**
+ * First deliveries of one priority come in the order in which the items came in, and no lower priority goes before a higher that was
+ * there. Delayed items are left out. A take whose answer was lost may have been somebody's first delivery: each excuses one.
+ */
+export function firstOutOfOrder(history: History, tale: QueueTale): Violation[] {
+  const lost = operationsOf(history, 'queue.take')
+    .filter(({ object, result }) => object === tale.queue && (result === 'unknown' || result === 'open'))
+    .map(({ from }) => from);
+  return overtakenIn(arrivalsOf(tale))
+    .sort((a, b) => a.by.first.take.endAt - b.by.first.take.endAt)
+    .filter(({ by }) => {
+      if (lost[0] === undefined || lost[0] > by.first.take.endAt) return true;
+      lost.shift();
+      return false;
+    })
+    .map(({ item, by }) => {
+      const [late, early] = [item.enqueue.input.item, by.enqueue.input.item];
+      const message = `${tale.queue}: ${early} was delivered before ${late}, whose turn it was`;
+      return broken(
+        'queue: in order',
+        message,
+        item.enqueue.end,
+        by.enqueue.end,
+        by.first.take.end,
+        item.first.take.end,
+      );
+    });
+}
+
+function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
+  const firsts = new Map<string, Delivery>();
+  for (const delivery of deliveries) {
+    const known = firsts.get(delivery.item);
+    if (known === undefined || delivery.claim < known.claim) firsts.set(delivery.item, delivery);
+  }
+  const arrivals = enqueues.filter(isOk).flatMap((enqueue) => {
+    const { item, delayMs, priority } = enqueue.input;
+    const first = firsts.get(item);
+    if (first === undefined || (delayMs ?? 0) > 0) return [];
+    return [{ enqueue, revision: enqueue.output.revision, priority: priority ?? 0, first }];
+  });
+  return arrivals.sort((a, b) => compareFences(a.first.claim, b.first.claim));
+}
+
+/** Each item that was overtaken, with one that overtook it: from the last delivery to the first, one pass. */
+function overtakenIn(inClaimOrder: readonly Arrival[]): Overtaken[] {
+  const found = new Map<string, Overtaken>();
+  const oldest = new Map<number, Arrival>();
+  for (const by of [...inClaimOrder].reverse()) {
+    for (const [priority, item] of oldest) {
+      // A higher priority goes first only if it was there at the time of the claim.
+      const before = priority === by.priority ? by.revision : by.first.claim;
+      if (priority >= by.priority && item.revision < before) found.set(item.enqueue.input.item, { item, by });
+    }
+    const known = oldest.get(by.priority);
+    if (known === undefined || by.revision < known.revision) oldest.set(by.priority, by);
+  }
+  return [...found.values()];
+}

@@ -1,0 +1,103 @@
+import { constants } from 'node:http2';
+import * as fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { NodeRuntime } from '../../src/node/node-runtime.js';
+import { grpcFrame } from '../../src/server/grpc/frame.js';
+import { Prng } from '../../src/sim/prng.js';
+import { frame, RawPeer } from './support/raw-peer.js';
+import { TestGrpc } from './support/test-grpc.js';
+import { eventually } from './support/wait.js';
+
+const unary = '/test.Echo/Unary';
+const duplex = '/test.Echo/Duplex';
+
+describe('a gRPC server among hostile peers', () => {
+  let server: TestGrpc;
+  const failures: unknown[] = [];
+  const onFailure = (error: unknown) => failures.push(error);
+
+  beforeEach(async () => {
+    failures.length = 0;
+    process.on('uncaughtException', onFailure);
+    server = await TestGrpc.start(new NodeRuntime());
+  });
+  afterEach(async () => {
+    await eventually(() => server.stats().calls === 0);
+    await server.close();
+    process.off('uncaughtException', onFailure);
+    expect(failures).toEqual([]);
+    expect(server.bugs).toEqual([]);
+    expect(server.service.open).toBe(0);
+  });
+
+  it('ends a connection that opens and resets streams without end', async () => {
+    const peer = await new RawPeer(server.port).handshake();
+    peer.openAndReset(duplex, 20_000);
+    await peer.closed;
+    const client = await server.connect();
+    expect(await client.call(unary, 'alive')).toMatchObject({ status: '0' });
+  });
+
+  it('survives random bytes after the handshake', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 400 }), async (bytes) => {
+        const peer = await new RawPeer(server.port).handshake();
+        peer.socket.end(bytes);
+        await peer.closed;
+      }),
+      { numRuns: 60 },
+    );
+    const client = await server.connect();
+    expect(await client.call(unary, 'alive')).toMatchObject({ status: '0' });
+  });
+
+  it('survives random frames around a call', async () => {
+    const frames = fc.array(
+      fc.record({
+        type: fc.nat({ max: 10 }),
+        flags: fc.nat({ max: 255 }),
+        stream: fc.constantFrom(0, 1, 3),
+        payload: fc.uint8Array({ maxLength: 40 }),
+      }),
+      { maxLength: 12 },
+    );
+    await fc.assert(
+      fc.asyncProperty(frames, async (sent) => {
+        const peer = await new RawPeer(server.port).handshake();
+        peer.openCalls(duplex, 1, grpcFrame(Buffer.from('stay')));
+        for (const { type, flags, stream, payload } of sent) peer.socket.write(frame(type, flags, stream, payload));
+        peer.socket.end();
+        await peer.closed;
+      }),
+      { numRuns: 60 },
+    );
+    const client = await server.connect();
+    expect(await client.call(unary, 'alive')).toMatchObject({ status: '0' });
+  });
+
+  it.each([1, 2, 3])('frees everything when clients cancel, reset and vanish at random (seed %i)', async (seed) => {
+    const random = new Prng(seed);
+    const pick = <T>(choices: readonly T[]) => choices[(random.bytes(1)[0] as number) % choices.length] as T;
+    const clients = await Promise.all(Array.from({ length: 8 }, () => server.connect({ initialWindowSize: 20_000 })));
+    const acts: Promise<unknown>[] = [];
+    for (let i = 0; i < 300; i++) {
+      const client = pick(clients);
+      if (client.session.destroyed || client.session.closed) continue;
+      const stream = client.open(pick([unary, duplex]));
+      const act = pick(['echo', 'stay', 'flood 2', 'fail', 'hang']);
+      stream.write(grpcFrame(Buffer.from(act)));
+      if (pick([true, false])) stream.resume();
+      const end = pick(['end', 'cancel', 'reset', 'half', 'vanish', 'later']);
+      if (end === 'end') stream.end();
+      if (end === 'cancel') stream.close(constants.NGHTTP2_CANCEL);
+      if (end === 'reset') stream.destroy();
+      if (end === 'half') stream.end(Buffer.from([0, 0, 0]));
+      if (end === 'vanish' && i % 20 === 0) acts.push(client.close());
+      if (pick([true, false, false])) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(acts);
+    await Promise.all(clients.map((client) => client.close()));
+    await eventually(() => server.stats().sessions === 0);
+    expect(server.stats().calls).toBe(0);
+  });
+});
