@@ -18,7 +18,8 @@ export interface Child {
 
 /**
  * Starts `words`. Away from a terminal it gets a process group of its own, so that signals reach what it starts, too
- * (`sh -c` does not hand them on). On a terminal it stays in ours, which alone may read from it and gets Ctrl-C as a whole.
+ * (`sh -c` does not hand them on). On a terminal it stays in ours, which alone may read from it and gets Ctrl-C as a
+ * whole.
  */
 export async function startChild(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Child> {
   const [file = '', ...args] = words;
@@ -50,25 +51,23 @@ function spawned(child: ChildProcess, file: string): Promise<void> {
 }
 
 async function stop(target: number, ended: Promise<number>, killAfterMs: number): Promise<void> {
+  let waitedFor = false;
+  void ended.then(() => {
+    waitedFor = true;
+  });
+  // Once the process has been waited for, its id may be somebody else's; a group's stays taken while it has members.
+  const alive = () => !waitedFor || (target < 0 && send(target, 0));
   const dueMs = performance.now() + killAfterMs;
   send(target, 'SIGTERM');
-  let done = false;
-  void ended.then(() => {
-    done = true;
-  });
   // Bounded by `killAfterMs`. A group outlives its first process when others of it clean up.
-  while (!(done && !there(target)) && performance.now() < dueMs) {
+  while (alive() && performance.now() < dueMs) {
     await new Promise((resolve) => setTimeout(resolve, Math.min(groupLookMs, killAfterMs)));
   }
-  send(target, 'SIGKILL');
+  if (alive()) send(target, 'SIGKILL');
   await ended;
 }
 
-function there(target: number): boolean {
-  // Once the process has been waited for, its id may be somebody else's; a group's stays taken while it has members.
-  return target < 0 && send(target, 0);
-}
-
+/** Whether there was anybody to get it; 0 only asks. */
 function send(target: number, signal: NodeJS.Signals | 0): boolean {
   try {
     process.kill(target, signal);

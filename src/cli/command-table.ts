@@ -6,7 +6,10 @@ export type DefineCommand = (command: Command) => void;
 export interface CommandEntry {
   readonly name: string;
   readonly summary: string;
-  /** Loads what the command needs, and only when it is asked for: gRPC alone takes longer to load than `--help` to print. */
+  /**
+   * Loads what the command needs, and only when it is asked for: gRPC alone takes longer to load than `--help` to
+   * print.
+   */
   load(): Promise<DefineCommand>;
 }
 

@@ -1,8 +1,8 @@
 import { ConclaveError, type ErrorCode } from '../core/errors.js';
 
 /**
- * The command's exit codes: etcdctl's where it has one, and from sysexits' range what it cannot tell. README.md beside this file is the
- * table for users; a test holds the two equal.
+ * The command's exit codes: etcdctl's where it has one, and from sysexits' range what it cannot tell. README.md beside
+ * this file is the table for users; a test holds the two equal.
  */
 export const ExitCode = {
   ok: 0,

@@ -1,8 +1,9 @@
+import { onAbort } from '../core/abort.js';
 import { AsyncQueue } from '../core/async-queue.js';
 import { type Bytes, prefixEnd } from '../core/bytes.js';
 import type { RecipeContext } from '../line/context.js';
-import type { KeyValue } from '../store/messages.js';
 import { follow } from '../store/follow.js';
+import type { KeyValue } from '../store/messages.js';
 import { type Leader, leaderOf, sameLeader } from './leader.js';
 import { Roll } from './roll.js';
 
@@ -49,9 +50,12 @@ export async function* observeLeader(
       onEnd: (error) => queue.end(error),
     },
   );
+  // A reader that does not come back holds no watch after the abort.
+  const unlink = onAbort(signal, stop);
   try {
     yield* queue.drain(signal);
   } finally {
+    unlink();
     stop();
   }
 }

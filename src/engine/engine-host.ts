@@ -2,6 +2,7 @@ import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
 import { Engine, type EngineOptions } from './engine.js';
+import type { JournalEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
 import { type WatchHandle, WatchHub } from './watch-hub.js';
 import type { WatchTarget } from './watch-request.js';
@@ -14,6 +15,11 @@ export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 
   readonly memberId?: bigint | undefined;
   /** Watchers hear of a revision only after `releaseEvents` has named it: once it is on disk. Default: false. */
   readonly holdEvents?: boolean | undefined;
+  /**
+   * Compacts by itself so that at least so many of the last revisions can be read and watched, and at most twice as
+   * many are kept. Default: never, as etcd.
+   */
+  readonly retainRevisions?: bigint | undefined;
 }
 
 /** What a host holds, for leak checks. */
@@ -40,6 +46,7 @@ export class EngineHost {
   readonly #hub: WatchHub;
   readonly #gap: LoopGap;
   readonly #holdEvents: boolean;
+  readonly #retainRevisions: bigint | undefined;
   #stopTimer: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #closed = false;
@@ -49,6 +56,7 @@ export class EngineHost {
     this.#runtime = runtime;
     this.#gap = new LoopGap(runtime);
     this.#holdEvents = options.holdEvents ?? false;
+    this.#retainRevisions = options.retainRevisions;
     this.engine = new Engine({
       clusterId: options.clusterId ?? randomInt63(runtime),
       memberId: options.memberId ?? randomInt63(runtime),
@@ -117,6 +125,12 @@ export class EngineHost {
     return this.#serve(() => new WatchStream(this.#hub, (revision) => this.engine.header(revision), emit, options));
   }
 
+  /** Makes the store that a journal tells of; before anything else is asked of the host. Leases begin anew. */
+  restore(entries: Iterable<JournalEntry>): void {
+    this.#serve((nowMs) => this.engine.replay(entries, nowMs));
+    this.#hub.skip();
+  }
+
   /** With `holdEvents`: lets watchers hear of everything up to `revision`. */
   releaseEvents(revision: bigint): void {
     if (!this.#closed) this.#hub.release(revision);
@@ -160,8 +174,17 @@ export class EngineHost {
       return fn(nowMs);
     } finally {
       if (!this.#holdEvents) this.#hub.release();
+      this.#compactOld();
       this.#arm(nowMs);
     }
+  }
+
+  /** Only what watchers have been told of. */
+  #compactOld(): void {
+    if (this.#retainRevisions === undefined || this.#closed) return;
+    const { compactRevision } = this.engine.space;
+    const revision = this.#hub.toldRevision - this.#retainRevisions;
+    if (revision - compactRevision > this.#retainRevisions) this.engine.compact({ revision });
   }
 
   /** One timer at the next expiry, and the watch on the loop while there are leases. */

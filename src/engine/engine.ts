@@ -6,6 +6,7 @@ import { KeySpace } from './key-space.js';
 import { checkPutTarget, type WriteTarget, writeDeleteRange, writePut } from './kv-write.js';
 import { type Lease, LeaseTable } from './lease-table.js';
 import { checkRange, runRange } from './range-query.js';
+import { checkpointOf, replayEntry } from './replay.js';
 import { checkDeleteRange, checkPut, checkTxn } from './txn-check.js';
 import { checkPlan, planTxn } from './txn-plan.js';
 import { runPlan } from './txn-run.js';
@@ -160,6 +161,18 @@ export class Engine {
   /** Gives every lease `byMs` more: for time in which no heartbeat could have been heard. */
   extendLeases(byMs: number): void {
     this.#leases.extendAll(byMs);
+  }
+
+  /** Does again what the journal of another engine tells, in its order, into this one, which is otherwise untouched. */
+  replay(entries: Iterable<JournalEntry>, nowMs: number): void {
+    for (const entry of entries) replayEntry(this.#target, entry, nowMs);
+    // As etcd does at a restart: nobody could send a heartbeat meanwhile.
+    this.#leases.renewAll(nowMs);
+  }
+
+  /** The shortest journal that makes this engine again. Valid until the engine changes. */
+  checkpoint(): Iterable<JournalEntry> {
+    return checkpointOf(this.#target);
   }
 
   #endIfDue(id: bigint, nowMs: number): void {

@@ -1,3 +1,4 @@
+import type { KeyValue } from '../store/messages.js';
 import type { Revision } from './key-record.js';
 
 /**
@@ -5,6 +6,8 @@ import type { Revision } from './key-record.js';
  * Heartbeats are not among it: whoever restarts the engine grants every lease its full TTL again, as etcd does.
  */
 export type JournalEntry =
+  /** What a compacted store begins with: every key as of the compacted revision. Only at the head of a checkpoint. */
+  | { readonly type: 'base'; readonly revision: bigint; readonly kvs: readonly KeyValue[] }
   /** One revision; `endedLease` is the lease whose end deleted the keys. */
   | { readonly type: 'changes'; readonly changes: Revision; readonly endedLease: bigint | undefined }
   | { readonly type: 'leaseGranted'; readonly id: bigint; readonly ttlS: bigint }

@@ -1,4 +1,4 @@
-import { type Bytes, fromLatin1 } from '../core/bytes.js';
+import { type Bytes, fromLatin1, latin1 } from '../core/bytes.js';
 import type { KeyValue } from '../store/messages.js';
 import { ChangeLog } from './change-log.js';
 import { inRange, type KeyRange } from './key-range.js';
@@ -70,11 +70,17 @@ export class KeySpace {
     return revision === undefined ? this.#scanNewest(range, limit) : this.#scanAt(range, revision, limit);
   }
 
+  /** Every key as of `revision`. */
+  all(revision: bigint): readonly KeyValue[] {
+    return this.#scanAt({ start: '', end: undefined, single: false }, revision, Number.POSITIVE_INFINITY).kvs;
+  }
+
   /** `value` becomes the store's own: the caller must not write to it any more. */
   put(text: string, value: Bytes, lease: bigint): Change {
     let record = this.#records.get(text);
     if (record === undefined) {
-      record = new KeyRecord(text, fromLatin1(text));
+      // Not a slice of Node's buffer pool, which would stay for as long as one key in it.
+      record = new KeyRecord(text, new Uint8Array(fromLatin1(text)));
       this.#records.set(text, record);
       this.#live.set(text, record);
     } else if (record.latest === undefined) {
@@ -103,6 +109,25 @@ export class KeySpace {
     return revision;
   }
 
+  /** Begins with the keys as of a compacted revision. Only for a fresh store. */
+  load(revision: bigint, kvs: readonly KeyValue[]): void {
+    for (const kv of kvs) this.#replayChange({ deleted: false, text: latin1(kv.key), kv });
+    this.#compactRevision = revision;
+    this.#revision = revision > 1n ? revision : 1n;
+    this.#log = new ChangeLog(this.#revision + 1n);
+  }
+
+  /** Makes a revision again that `commit` made once: the next one, or that of `load`, whose keys are there already. */
+  replay(revision: Revision): void {
+    if (revision.revision === this.#revision) {
+      this.#log = new ChangeLog(this.#revision);
+    } else {
+      for (const change of revision.changes) this.#replayChange(change);
+      this.#revision = revision.revision;
+    }
+    this.#log.append(revision);
+  }
+
   /** The changes of one committed revision, or undefined. */
   changesOf(revision: bigint): Revision | undefined {
     return this.#log.get(revision);
@@ -114,6 +139,19 @@ export class KeySpace {
     for (const gone of this.#log.compact(revision)) {
       for (const { text } of gone.changes) this.#compactKey(text, revision);
     }
+  }
+
+  #replayChange(change: Change): void {
+    const { text } = change;
+    let record = this.#records.get(text);
+    if (record === undefined) {
+      record = new KeyRecord(text, change.kv.key);
+      this.#records.set(text, record);
+    }
+    const [to, from] = change.deleted ? [this.#dead, this.#live] : [this.#live, this.#dead];
+    from.delete(text);
+    to.set(text, record);
+    record.add(change);
   }
 
   #compactKey(text: string, revision: bigint): void {

@@ -61,6 +61,10 @@ export class LeaseTable {
     lease.deadlineMs = Math.max(lease.deadlineMs, nowMs + Number(lease.ttlS) * 1_000 - this.#shiftMs);
   }
 
+  renewAll(nowMs: number): void {
+    for (const id of this.#leases.keys()) this.renew(id, nowMs);
+  }
+
   delete(id: bigint): void {
     const lease = this.#leases.get(id);
     if (lease === undefined) return;

@@ -81,17 +81,25 @@ export class WatchHub {
   release(revision?: bigint): void {
     if (this.#telling) return;
     this.#telling = true;
+    let done = 0;
     try {
       // Bounded by the revisions added, those that sinks cause on the way included.
-      for (let next = this.#pending[0]; next !== undefined; next = this.#pending[0]) {
+      for (let next = this.#pending[done]; next !== undefined; next = this.#pending[done]) {
         if (revision !== undefined && next.revision > revision) break;
-        this.#pending.shift();
+        done++;
         this.#revision = next.revision;
-        this.#tell(next);
+        if (this.#watchers.size > 0) this.#tell(next);
       }
     } finally {
+      this.#pending.splice(0, done);
       this.#telling = false;
     }
+  }
+
+  /** Takes the store as it is for the present, untold. Only while there are no watchers. */
+  skip(): void {
+    this.#pending = [];
+    this.#revision = this.#space.revision;
   }
 
   /** Ends every watch without a word. */

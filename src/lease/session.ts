@@ -1,7 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, onAbort } from '../core/abort.js';
+import { abortable, onAbort, withDeadline } from '../core/abort.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
-import { type ClockReading, randomInt63, type Runtime } from '../core/runtime.js';
+import { type ClockReading, type Runtime, randomInt63 } from '../core/runtime.js';
+import { untilAnswered } from '../store/repeat.js';
 import type { Store } from '../store/store.js';
 import { type Deadline, remainingMs } from './deadline.js';
 import { grantLease } from './grant.js';
@@ -138,8 +139,11 @@ export class Session {
     if (before.type === 'idle' || before.type === 'ended') return;
     // A grant that is under way would come after the revoke and stay.
     if (before.type === 'opening') await before.opened.catch(() => {});
+    const { store, runtime } = this.#context;
+    const revoke = (signal: AbortSignal) =>
+      untilAnswered(runtime, signal, () => store.leaseRevoke({ id: this.leaseId }, { signal }));
     try {
-      await this.#context.store.leaseRevoke({ id: this.leaseId }, { timeoutMs: Math.min(boundMs, revokeTimeoutMs) });
+      await withDeadline(runtime, 'revoke', { timeoutMs: Math.min(boundMs, revokeTimeoutMs) }, revoke);
     } catch (error) {
       if (!ConclaveError.is(error)) throw error;
       // Gone already, or gone by itself when its time is up.

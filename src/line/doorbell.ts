@@ -1,6 +1,6 @@
+import type { Bytes } from '../core/bytes.js';
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
-import type { Bytes } from '../core/bytes.js';
 import type { Runtime } from '../core/runtime.js';
 import { WatchFilter } from '../store/messages.js';
 import type { Store } from '../store/store.js';

@@ -9,9 +9,9 @@ import {
 } from '../store/messages.js';
 import { createdAt, rangeAt } from '../store/ops.js';
 import type { Store } from '../store/store.js';
+import type { Sight } from './admit.js';
 import { isPlace, type Place } from './place.js';
 import { look } from './sight.js';
-import type { Sight } from './admit.js';
 
 /** Where a place stands right after it was made, or was found to have been made. */
 export interface Entry {

@@ -4,6 +4,7 @@ import { ConclaveError, type LossReason } from '../core/errors.js';
 import { onSessionEnd, type Session, type SessionContext } from '../lease/session.js';
 import type { Compare } from '../store/messages.js';
 import { createdAt } from '../store/ops.js';
+import { unanswered } from '../store/repeat.js';
 import type { Held } from './held.js';
 import { KeyGuard } from './key-guard.js';
 import { leave } from './leave.js';
@@ -54,7 +55,13 @@ export class Hold implements Held {
 
   /** Why it was lost; undefined while held, and after a release. */
   get loss(): LossReason | undefined {
-    return this.#over?.loss;
+    // `held` first: it ends a session whose deadline has passed with no timer to tell.
+    return this.held ? undefined : this.#over?.loss;
+  }
+
+  /** Why this is over, lost or released; undefined while it is not. */
+  protected get over(): ConclaveError | undefined {
+    return this.#over;
   }
 
   guard(): Compare {
@@ -128,6 +135,11 @@ export async function whileHeld<H extends Hold, T>(
   } finally {
     unlink();
   }
-  await hold[Symbol.asyncDispose]();
+  try {
+    await hold[Symbol.asyncDispose]();
+  } catch (error) {
+    // The work is done and letting go goes on behind us: to reject would make the caller do the work again.
+    if (!unanswered(error)) throw error;
+  }
   return result;
 }

@@ -2,12 +2,12 @@ import { abortable, linkSignals, pause } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
+import { unanswered, untilAnswered } from '../store/repeat.js';
 import { admit, type Sight } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfEmpty, type NewPlace } from './enter.js';
 import { leave, sweep, sweepLate } from './leave.js';
 import { newPlaceKey, type Place } from './place.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
 import { look } from './sight.js';
 
 /** A place that has come to the front. */

@@ -1,5 +1,5 @@
 import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
-import { randomHex, type Runtime } from '../core/runtime.js';
+import { type Runtime, randomHex } from '../core/runtime.js';
 import type { KeyValue } from '../store/messages.js';
 
 /** One waiter's or holder's key in a line. Places are ordered by `createRevision`: the first holds. */

@@ -1,8 +1,8 @@
 import type { ClockReading, Runtime } from '../core/runtime.js';
 import type { Prng } from './prng.js';
-import type { SimEvent, World } from './world.js';
+import { onGrid, type SimEvent, type World } from './world.js';
 
-/** How much sooner than asked for a timer may fire: what adding up floating point milliseconds costs. */
+/** How much sooner than asked for a timer may fire: what a clock rate other than 1 costs in rounding. */
 const roundingMs = 1e-6;
 
 /** `os.uptime()` counts in steps of this many milliseconds. */
@@ -35,9 +35,9 @@ export class SimProcess implements Runtime {
     this.#world = world;
     this.#random = random;
     this.#sinceMs = world.nowMs;
-    this.#monotonicMs = random.between(0, 1e7);
-    this.#bootAheadMs = random.between(0, 1e6);
-    this.#wallAheadMs = 1_735_689_600_000 + random.between(-1e6, 1e6);
+    this.#monotonicMs = onGrid(random.between(0, 1e7));
+    this.#bootAheadMs = onGrid(random.between(0, 1e6));
+    this.#wallAheadMs = 1_735_689_600_000 + onGrid(random.between(-1e6, 1e6));
   }
 
   get crashed(): boolean {

@@ -55,7 +55,7 @@ export interface Operations {
 }
 
 export interface Facts {
-  /** A reading of `held`, at this moment. `serverHas`: the truth at the server, where the run can see it. */
+  /** A reading of `held`, at this moment. `serverHas`: whether the server has the lease, where the run can see it. */
   readonly held: { fence: bigint; lease: bigint; held: boolean; remainingMs: number; serverHas?: boolean };
   /** The holder's signal has aborted, other than by its own release. */
   readonly lost: { fence: bigint; lease: bigint; reason: string };

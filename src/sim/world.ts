@@ -16,6 +16,14 @@ export interface SimEvent {
 /** Called before (`start`) each event that happens, for a readable trace. */
 export type TraceListener = (atMs: number, process: string, kind: string) => void;
 
+/**
+ * Moments are multiples of 1/1024 ms, so that sums and differences of them are exact: a lease that lives a rounding error
+ * short of its TTL is no violation.
+ */
+export function onGrid(ms: number): number {
+  return Math.ceil(ms * 1024) / 1024;
+}
+
 /** Events at one instant before it counts as a loop without end. */
 const eventsPerInstantMax = 20_000;
 
@@ -82,7 +90,7 @@ export class World {
   }
 
   #add(delayMs: number, event: SimEvent): () => void {
-    return this.#queue.add(this.#nowMs + delayMs, () => this.#happen(event));
+    return this.#queue.add(onGrid(this.#nowMs + delayMs), () => this.#happen(event));
   }
 
   /** Takes the next event that still counts; false if there is none up to `endMs`, at which the clock then stands. */

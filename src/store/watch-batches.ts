@@ -1,3 +1,4 @@
+import { onAbort } from '../core/abort.js';
 import { AsyncQueue } from '../core/async-queue.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Event } from './messages.js';
@@ -30,12 +31,15 @@ export async function* watchBatches(
     },
     onEnd: (error) => queue.end(error),
   });
+  // A reader that does not come back holds no watch after the abort.
+  const unlink = onAbort(signal, cancel);
   try {
     for await (const batch of queue.drain(signal)) {
       waiting -= 1;
       yield batch;
     }
   } finally {
+    unlink();
     cancel();
   }
 }

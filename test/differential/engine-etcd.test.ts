@@ -1,13 +1,15 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ConclaveError } from '../../src/core/errors.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { EngineStore } from '../../src/engine/engine-store.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { Store } from '../../src/store/store.js';
-import { type Operation, operation } from '../engine/operations.js';
+import { type CallName, type Operation, operation } from '../engine/operations.js';
 import { findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
 import { type Opened, openGrpc } from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
+import { refusals } from './refusals.js';
 import { Twins } from './twins.js';
 
 const sequence = fc.record({
@@ -57,6 +59,20 @@ function suite(): void {
     );
   });
 
+  it('refuse the same requests with the same words', async () => {
+    const host = new EngineHost(new SimRuntime());
+    const store = new EngineStore(host);
+    for (const [name, request] of refusals) {
+      const [expected, got] = await Promise.all([
+        refusalOf(client.store, name, request),
+        refusalOf(store, name, request),
+      ]);
+      expect([name, request, got]).toEqual([name, request, expected]);
+    }
+    await store.close();
+    host.close();
+  });
+
   it('would not, had the engine a bug: this check finds it', { timeout: 120_000 }, async () => {
     for (const plant of [wrongVersion, lostEvents, keptLease]) {
       const check = fc.check(
@@ -66,6 +82,16 @@ function suite(): void {
       expect((await check).failed, plant.name).toBe(true);
     }
   });
+}
+
+async function refusalOf(store: Store, name: CallName, request: object): Promise<string> {
+  const calls = store as unknown as Record<CallName, (request: object) => Promise<object>>;
+  try {
+    await calls[name](request);
+    return 'not refused';
+  } catch (error) {
+    return `${(error as ConclaveError).code}: ${(error as Error).message}`;
+  }
 }
 
 /** Counts versions on over deletions. */

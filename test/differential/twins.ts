@@ -53,6 +53,8 @@ export class Twins {
       [options.oracle, options.subject].map(async (store): Promise<Side> => {
         const mark = { type: 'put', request: { key: Buffer.from(`${prefix}!`) } } as const;
         const { header } = await store.txn({ success: [mark] });
+        // What was there before is compacted for both, not only for the oracle, which had sequences before.
+        await store.compact({ revision: header.revision });
         return { store, place: { prefix, baseRevision: header.revision, leaseBase } };
       }),
     );

@@ -17,15 +17,15 @@ const value = text('', '1', '2', '22', '\xff');
 const end = text('', '', '', 'b', 'c', 'd', 'a', '\0');
 const flag = fc.boolean();
 /** 0 is "none"; small ones are in the past or the present of most sequences, 30 is to come. */
-const revision = fc.constantFrom(0n, 0n, 1n, 2n, 3n, 4n, 5n, 6n, 8n, 30n);
-const bound = fc.constantFrom(0n, 0n, 0n, 0n, 2n, 4n, 6n);
+const revision = fc.constantFrom(0n, 0n, 0n, 1n, 2n, 3n, 4n, 5n, 6n, 8n, 30n, -1n);
+const bound = fc.constantFrom(0n, 0n, 0n, 0n, 0n, 0n, 2n, 4n, 6n, -1n);
 const lease = fc.constantFrom(0n, 0n, 1n, 2n, 3n);
 const some = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 });
 
 const rangeRequest = fc.record({
   key,
   rangeEnd: end,
-  limit: fc.constantFrom(0n, 0n, 1n, 2n),
+  limit: fc.constantFrom(0n, 0n, 1n, 2n, -1n),
   revision,
   sortOrder: fc.constantFrom(0, 0, 1, 2),
   sortTarget: fc.constantFrom(0, 0, 1, 2, 3, 4),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { onSessionEnd } from '../../src/lease/session.js';
 import { ConclaveError } from '../../src/core/errors.js';
+import { onSessionEnd } from '../../src/lease/session.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { errorOf, inWorld, outcomeOf } from '../support/sim-world.js';
 
@@ -281,6 +281,17 @@ describe('the end of a session', () => {
       expect(await world.keys()).toEqual([]);
       expect(own.signal.reason).toMatchObject({ code: 'SESSION_LOST', loss: 'closed' });
     }));
+
+  it.each(['loseRequest', 'loseReply'] as const)('LEASE-6: close() revokes again after %s', (fault) =>
+    inWorld(async (world) => {
+      const { session, store } = world.client();
+      const own = session();
+      await world.until(own.open());
+      store[fault]('leaseRevoke');
+      await world.until(own.close());
+      expect(store.counts.leaseRevoke).toBe(2);
+    }),
+  );
 
   it('LEASE-6: close() is bounded when the store does not answer', () =>
     inWorld(async (world) => {

@@ -31,23 +31,25 @@ describe('taking a place', () => {
       expect(client.store.counts.txn).toBe(3);
     }));
 
-  it.each(['reply', 'request'] as const)('LINE-3: after a lost %s the second try finds or makes the one place', (lost) =>
-    inWorld(async (world) => {
-      const client = world.client();
-      const { place, stray } = await leased(world, client);
-      if (lost === 'reply') client.store.loseReply('txn');
-      else client.store.loseRequest('txn');
-      expect(await errorOf(enter(client.store, prefix, place('line/1')))).toMatchObject({ outcome: 'unknown' });
-      // The store's revision moves on: the place's is still its own (npm etcd3 takes this one for it).
-      await stray('elsewhere', 0n);
-      await stray('line/2');
-      const entry = await enter(client.store, prefix, place('line/1'));
-      const [first, second] = await world.keys('line/');
-      expect(entry.createRevision).toBe((lost === 'reply' ? first : second)?.createRevision);
-      expect(admit(entry.sight).type).toBe(lost === 'reply' ? 'admitted' : 'wait');
-      expect(await world.keys('line/')).toHaveLength(2);
-      await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8('elsewhere') } }] });
-    }),
+  it.each(['reply', 'request'] as const)(
+    'LINE-3: after a lost %s the second try finds or makes the one place',
+    (lost) =>
+      inWorld(async (world) => {
+        const client = world.client();
+        const { place, stray } = await leased(world, client);
+        if (lost === 'reply') client.store.loseReply('txn');
+        else client.store.loseRequest('txn');
+        expect(await errorOf(enter(client.store, prefix, place('line/1')))).toMatchObject({ outcome: 'unknown' });
+        // The store's revision moves on: the place's is still its own (npm etcd3 takes this one for it).
+        await stray('elsewhere', 0n);
+        await stray('line/2');
+        const entry = await enter(client.store, prefix, place('line/1'));
+        const [first, second] = await world.keys('line/');
+        expect(entry.createRevision).toBe((lost === 'reply' ? first : second)?.createRevision);
+        expect(admit(entry.sight).type).toBe(lost === 'reply' ? 'admitted' : 'wait');
+        expect(await world.keys('line/')).toHaveLength(2);
+        await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8('elsewhere') } }] });
+      }),
   );
 
   it('LINE-2: keys of nested names and keys without a lease block nobody, however many they are', () =>

@@ -111,7 +111,9 @@ describe('an acquisition that fails', () => {
       expect(world.sim.nowMs - startedMs).toBeLessThanOrEqual(1_200);
       a.store.heal();
       await world.advance(10_000);
-      const left = (await world.keys('locks/x/')).filter(({ key }) => Buffer.from(key).toString().split('/').length === 3);
+      const left = (await world.keys('locks/x/')).filter(
+        ({ key }) => Buffer.from(key).toString().split('/').length === 3,
+      );
       expect(left.map(({ createRevision }) => createRevision)).toEqual([held.fence]);
     }));
 });
@@ -218,7 +220,10 @@ describe('a waiter', () => {
       await world.until(a.conclave.lock('x'));
       const waiting = errorOf(b.conclave.lock('x'));
       await world.advance(100);
-      const [, place] = (await b.conclave.inspectLock('x')).waiters.map(({ key }) => key).concat('none').reverse();
+      const [, place] = (await b.conclave.inspectLock('x')).waiters
+        .map(({ key }) => key)
+        .concat('none')
+        .reverse();
       await deleteKey(world, place ?? '');
       const startedMs = world.sim.nowMs;
       expect(await world.until(waiting)).toMatchObject({ code: 'LOST', loss: 'key-deleted' });
@@ -267,7 +272,12 @@ describe('a waiter', () => {
   it('LINE-9: costs one look per hand-over, and only the one behind is woken', () =>
     inWorld(async (world) => {
       const clients = Array.from({ length: 4 }, () => world.client({ ttlMs: 60_000 }));
-      const [a, b, c, d] = clients as [typeof clients[0], typeof clients[0], typeof clients[0], typeof clients[0]];
+      const [a, b, c, d] = clients as [
+        (typeof clients)[0],
+        (typeof clients)[0],
+        (typeof clients)[0],
+        (typeof clients)[0],
+      ];
       const held = await world.until(a.conclave.lock('x'));
       const waiting = [];
       for (const each of [b, c, d]) {

@@ -65,39 +65,45 @@ const withLock: Scenario = async (world, { conclave }) => {
 const scenarios = { free, busy, tried, nested, withLock };
 
 describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {
-  it.each(['loseRequest', 'loseReply'] as const)('LOCK-10: gives the same outcome when any one call suffers %s', async (fault) => {
-    let k = 0;
-    // Bounded by the calls of the scenario: past the last one the fault finds nothing to hit.
-    for (let hit = true; hit && k < 200; k++) {
-      await inWorld(async (world) => {
-        const client = world.client({ ttlMs: 60_000 });
-        client.store[fault](anyCall, k);
-        await scenario(world, client);
-        hit = client.store.pendingFaults === 0;
-        await world.advance(10_000);
-        expect(await world.keys('locks/')).toEqual([]);
-      });
-    }
-    expect(k).toBeGreaterThan(2);
-    expect(k).toBeLessThan(200);
-  });
+  it.each(['loseRequest', 'loseReply'] as const)(
+    'LOCK-10: gives the same outcome when any one call suffers %s',
+    async (fault) => {
+      let k = 0;
+      // Bounded by the calls of the scenario: past the last one the fault finds nothing to hit.
+      for (let hit = true; hit && k < 200; k++) {
+        await inWorld(async (world) => {
+          const client = world.client({ ttlMs: 60_000 });
+          client.store[fault](anyCall, k);
+          await scenario(world, client);
+          hit = client.store.pendingFaults === 0;
+          await world.advance(10_000);
+          expect(await world.keys('locks/')).toEqual([]);
+        });
+      }
+      expect(k).toBeGreaterThan(2);
+      expect(k).toBeLessThan(200);
+    },
+  );
 
-  it.each([10, 3_000, 30_000])('LOCK-10: and when any one call is applied %s ms after it was given up', async (afterMs) => {
-    let k = 0;
-    // Bounded as above.
-    for (let hit = true; hit && k < 200; k++) {
-      await inWorld(async (world) => {
-        const client = world.client({ ttlMs: 60_000 });
-        client.store.applyLate(anyCall, afterMs, k);
-        await scenario(world, client);
-        hit = client.store.pendingFaults === 0;
-        await world.advance(60_000);
-        expect(client.store.inFlight).toBe(0);
-        expect(await world.keys('locks/')).toEqual([]);
-      });
-    }
-    expect(k).toBeGreaterThan(2);
-  });
+  it.each([10, 3_000, 30_000])(
+    'LOCK-10: and when any one call is applied %s ms after it was given up',
+    async (afterMs) => {
+      let k = 0;
+      // Bounded as above.
+      for (let hit = true; hit && k < 200; k++) {
+        await inWorld(async (world) => {
+          const client = world.client({ ttlMs: 60_000 });
+          client.store.applyLate(anyCall, afterMs, k);
+          await scenario(world, client);
+          hit = client.store.pendingFaults === 0;
+          await world.advance(60_000);
+          expect(client.store.inFlight).toBe(0);
+          expect(await world.keys('locks/')).toEqual([]);
+        });
+      }
+      expect(k).toBeGreaterThan(2);
+    },
+  );
 
   it('LOCK-10: and when the transport sends any one call twice', async () => {
     let k = 0;

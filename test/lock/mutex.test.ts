@@ -209,7 +209,12 @@ describe('what a holder has', () => {
       expect(held.fence).toBe(key?.createRevision);
       expect(held.key).toBe(textOf(key?.key ?? utf8('')));
       expect(held.leaseId).toBe(key?.lease);
-      const guarded = () => conclave.txn().if(held.guard()).then(put('state', 'paid', { leaseId: held.leaseId })).commit();
+      const guarded = () =>
+        conclave
+          .txn()
+          .if(held.guard())
+          .then(put('state', 'paid', { leaseId: held.leaseId }))
+          .commit();
       expect((await world.until(guarded())).succeeded).toBe(true);
       await world.until(held.release());
       expect((await world.until(guarded())).succeeded).toBe(false);
@@ -324,9 +329,13 @@ describe('withLock()', () => {
     inWorld(async (world) => {
       const { conclave } = world.client();
       let finish: (value: string) => void = () => {};
-      const done = conclave.withLock('x', () => new Promise<string>((resolve) => {
-        finish = resolve;
-      }));
+      const done = conclave.withLock(
+        'x',
+        () =>
+          new Promise<string>((resolve) => {
+            finish = resolve;
+          }),
+      );
       await world.advance(3_600_000);
       expect(await world.keys('locks/')).toHaveLength(1);
       finish('result');

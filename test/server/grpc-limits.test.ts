@@ -158,7 +158,7 @@ describe('limits of the gRPC server', () => {
 
   it('closes connections that say nothing, not all of the handshake, or nothing for five minutes', async () => {
     const runtime = new SimRuntime();
-    await start(runtime);
+    await start(runtime, { pingIntervalMs: 300_000 });
     const silent = connectSocket(server.port, '127.0.0.1');
     await once(silent, 'connect');
     const prefaceOnly = connectSocket(server.port, '127.0.0.1');
@@ -172,6 +172,10 @@ describe('limits of the gRPC server', () => {
     await runtime.advance(5_000);
     await Promise.all(closed);
     expect(server.stats().sessions).toBe(1);
+    const pinged = once(client.session, 'ping');
+    await runtime.advance(300_000);
+    await pinged;
+    await client.roundTrip();
     const idle = once(client.session, 'close');
     await runtime.advance(300_000);
     await idle;

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { utf8, utf8Text } from '../../src/core/bytes.js';
-import { prefixEnd } from '../../src/core/bytes.js';
+import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { follow } from '../../src/store/follow.js';
 import { EventType, type KeyValue } from '../../src/store/messages.js';
@@ -131,14 +130,19 @@ describe('following a range', () => {
     inWorld(async (world) => {
       const { store, runtime } = world.client();
       const told: string[] = [];
-      const stop = follow(store, runtime, { key: utf8('a') }, {
-        onSnapshot: () => {
-          told.push('snapshot');
-          stop();
+      const stop = follow(
+        store,
+        runtime,
+        { key: utf8('a') },
+        {
+          onSnapshot: () => {
+            told.push('snapshot');
+            stop();
+          },
+          onEvents: () => told.push('events'),
+          onEnd: () => told.push('end'),
         },
-        onEvents: () => told.push('events'),
-        onEnd: () => told.push('end'),
-      });
+      );
       await world.settle();
       await put(world, 'a', 'x');
       await remove(world, 'a');

@@ -49,7 +49,7 @@ export function putTxn(key: string, value: string, lease = 0n): TxnRequest {
 }
 
 /** What a watch told, and a way to wait for the next of it. */
-export class WatchLog {
+export class ToldWatch {
   readonly events: Event[] = [];
   /** Revisions of `onCreated`. */
   readonly created: bigint[] = [];

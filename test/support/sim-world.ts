@@ -62,8 +62,8 @@ export class SimWorld {
       .sort((a, b) => Number(a.createRevision - b.createRevision));
   }
 
-  until<T>(promise: Promise<T>): Promise<T> {
-    return this.sim.until(promise);
+  until<T>(promise: PromiseLike<T>): Promise<T> {
+    return this.sim.until(Promise.resolve(promise));
   }
 
   advance(ms: number): Promise<void> {

@@ -54,6 +54,7 @@ function skipReason(test: TestCase): string {
   for (let at: TestCase | TestSuite | TestModule = test; at.type !== 'module'; at = at.parent) {
     const reason = reasonInTitle(at.name);
     if (reason !== undefined) return reason;
+    if (at.type === 'suite' && at.errors().length > 0) return `a hook of "${at.fullName}" failed`;
   }
   return `no reason given: ${test.fullName}`;
 }

@@ -1,7 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import { findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
-import { type Opened, type OpenOptions, openEtcd3, openGrpc, putTxn, WatchLog } from '../support/remote-stores.js';
+import { expectNoLeaks } from '../support/leaks.js';
+import { type Opened, type OpenOptions, openEtcd3, openGrpc, putTxn, ToldWatch } from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
 
 const found = await findEtcd({ own: true });
@@ -12,6 +13,7 @@ if ('missing' in found) describeSkipped('RpcStore over an etcd with users', foun
 else describe('RpcStore over an etcd with users', suites);
 
 function suites(): void {
+  expectNoLeaks();
   let etcd: RunningEtcd;
   const opened: Opened[] = [];
 
@@ -43,8 +45,8 @@ function suites(): void {
 
       it('does what the user may, and is told what it may not', async () => {
         const store = connect({ credentials: alice });
-        const watch = new WatchLog(store, { key: utf8('app/'), rangeEnd: prefixEnd(utf8('app/')) });
-        const forbidden = new WatchLog(store, { key: utf8('other') });
+        const watch = new ToldWatch(store, { key: utf8('app/'), rangeEnd: prefixEnd(utf8('app/')) });
+        const forbidden = new ToldWatch(store, { key: utf8('other') });
         await forbidden.until((log) => log.error !== undefined);
         expect(forbidden.error).toMatchObject({
           code: 'PERMISSION_DENIED',
@@ -65,7 +67,7 @@ function suites(): void {
 
       it('rejects with UNAUTHENTICATED for a wrong password, and ends watches with it', async () => {
         const store = connect({ credentials: { username: 'alice', password: 'wrong' } });
-        const watch = new WatchLog(store, { key: utf8('app/x') });
+        const watch = new ToldWatch(store, { key: utf8('app/x') });
         await expect(store.txn(putTxn('app/x', 'x'))).rejects.toMatchObject({
           code: 'UNAUTHENTICATED',
           outcome: 'not-applied',
@@ -86,7 +88,7 @@ function suites(): void {
       it('fetches a new token when etcd has forgotten it, and watches go on', async () => {
         const store = connect({ credentials: alice, requestTimeoutMs: 2_000 });
         const key = utf8(`app/${name}/restart`);
-        const watch = new WatchLog(store, { key });
+        const watch = new ToldWatch(store, { key });
         await watch.until((log) => log.created.length === 1);
         await store.txn(putTxn(`app/${name}/restart`, '1'));
         await watch.until((log) => log.events.length === 1);

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
@@ -9,7 +10,7 @@ import type { Credentials } from '../../src/wire/auth-token.js';
 import { authMethods, kvMethods, leaseMethods, type UnaryMethod } from '../../src/wire/methods.js';
 import type { RpcChannel, RpcOptions } from '../../src/wire/rpc-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
-import { WatchLog } from '../support/remote-stores.js';
+import { ToldWatch } from '../support/remote-stores.js';
 import { creates, header, ScriptedService, watchResponse } from '../support/scripted-service.js';
 
 const key = utf8('k');
@@ -87,6 +88,17 @@ describe('calls over several endpoints', () => {
     expect(asked).toEqual([0, 1, 0]);
   });
 
+  it('leaves an endpoint once when several calls fail at it together', async () => {
+    const { services, store } = setUp({ endpoints: 2 });
+    services[0]?.on(kvMethods.txn, async () => {
+      throw etcdError('stopped');
+    });
+    services[1]?.on(kvMethods.txn, async () => txnAnswer);
+    const results = await Promise.allSettled([store.txn({}), store.txn({})]);
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(await store.txn({})).toEqual(txnAnswer);
+  });
+
   it('sends a write to the next endpoint if it certainly was not applied at the first', async () => {
     const { service, dead, store } = setUp({ dead: true });
     service.on(kvMethods.txn, async () => txnAnswer);
@@ -137,6 +149,7 @@ describe('the end of a call', () => {
     controller.abort(reason);
     await expect(reading).rejects.toBe(reason);
     expect(cancelled).toBe(true);
+    expect(getEventListeners(controller.signal, 'abort')).toEqual([]);
     await expect(store.range({ key }, { signal: controller.signal })).rejects.toBe(reason);
     expect(runtime.pendingTimers).toBe(0);
   });
@@ -242,10 +255,10 @@ describe('watches with credentials', () => {
     const { runtime, service, store } = setUp({ credentials: { username: 'alice', password: 'pw' } });
     let count = 0;
     service.on(authMethods.authenticate, async () => ({ header: header(1n), token: `t${++count}` }));
-    const first = new WatchLog(store, { key });
+    const first = new ToldWatch(store, { key });
     await runtime.settle();
     service.watches[0]?.send(watchResponse({ created: true, revision: 4n }));
-    const second = new WatchLog(store, { key });
+    const second = new ToldWatch(store, { key });
     await runtime.settle();
     const cancelReason = 'rpc error: code = Unauthenticated desc = etcdserver: invalid auth token';
     service.watches[0]?.send(
@@ -263,7 +276,7 @@ describe('watches with credentials', () => {
   it('end when new tokens are refused too', async () => {
     const { runtime, service, store } = setUp({ credentials: { username: 'alice', password: 'pw' } });
     service.on(authMethods.authenticate, async () => ({ header: header(1n), token: 't' }));
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     // Each turn plays one stream; the store must give up before the turns do.
     for (let i = 0; i < 5 && log.error === undefined; i++) {
       await runtime.advance(1_000);
@@ -323,6 +336,19 @@ describe('heartbeats', () => {
     await expect(given).rejects.toThrowError('enough');
     service.keepAlives[0]?.send(kept(1n, 10n), kept(1n, 9n));
     expect((await second).ttl).toBe(9n);
+    await store.close();
+  });
+
+  it('do not queue behind one that was left unanswered, though there is one endpoint only', async () => {
+    const { runtime, service, store } = setUp();
+    await expect(runtime.until(store.leaseKeepAlive({ id: 1n }, { timeoutMs: 600 }))).rejects.toMatchObject({
+      code: 'TIMEOUT',
+    });
+    const next = store.leaseKeepAlive({ id: 1n });
+    await runtime.settle();
+    expect(service.keepAlives[0]?.cancelled).toBe(true);
+    service.keepAlives[1]?.send(kept(1n, 5n));
+    expect((await next).ttl).toBe(5n);
     await store.close();
   });
 

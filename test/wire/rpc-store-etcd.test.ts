@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { CompareTarget, EventType } from '../../src/store/messages.js';
 import { findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
+import { expectNoLeaks } from '../support/leaks.js';
 import {
   addressOf,
   type Opened,
@@ -10,7 +11,7 @@ import {
   openEtcd3,
   openGrpc,
   putTxn,
-  WatchLog,
+  ToldWatch,
 } from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
 
@@ -21,6 +22,7 @@ if ('missing' in found) describeSkipped('RpcStore over real etcd', found.missing
 else describe('RpcStore over real etcd', suites);
 
 function suites(): void {
+  expectNoLeaks();
   let etcd: RunningEtcd;
   const opened: Opened[] = [];
 
@@ -101,8 +103,8 @@ function suites(): void {
         const store = connect([etcd.url]);
         const key = utf8(`${name}/watched`);
         const first = await store.txn(putTxn(`${name}/watched`, 'one'));
-        const watch = new WatchLog(store, { key, prevKv: true });
-        const replay = new WatchLog(store, { key, startRevision: first.header.revision, lane: 'control' });
+        const watch = new ToldWatch(store, { key, prevKv: true });
+        const replay = new ToldWatch(store, { key, startRevision: first.header.revision, lane: 'control' });
         await watch.until((log) => log.created.length === 1);
         await store.txn(putTxn(`${name}/watched`, 'two'));
         await store.txn({ success: [{ type: 'deleteRange', request: { key } }] });
@@ -120,7 +122,7 @@ function suites(): void {
         await store.txn(putTxn(`${name}/compacted`, 'one'));
         const { header } = await store.txn(putTxn(`${name}/compacted`, 'two'));
         await store.compact({ revision: header.revision });
-        const watch = new WatchLog(store, { key: utf8(`${name}/compacted`), startRevision: header.revision - 1n });
+        const watch = new ToldWatch(store, { key: utf8(`${name}/compacted`), startRevision: header.revision - 1n });
         await watch.until((log) => log.error !== undefined);
         expect(watch.error).toMatchObject({ code: 'COMPACTED' });
         await expect(store.compact({ revision: header.revision })).rejects.toMatchObject({ code: 'COMPACTED' });
@@ -128,8 +130,8 @@ function suites(): void {
 
       it('ends a watch on an empty range with INVALID_ARGUMENT and leaves the others of the stream alone', async () => {
         const store = connect([etcd.url]);
-        const good = new WatchLog(store, { key: utf8(`${name}/good`) });
-        const bad = new WatchLog(store, { key: utf8('b'), rangeEnd: utf8('a') });
+        const good = new ToldWatch(store, { key: utf8(`${name}/good`) });
+        const bad = new ToldWatch(store, { key: utf8('b'), rangeEnd: utf8('a') });
         await bad.until((log) => log.error !== undefined);
         expect(bad.error).toMatchObject({ code: 'INVALID_ARGUMENT', message: 'mvcc: watcher range is empty' });
         await good.until((log) => log.created.length === 1);
@@ -140,7 +142,7 @@ function suites(): void {
 
       it('resumes a watch over a restart of etcd without gap or repetition', async () => {
         const store = connect([etcd.url], { requestTimeoutMs: 2_000 });
-        const watch = new WatchLog(store, { key: utf8(`${name}/resume`) });
+        const watch = new ToldWatch(store, { key: utf8(`${name}/resume`) });
         await watch.until((log) => log.created.length === 1);
         await store.txn(putTxn(`${name}/resume`, '1'));
         await watch.until((log) => log.events.length === 1);
@@ -168,7 +170,7 @@ function suites(): void {
 
       it('goes on with the second endpoint where the first is dead', async () => {
         const store = connect([await refusingUrl(), etcd.url], { requestTimeoutMs: 3_000 });
-        const watch = new WatchLog(store, { key: utf8(`${name}/failover`) });
+        const watch = new ToldWatch(store, { key: utf8(`${name}/failover`) });
         await store.txn(putTxn(`${name}/failover-first`, 'x'));
         await watch.until((log) => log.created.length === 1);
         await store.txn(putTxn(`${name}/failover`, 'x'));
@@ -181,7 +183,7 @@ function suites(): void {
 
       it('ends everything with CLOSED', async () => {
         const store = connect([etcd.url]);
-        const watch = new WatchLog(store, { key: utf8(`${name}/closed`) });
+        const watch = new ToldWatch(store, { key: utf8(`${name}/closed`) });
         await watch.until((log) => log.created.length === 1);
         const reading = store.range({ key: utf8('a') });
         const closing = store.close();

@@ -5,7 +5,7 @@ import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
-import { WatchLog } from '../support/remote-stores.js';
+import { ToldWatch } from '../support/remote-stores.js';
 import { creates, putEvent, ScriptedService, watchResponse } from '../support/scripted-service.js';
 
 const created = (watchId: bigint, revision: bigint) => watchResponse({ created: true, watchId, revision });
@@ -24,8 +24,8 @@ function setUp(endpoints = 1) {
 describe('watches over one stream', () => {
   it('matches answers to requests in order, and events by the id the server chose', async () => {
     const { runtime, service, store } = setUp();
-    const first = new WatchLog(store, { key });
-    const second = new WatchLog(store, { key });
+    const first = new ToldWatch(store, { key });
+    const second = new ToldWatch(store, { key });
     await runtime.settle();
     const [call] = service.watches;
     expect(creates(call)).toHaveLength(2);
@@ -41,9 +41,9 @@ describe('watches over one stream', () => {
 
   it('keeps control and bulk watches on streams of their own, each closed with its last watch', async () => {
     const { runtime, service, store } = setUp();
-    const bulk = new WatchLog(store, { key });
-    const control = new WatchLog(store, { key, lane: 'control' });
-    const other = new WatchLog(store, { key, lane: 'control' });
+    const bulk = new ToldWatch(store, { key });
+    const control = new ToldWatch(store, { key, lane: 'control' });
+    const other = new ToldWatch(store, { key, lane: 'control' });
     await runtime.settle();
     expect(service.watches.map((call) => call.received.length)).toEqual([1, 2]);
     bulk.cancel();
@@ -58,8 +58,8 @@ describe('watches over one stream', () => {
 
   it('sends a cancel as soon as the server has named the watch, and tells nothing more', async () => {
     const { runtime, service, store } = setUp();
-    const stays = new WatchLog(store, { key });
-    const early = new WatchLog(store, { key });
+    const stays = new ToldWatch(store, { key });
+    const early = new ToldWatch(store, { key });
     await runtime.settle();
     const [call] = service.watches;
     early.cancel();
@@ -98,7 +98,7 @@ describe('watches over one stream', () => {
 
   it('joins the parts of a response, so that a revision is told at once', async () => {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     await runtime.settle();
     service.watches[0]?.send(
       created(0n, 1n),
@@ -115,8 +115,8 @@ describe('watches over one stream', () => {
 
   it('tells progress of one watch, and of all under id -1', async () => {
     const { runtime, service, store } = setUp();
-    const first = new WatchLog(store, { key, progressNotify: true });
-    const second = new WatchLog(store, { key });
+    const first = new ToldWatch(store, { key, progressNotify: true });
+    const second = new ToldWatch(store, { key });
     await runtime.settle();
     const [call] = service.watches;
     call?.send(created(0n, 1n), created(1n, 1n));
@@ -136,8 +136,8 @@ describe('watches over one stream', () => {
     ];
     for (const [cancelReason, code] of reasons) {
       const { runtime, service, store } = setUp();
-      const stays = new WatchLog(store, { key });
-      const refused = new WatchLog(store, { key });
+      const stays = new ToldWatch(store, { key });
+      const refused = new ToldWatch(store, { key });
       await runtime.settle();
       const refusal = watchResponse({ created: true, canceled: true, watchId: -1n, revision: 1n, cancelReason });
       service.watches[0]?.send(created(0n, 1n), refusal);
@@ -151,7 +151,7 @@ describe('watches over one stream', () => {
 
   it('ends with COMPACTED and makes no further call', async () => {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key, startRevision: 2n });
+    const log = new ToldWatch(store, { key, startRevision: 2n });
     await runtime.settle();
     service.watches[0]?.send(created(0n, 9n), watchResponse({ canceled: true, compactRevision: 5n, revision: 0n }));
     await runtime.settle();
@@ -170,7 +170,7 @@ describe('a watch whose stream is lost', () => {
     script: (call: ScriptedService['watches'][number]) => void,
   ) {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key, ...spec });
+    store.watch({ key, ...spec }, { onEvents: () => {}, onEnd: () => {} });
     await runtime.settle();
     const [call] = service.watches;
     if (call !== undefined) script(call);
@@ -179,51 +179,59 @@ describe('a watch whose stream is lost', () => {
     await runtime.advance(1_000);
     const [request] = creates(service.watches[1]);
     await store.close();
-    return { from: request?.startRevision, log };
+    return request?.startRevision;
   }
 
   it('asks again for what comes next if it was never created', async () => {
-    expect((await resumedFrom({}, () => {})).from).toBe(0n);
+    expect(await resumedFrom({}, () => {})).toBe(0n);
   });
 
   it('goes on after the revision of its creation', async () => {
-    expect((await resumedFrom({}, (call) => call.send(created(0n, 41n)))).from).toBe(42n);
+    expect(await resumedFrom({}, (call) => call.send(created(0n, 41n)))).toBe(42n);
   });
 
   it('keeps its start revision if nothing was told, whatever the header said', async () => {
-    expect((await resumedFrom({ startRevision: 5n }, (call) => call.send(created(0n, 41n)))).from).toBe(5n);
+    expect(await resumedFrom({ startRevision: 5n }, (call) => call.send(created(0n, 41n)))).toBe(5n);
   });
 
   it('goes on after the last event, not after the header of its batch', async () => {
-    const { from } = await resumedFrom({ startRevision: 5n }, (call) =>
+    const from = await resumedFrom({ startRevision: 5n }, (call) =>
       call.send(created(0n, 41n), watchResponse({ revision: 41n, events: [putEvent(7n), putEvent(8n)] })),
     );
     expect(from).toBe(9n);
   });
 
   it('goes on after the revision of a progress message', async () => {
-    const { from } = await resumedFrom({}, (call) => call.send(created(0n, 1n), watchResponse({ revision: 30n })));
+    const from = await resumedFrom({}, (call) => call.send(created(0n, 1n), watchResponse({ revision: 30n })));
     expect(from).toBe(31n);
   });
 
   it('is not taken back before a start revision in the future by progress', async () => {
-    const { from } = await resumedFrom({ startRevision: 100n }, (call) =>
+    const from = await resumedFrom({ startRevision: 100n }, (call) =>
       call.send(created(0n, 1n), watchResponse({ revision: 30n })),
     );
     expect(from).toBe(100n);
   });
 
-  it('asks again for a revision of which only parts came', async () => {
-    const { from, log } = await resumedFrom({}, (call) =>
-      call.send(created(0n, 1n), watchResponse({ revision: 2n, events: [putEvent(2n)], fragment: true })),
-    );
-    expect(from).toBe(2n);
-    expect(log.events).toEqual([]);
+  it('asks again for a revision of which only parts came, and tells it once', async () => {
+    const { runtime, service, store } = setUp();
+    const log = new ToldWatch(store, { key });
+    await runtime.settle();
+    const part = watchResponse({ revision: 2n, events: [putEvent(2n, 'a')], fragment: true });
+    service.watches[0]?.send(created(0n, 1n), part);
+    service.watches[0]?.end(etcdError('stopped'));
+    await runtime.advance(1_000);
+    expect(creates(service.watches[1])[0]?.startRevision).toBe(2n);
+    const whole = watchResponse({ revision: 2n, events: [putEvent(2n, 'a'), putEvent(2n, 'b')] });
+    service.watches[1]?.send(created(0n, 2n), whole);
+    await runtime.settle();
+    expect(log.batches).toEqual([[2n, 2n]]);
+    await store.close();
   });
 
   it('is told to be created once, and drops what the server repeats', async () => {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     await runtime.settle();
     service.watches[0]?.send(created(0n, 1n), watchResponse({ revision: 2n, events: [putEvent(2n)] }));
     service.watches[0]?.end();
@@ -238,7 +246,7 @@ describe('a watch whose stream is lost', () => {
 
   it('waits longer after each loss, up to a second, and changes the endpoint', async () => {
     const { runtime, services, store } = setUp(2);
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     const openedAt: number[] = [];
     for (let i = 0; i < 12; i++) {
       while (services[i % 2]?.watches.length !== Math.floor(i / 2) + 1) await runtime.advance(10);
@@ -258,7 +266,7 @@ describe('a watch whose stream is lost', () => {
 
   it('goes to the next endpoint when the server leaves it unanswered', async () => {
     const { runtime, services, store } = setUp(2);
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     await runtime.advance(6_000);
     expect(services[0]?.watches[0]?.cancelled).toBe(true);
     services[1]?.watches[0]?.send(created(0n, 1n));
@@ -270,7 +278,7 @@ describe('a watch whose stream is lost', () => {
 
   it('ends when no endpoint and no later time would help', async () => {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     await runtime.settle();
     service.watches[0]?.end(new ConclaveError('UNSUPPORTED', 'unknown service'));
     await runtime.settle();
@@ -282,7 +290,7 @@ describe('a watch whose stream is lost', () => {
 describe('closing a store with watches', () => {
   it('ends them with CLOSED, once, also while it waits to reconnect', async () => {
     const { runtime, service, store } = setUp();
-    const log = new WatchLog(store, { key });
+    const log = new ToldWatch(store, { key });
     await runtime.settle();
     service.watches[0]?.end(etcdError('stopped'));
     await runtime.settle();
@@ -290,7 +298,7 @@ describe('closing a store with watches', () => {
     await store.close();
     expect(log.error).toMatchObject({ code: 'CLOSED' });
     expect(runtime.pendingTimers).toBe(0);
-    const late = new WatchLog(store, { key });
+    const late = new ToldWatch(store, { key });
     expect(late.error).toBeUndefined();
     await runtime.settle();
     expect(late.error).toMatchObject({ code: 'CLOSED' });

@@ -7,6 +7,7 @@ import { type CallEnvironment, GrpcCall } from './call.js';
 import type { ServerLimits } from './limits.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
 import { type GrpcService, unknownMethod } from './service.js';
+import { SessionWatch } from './session-watch.js';
 
 export interface SessionEnvironment {
   readonly runtime: Runtime;
@@ -16,15 +17,14 @@ export interface SessionEnvironment {
 }
 
 type CallKind = 'unary' | 'duplex';
-const stillTimer = () => {};
 
-/** One HTTP/2 connection: its calls, and the timers that end it when its peer is slow, idle or gone. */
+/** One HTTP/2 connection and its calls. */
 export class GrpcSession {
   readonly #session: ServerHttp2Session;
   readonly #environment: SessionEnvironment;
   readonly #callEnvironment: CallEnvironment;
   readonly #calls = new Map<GrpcCall, CallKind>();
-  #stopTimer = stillTimer;
+  readonly #watch: SessionWatch;
 
   constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
     this.#session = session;
@@ -32,6 +32,7 @@ export class GrpcSession {
     const { runtime, limits } = environment;
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
+    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size > 0);
     this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes };
   }
 
@@ -39,22 +40,18 @@ export class GrpcSession {
     return this.#calls.size;
   }
 
-  /** Starts the clocks of the connection; `onClose` is called when it is gone. */
+  /** `onClose` is called when the connection is gone. */
   open(onClose: () => void): void {
     const session = this.#session;
-    const { runtime, limits } = this.#environment;
-    this.#stopTimer = runtime.setTimer(limits.handshakeTimeoutMs, () => session.destroy());
-    session.once('remoteSettings', () => this.#watchIdleness());
     session.on('error', () => session.destroy());
-    session.once('close', () => {
-      this.#stopTimer();
-      onClose();
-    });
+    session.once('close', onClose);
+    this.#watch.start();
   }
 
   serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     // A stream that fails also closes, and that is what its call listens to.
     stream.on('error', () => {});
+    this.#watch.use();
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
       stream.respond({ ':status': refusal }, { endStream: true });
@@ -97,28 +94,6 @@ export class GrpcSession {
     }
     call.finish(new ConclaveError('UNSUPPORTED', unknownMethod(service, path)));
     return undefined;
-  }
-
-  /** Looks at the connection at intervals, rather than moving a timer with every call. */
-  #watchIdleness(): void {
-    const { runtime, limits } = this.#environment;
-    this.#stopTimer();
-    const hasCalls = this.#calls.size > 0;
-    const delayMs = hasCalls ? limits.pingIntervalMs : limits.idleTimeoutMs;
-    this.#stopTimer = runtime.setTimer(delayMs, () => {
-      if (this.#calls.size > 0) this.#ping();
-      else if (hasCalls) this.#watchIdleness();
-      else this.#session.close();
-    });
-  }
-
-  #ping(): void {
-    const { runtime, limits } = this.#environment;
-    this.#stopTimer = runtime.setTimer(limits.pingTimeoutMs, () => this.#session.destroy());
-    const isSent = this.#session.ping((error) => {
-      if (error === null) this.#watchIdleness();
-    });
-    if (!isSent) this.#session.destroy();
   }
 }
 

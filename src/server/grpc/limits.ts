@@ -21,9 +21,12 @@ export interface ServerLimits {
   readonly handshakeTimeoutMs: number;
   /** From the first byte of a message, or from the start of a unary call, to the message's last byte. */
   readonly messageTimeoutMs: number;
-  /** A connection without calls is closed after this. */
+  /** A connection without calls is closed after this, counted in whole `pingIntervalMs`. */
   readonly idleTimeoutMs: number;
-  /** A connection with calls is asked for a sign of life this often, and must give it within `pingTimeoutMs`. */
+  /**
+   * Each connection is asked for a sign of life this often, and must give it within `pingTimeoutMs`; one that says
+   * GOAWAY has as long for the calls it has open.
+   */
   readonly pingIntervalMs: number;
   readonly pingTimeoutMs: number;
   /** How long `close` waits for calls under way, and then for peers to take the last bytes. */

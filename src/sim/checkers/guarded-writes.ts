@@ -1,7 +1,8 @@
 import type { History } from '../history.js';
+import { compareBigints } from './bigints.js';
 import { groupBy, isOk, type OkOperation, type Operation, operationsOf } from './operations.js';
 import { plainText } from './plain-text.js';
-import { compareFences, grantsOf, type HoldOp, holdOps, type Section, sectionsOf } from './sections.js';
+import { grantsOf, type HoldOp, holdOps, type Section, sectionsOf } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 type Write = OkOperation<'guarded.write'>;
@@ -89,5 +90,5 @@ function nothingLost(all: readonly Operation<'guarded.write'>[], applied: readon
 function inPosition(writes: readonly Write[]): Write[] {
   return writes
     .filter(({ output }) => output.position !== undefined)
-    .sort((a, b) => compareFences(a.output.position as bigint, b.output.position as bigint));
+    .sort((a, b) => compareBigints(a.output.position as bigint, b.output.position as bigint));
 }

@@ -21,7 +21,10 @@ function byServerClock(history: History, ended: readonly Ended[]): Violation[] {
     ({ data }) => data.lease,
   );
   return expired(ended).flatMap((end) => {
-    const last = byLease.get(end.data.lease)?.findLast(({ at }) => at < end.at);
+    const last = byLease
+      .get(end.data.lease)
+      ?.filter(({ at }) => at < end.at)
+      .at(-1);
     if (last === undefined) return [];
     const livedMs = serverMs(end) - serverMs(last);
     if (livedMs >= last.data.ttlMs) return [];

@@ -1,7 +1,7 @@
 import type { History } from '../history.js';
+import { compareBigints } from './bigints.js';
 import { isOk, type OkOperation, operationsOf } from './operations.js';
 import type { Delivery, QueueTale } from './queue.js';
-import { compareFences } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 interface Arrival {
@@ -58,7 +58,7 @@ function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
     if (first === undefined || (delayMs ?? 0) > 0) return [];
     return [{ enqueue, revision: enqueue.output.revision, priority: priority ?? 0, first }];
   });
-  return arrivals.sort((a, b) => compareFences(a.first.claim, b.first.claim));
+  return arrivals.sort((a, b) => compareBigints(a.first.claim, b.first.claim));
 }
 
 /** Each item that was overtaken, with one that overtook it: from the last delivery to the first, one pass. */

@@ -1,5 +1,6 @@
 import type { Entry, History } from '../history.js';
 import type { Grant } from '../vocabulary.js';
+import { compareBigints } from './bigints.js';
 import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
 
 /** Operations that give a `Held`. */
@@ -44,9 +45,16 @@ export function grantsOf(history: History, ops: readonly HoldOp[]): { acquire: O
  * late.
  */
 export function sectionsOf(history: History, ops: readonly HoldOp[]): Map<string, Section[]> {
+  const kept = allSections(history, ops).filter(({ from, to }) => to > from);
+  kept.sort((a, b) => compareBigints(a.grant.fence, b.grant.fence));
+  return groupBy(kept, ({ acquire }) => acquire.object);
+}
+
+/** One per grant, in order of the calls; `to` may stand before `from`. */
+export function allSections(history: History, ops: readonly HoldOp[]): Section[] {
   const ends = endsByHold(history);
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
-  const sections = grantsOf(history, ops).map(({ acquire, grant }): Section => {
+  return grantsOf(history, ops).map(({ acquire, grant }): Section => {
     const from = acquire.endAt;
     const own = ends.of(acquire, grant).filter(({ at, early }) => at > from || early);
     const end = own.reduce<HoldEnd | undefined>((a, b) => (a === undefined || b.at < a.at ? b : a), undefined);
@@ -56,13 +64,6 @@ export function sectionsOf(history: History, ops: readonly HoldOp[]): Map<string
     const endedBy = pause?.note ?? end?.entry;
     return { acquire, grant, from, to: pause?.at ?? to, endedBy };
   });
-  const kept = sections.filter(({ from, to }) => to > from);
-  kept.sort((a, b) => compareFences(a.grant.fence, b.grant.fence));
-  return groupBy(kept, ({ acquire }) => acquire.object);
-}
-
-export function compareFences(a: bigint, b: bigint): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 /**

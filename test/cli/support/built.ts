@@ -19,9 +19,9 @@ const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = join(repository, '.cache', 'built');
 
 /**
- * The package as a user gets it, built from the sources as they are now: a folder with package.json, dist and examples. Only
- * transpiled, which takes a second; types are checked elsewhere. `dist` of the repository is not used: it may be absent or old.
- * Its name is a hash of what went in, so that several test files share one.
+ * The package as a user gets it, built from the sources as they are now: a folder with package.json, dist and examples.
+ * Only transpiled, which takes a second; types are checked elsewhere. `dist` of the repository is not used: it may be
+ * absent or old. Its name is a hash of what went in, so that several test files share one.
  */
 export function builtPackage(): string {
   const inputs = ['package.json', ...filesBelow('src'), ...filesBelow('examples')];

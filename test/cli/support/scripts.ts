@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /**
- * Shell commands that say `inside`, stay until they are let go, and note both in one file: the order of its lines is the
- * order in which things happened, which no reading of several pipes can tell.
+ * Shell commands that say `inside`, stay until they are let go, and note both in one file: the order of its lines is
+ * the order in which things happened, which no reading of several pipes can tell.
  */
 export class Stays implements Disposable {
   readonly #names: string[] = [];

@@ -40,17 +40,21 @@ export class EchoService implements GrpcService {
         this.open += 1;
         this.openMax = Math.max(this.openMax, this.open);
         let staysAfterHalfClose = false;
+        const end = (error?: ConclaveError) => {
+          this.open -= 1;
+          reply.end(error);
+        };
         return {
           onMessage: (message: unknown) => {
             const text = utf8Text(message as Bytes);
             if (text === 'bug') throw new TypeError('a secret');
             if (text === 'stay') staysAfterHalfClose = true;
-            if (text === 'fail') reply.end(new ConclaveError('NOT_FOUND', '100 % nö'));
+            if (text === 'fail') end(new ConclaveError('NOT_FOUND', '100 % nö'));
             else if (text.startsWith('flood ')) this.#flood(reply, Number(text.slice(6)));
             else reply.send(message);
           },
           onHalfClose: () => {
-            if (!staysAfterHalfClose) reply.end();
+            if (!staysAfterHalfClose) end();
           },
           onCancel: () => {
             this.open -= 1;

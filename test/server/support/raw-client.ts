@@ -51,6 +51,13 @@ export class RawClient {
     return this.sendRaw(path, grpcFrame(typeof message === 'string' ? Buffer.from(message) : message), headers);
   }
 
+  /** Resolves when the server has read all that was sent before. */
+  roundTrip(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.session.ping((error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+
   async close(): Promise<void> {
     if (this.session.destroyed) return;
     const closed = once(this.session, 'close');

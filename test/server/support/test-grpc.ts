@@ -36,10 +36,13 @@ export class TestGrpc {
     return client.ready();
   }
 
-  /** Closes the server first if `isServerFirst`, else its clients. */
   async close(): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.close()));
+    await this.closeClients();
     await this.closeServer();
+  }
+
+  async closeClients(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.close()));
   }
 
   async closeServer(): Promise<void> {

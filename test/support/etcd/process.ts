@@ -14,8 +14,10 @@ const startAttempts = 3;
 
 /** What dies with this process. Test support may keep such state: the processes are a fact of this process too. */
 const children = new Set<ChildProcess>();
+const dataDirs = new Set<string>();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
+  for (const dir of dataDirs) rmSync(dir, { recursive: true, force: true });
 });
 
 interface Binaries {
@@ -47,6 +49,7 @@ class EtcdProcess implements RunningEtcd {
 
   constructor(binaries: Binaries, [clientPort, peerPort]: readonly number[], options: StartOptions) {
     this.url = `http://127.0.0.1:${clientPort}`;
+    dataDirs.add(this.#dataDir);
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     this.#binaries = binaries;
     this.#args = [
@@ -94,6 +97,7 @@ class EtcdProcess implements RunningEtcd {
   async stop(): Promise<void> {
     await this.#end('SIGKILL');
     rmSync(this.#dataDir, { recursive: true, force: true });
+    dataDirs.delete(this.#dataDir);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,0 +1,194 @@
+import type { KvEvent, KvItem, KvRange, KvTxn } from '../vocabulary.js';
+import { KvExplain } from './kv-explain.js';
+import type { Acked, Unsure } from './kv-linearizable.js';
+import { type Changes, KvModel } from './kv-model.js';
+import { answerOf, type KvName, keysOf, sameAnswers, sameChanges, sameItem, sameItems, txnOf } from './kv-requests.js';
+import type { Fact, OkOperation } from './operations.js';
+import { broken, undecided, type Violation } from './violation.js';
+import { itemOf } from './watch-log.js';
+
+export interface KvEvidence {
+  readonly log: readonly Fact<'kv.event'>[];
+  readonly leaseEnds: readonly Fact<'lease.ended'>[];
+  readonly unsure: readonly Unsure[];
+  /** Whether keys may go with a lease. */
+  readonly leasesUsed: () => boolean;
+  readonly foreignWrites: boolean;
+}
+
+/** After so many the state is wrong for good, and more findings say nothing. */
+const findingsMax = 20;
+
+/** etcd's revision before the first write. */
+const firstRevision = 1;
+
+/** Replays requests in the order of revisions, and judges each by the state that it met. */
+export class KvReplay {
+  readonly #model = new KvModel();
+  readonly #explain: KvExplain;
+  readonly #found: Violation[] = [];
+  /** Where the replay stands. */
+  #revision = firstRevision;
+  #begun = false;
+  #lastWrite: Acked | undefined;
+  /** Keys that are known since the last revision that nobody can explain; undefined: all are. */
+  #known: Set<string> | undefined;
+  #unexplained = 0;
+  #unjudged = 0;
+
+  constructor(evidence: KvEvidence) {
+    this.#explain = new KvExplain(evidence);
+  }
+
+  /** `acked` in the order of `at`, writes first. */
+  judge(acked: readonly Acked[]): Violation[] {
+    for (const each of acked) {
+      if (this.#found.length >= findingsMax) break;
+      this.#fill(each.writes ? each.at - 1 : each.at);
+      this.#begun = true;
+      if (each.writes) this.#write(each);
+      else this.#read(each);
+    }
+    this.#fill(Math.max(this.#revision, this.#explain.logUpTo));
+    if (this.#unexplained > 0) {
+      const message = `${this.#unexplained} revisions have no known writer, and ${this.#unjudged} answers could not be judged`;
+      this.#found.push(undecided('kv-linearizable: witness', `${message}: record the log of the store`));
+    }
+    return this.#found;
+  }
+
+  /** Carries the state up to `revision` by what nobody acknowledged: by the log as far as that reaches. */
+  #fill(revision: number): void {
+    this.#skip(Math.min(revision, this.#explain.logAfter));
+    const covered = Math.min(revision, this.#explain.logUpTo);
+    // Bounded: the revision grows to that asked for.
+    while (this.#revision < covered && this.#found.length < findingsMax) {
+      this.#revision += 1;
+      const finding = this.#explain.judge(this.#revision, this.#model);
+      if (finding !== undefined) this.#found.push(finding);
+      this.#follow(this.#explain.eventsAt(this.#revision));
+    }
+    this.#skip(revision);
+  }
+
+  /** Over revisions of which nothing is known, so that nothing is known of the keys any more. */
+  #skip(revision: number): void {
+    if (revision <= this.#revision) return;
+    // What was before the recording began needs no writer.
+    if (this.#begun) this.#explain.checkHoles(this.#revision, revision, this.#found);
+    this.#unexplained += revision - this.#revision;
+    this.#known = new Set();
+    this.#revision = revision;
+  }
+
+  #write(acked: Acked): void {
+    const { operation, at } = acked;
+    if (at <= this.#revision) {
+      const other = this.#lastWrite?.at === at ? this.#lastWrite.operation : undefined;
+      const message = `${operation.process} wrote at revision ${at}, which was taken`;
+      this.#found.push(broken('kv-linearizable: unique', message, other?.end, operation.invoke, operation.end));
+      return;
+    }
+    this.#revision = at;
+    this.#lastWrite = acked;
+    const changes = this.#changesOf(operation, at);
+    const events = this.#explain.eventsAt(at);
+    if (this.#explain.covers(at) && changes !== undefined && !sameChanges(changes, events)) {
+      const rule = events.length === 0 ? 'kv-linearizable: nothing lost' : 'kv-linearizable: log';
+      const message = `${operation.process} wrote at revision ${at}, and the log shows ${events.length === 0 ? 'nothing' : 'something else'} there`;
+      this.#found.push(broken(rule, message, operation.invoke, operation.end, this.#explain.noteAt(at)));
+    }
+    if (changes !== undefined) this.#model.commit(changes);
+    // The log is the truth: a wrong answer must not make all that follow look wrong.
+    this.#follow(events);
+  }
+
+  /** Judges the answer to a write; undefined: its keys are not known. */
+  #changesOf(operation: OkOperation<KvName>, revision: number): Changes | undefined {
+    const put = plainPut(operation);
+    if (put !== undefined && this.#known === undefined) {
+      const before = this.#model.items.get(put.key);
+      const mod = BigInt(revision);
+      const version = (before?.version ?? 0n) + 1n;
+      const item = { ...put, create: before?.create ?? mod, mod, version };
+      return new Map([[put.key, item]]);
+    }
+    if (!this.#knows(operation)) {
+      this.#unjudged += 1;
+      this.#forget(keysOf(operation));
+      return undefined;
+    }
+    const outcome = this.#model.run(txnOf(operation) as KvTxn, BigInt(revision));
+    this.#judgeTxn(operation, outcome);
+    return outcome.changes;
+  }
+
+  #read({ operation, at }: Acked): void {
+    if (operation.op !== 'kv.range') {
+      if (this.#knows(operation)) this.#judgeTxn(operation, this.#model.run(txnOf(operation) as KvTxn, BigInt(at + 1)));
+      else this.#unjudged += 1;
+      return;
+    }
+    const { input, output, invoke, end } = operation as OkOperation<'kv.range'>;
+    if (!this.#knows(operation)) {
+      this.#learn(input, output.kvs);
+      return;
+    }
+    const due = this.#model.range(input);
+    if (agrees(input, output.kvs, due.kvs, this.#model) && (input.shaped === true || output.count === due.count))
+      return;
+    const message = `${operation.process} read ${input.key} at revision ${at}, and not what was there`;
+    this.#found.push(broken('kv-linearizable: read', message, this.#lastWrite?.operation.end, invoke, end));
+  }
+
+  #judgeTxn(operation: OkOperation<KvName>, due: ReturnType<KvModel['run']>): void {
+    const given = answerOf(operation);
+    const txn = txnOf(operation) as KvTxn;
+    const branch = due.succeeded ? txn.success : txn.failure;
+    if (given.succeeded === due.succeeded && sameAnswers(branch, given.responses, due.responses)) return;
+    const message = `${operation.process}: ${operation.op} at revision ${this.#revision} was not answered from what was there`;
+    const { invoke, end } = operation;
+    this.#found.push(broken('kv-linearizable: txn', message, this.#lastWrite?.operation.end, invoke, end));
+  }
+
+  #follow(events: readonly KvEvent[]): void {
+    for (const event of events) {
+      this.#model.set(event.key, event.type === 'put' ? itemOf(event) : null);
+      this.#known?.add(event.key);
+    }
+  }
+
+  #knows(operation: OkOperation<KvName>): boolean {
+    const known = this.#known;
+    if (known === undefined) return true;
+    return keysOf(operation)?.every((key) => known.has(key)) ?? false;
+  }
+
+  #forget(keys: readonly string[] | null): void {
+    if (keys === null) this.#known?.clear();
+    else for (const key of keys) this.#known?.delete(key);
+  }
+
+  /** A read of one key tells what nobody else could. */
+  #learn({ key, rangeEnd, countOnly, keysOnly, shaped, revision }: KvRange, kvs: readonly KvItem[]): void {
+    this.#unjudged += 1;
+    if (rangeEnd !== undefined || countOnly || keysOnly || shaped || revision !== undefined) return;
+    this.#model.set(key, kvs[0] ?? null);
+    this.#known?.add(key);
+  }
+}
+
+function plainPut(operation: OkOperation<KvName>): { key: string; value: string; lease: bigint } | undefined {
+  if (operation.op !== 'kv.put') return undefined;
+  const { key, value, lease, ignoreLease, ignoreValue } = (operation as OkOperation<'kv.put'>).input;
+  return ignoreLease === true || ignoreValue === true ? undefined : { key, value, lease: lease ?? 0n };
+}
+
+/** A range whose order and filters are not judged shows only what is there. */
+function agrees(input: KvRange, given: readonly KvItem[], due: readonly KvItem[], model: KvModel): boolean {
+  if (input.shaped !== true) return sameItems(given, due);
+  return given.every((item) => {
+    const there = model.items.get(item.key);
+    return there !== undefined && sameItem(input.keysOnly === true ? { ...there, value: '' } : there, item);
+  });
+}

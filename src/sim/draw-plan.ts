@@ -1,0 +1,51 @@
+import { faultWords } from './faults/fault-words.js';
+import type { Plan, PlannedFault } from './plan.js';
+import { Prng } from './prng.js';
+import type { Workload } from './workload.js';
+
+export interface DrawOptions {
+  /** Default: 4. */
+  readonly clients?: number | undefined;
+}
+
+/** Mixed into the seed, so that the plan's chance is not that of the run. */
+const planSalt = 0x51ed270b;
+
+/** The whole plan of a seed. The same seed gives the same plan, on every machine. */
+export function drawPlan(seed: number, workload: Workload, { clients = 4 }: DrawOptions = {}): Plan {
+  const random = new Prng(seed * 2 ** 8 + planSalt);
+  const ttlMs = random.pick([2000, 2000, 3000, 5000]);
+  const faultsMs = random.pick([3000, 6000, 9000]);
+  const faults = drawFaults(random.fork(), { clients, ttlMs }, faultsMs);
+  const maxMs = random.pick([1, 3, 10, 60]);
+  return {
+    seed,
+    workload: workload.name,
+    ttlMs,
+    requestTimeoutMs: random.pick([1000, 5000]),
+    endpoints: random.pick([1, 2]),
+    asBytes: random.chance(0.05),
+    network: { minMs: random.pick([0, 0.2]), maxMs },
+    scripts: workload.draw(random.fork(), clients),
+    faults,
+    healAtMs: faults.reduce((last, { untilMs }) => Math.max(last, untilMs), 0),
+  };
+}
+
+/**
+ * Each seed has only some of the words (swarm testing): what all of them together would drown, one of them alone may
+ * show.
+ */
+function drawFaults(random: Prng, field: { clients: number; ttlMs: number }, faultsMs: number): PlannedFault[] {
+  const share = random.pick([0.1, 0.25, 0.5]);
+  const words = faultWords.filter(() => random.chance(share));
+  if (words.length === 0) return [];
+  const count = 1 + random.below(random.pick([2, 5, 10]));
+  const faults = Array.from({ length: count }, () => {
+    const word = random.pick(words);
+    const { durationMs, params } = word.draw(random, field);
+    const atMs = Math.round(random.between(0, faultsMs));
+    return { word: word.word, atMs, untilMs: atMs + Math.round(durationMs), params };
+  });
+  return faults.sort((a, b) => a.atMs - b.atMs);
+}

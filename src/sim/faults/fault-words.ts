@@ -1,0 +1,32 @@
+import * as client from './client-faults.js';
+import * as connection from './connection-faults.js';
+import type { FaultWord } from './fault-word.js';
+import * as message from './message-faults.js';
+import * as server from './server-faults.js';
+
+/** Every fault there is. Their order is part of what a seed means: new ones go to the end. */
+export const faultWords: readonly FaultWord[] = [
+  message.delay,
+  message.loseRequest,
+  message.loseReply,
+  message.duplicate,
+  connection.reset,
+  connection.halfOpen,
+  connection.partition,
+  server.serverPause,
+  server.serverRestart,
+  server.compaction,
+  server.droppedDelete,
+  server.earlyRevocation,
+  server.leaderChange,
+  client.clientPause,
+  client.clientCrash,
+  client.clockJump,
+  client.clockRate,
+];
+
+export function faultWordOf(name: string): FaultWord {
+  const found = faultWords.find(({ word }) => word === name);
+  if (found === undefined) throw new Error(`no fault is called ${name}`);
+  return found;
+}

@@ -1,0 +1,67 @@
+import type * as m from '../store/messages.js';
+import type { CallOptions, Store, WatchListener, WatchSpec } from '../store/store.js';
+import type { Recorder } from './history.js';
+
+/** Writes down what a session asks of the store and is answered: the checkers judge `held` by it. */
+export class RecordingStore implements Store {
+  readonly #inner: Store;
+  readonly #recorder: Recorder;
+  readonly #process: string;
+
+  constructor(inner: Store, recorder: Recorder, process: string) {
+    this.#inner = inner;
+    this.#recorder = recorder;
+    this.#process = process;
+  }
+
+  leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
+    return this.#lease('lease.grant', request.id, () => this.#inner.leaseGrant(request, call));
+  }
+
+  leaseKeepAlive(request: m.LeaseKeepAliveRequest, call?: CallOptions): Promise<m.LeaseKeepAliveResponse> {
+    return this.#lease('lease.keepAlive', request.id, () => this.#inner.leaseKeepAlive(request, call));
+  }
+
+  leaseRevoke(request: m.LeaseRevokeRequest, call?: CallOptions): Promise<m.LeaseRevokeResponse> {
+    const input = { lease: request.id ?? 0n };
+    const revoke = () => this.#inner.leaseRevoke(request, call);
+    return this.#recorder.run(this.#process, 'session', 'lease.revoke', input, revoke, () => null);
+  }
+
+  range(request: m.RangeRequest, call?: CallOptions): Promise<m.RangeResponse> {
+    return this.#inner.range(request, call);
+  }
+
+  txn(request: m.TxnRequest, call?: CallOptions): Promise<m.TxnResponse> {
+    return this.#inner.txn(request, call);
+  }
+
+  compact(request: m.CompactionRequest, call?: CallOptions): Promise<m.CompactionResponse> {
+    return this.#inner.compact(request, call);
+  }
+
+  watch(request: WatchSpec, listener: WatchListener): () => void {
+    return this.#inner.watch(request, listener);
+  }
+
+  leaseTimeToLive(request: m.LeaseTimeToLiveRequest, call?: CallOptions): Promise<m.LeaseTimeToLiveResponse> {
+    return this.#inner.leaseTimeToLive(request, call);
+  }
+
+  leaseLeases(call?: CallOptions): Promise<m.LeaseLeasesResponse> {
+    return this.#inner.leaseLeases(call);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  #lease<T extends { readonly ttl: bigint }>(
+    op: 'lease.grant' | 'lease.keepAlive',
+    lease: bigint | undefined,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    const show = ({ ttl }: T) => ({ ttlMs: Number(ttl) * 1000 });
+    return this.#recorder.run(this.#process, 'session', op, { lease: lease ?? 0n }, call, show);
+  }
+}

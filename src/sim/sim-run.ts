@@ -1,0 +1,172 @@
+import { latin1 } from '../core/bytes.js';
+import { broken, type Violation } from './checkers/violation.js';
+import { ClientSlot } from './client-slot.js';
+import type { FaultField } from './faults/fault-word.js';
+import { faultWordOf } from './faults/fault-words.js';
+import { type History, Recorder } from './history.js';
+import type { Plan, PlannedFault } from './plan.js';
+import type { Prng } from './prng.js';
+import { SimLink } from './sim-link.js';
+import { SimServer } from './sim-server.js';
+import { type TraceListener, World } from './world.js';
+import type { Stage, Workload } from './workload.js';
+
+/**
+ * Simulated milliseconds after the last fault within which every waiter must have finished: a few looks of a line (10 s each),
+ * a request timeout, the TTL of whoever crashed, and the operations that are still to come.
+ */
+export const healedBoundMs = 60_000;
+/** The same for giving everything back. */
+export const closeBoundMs = 20_000;
+/** How much longer than its TTL a lease may be there that nobody keeps alive any more. */
+const expiryBoundMs = 10_000;
+
+/** What came of a run. */
+export interface RunOutcome {
+  readonly history: History;
+  /** What the run itself saw; the checkers of the workload see more. */
+  readonly violations: readonly Violation[];
+  readonly traceHash: string;
+  readonly events: number;
+  readonly simMs: number;
+  /** How long after the last fault the last operation ended. */
+  readonly healedMs: number;
+}
+
+/** One run of a plan: first with faults, then healed, then everything is given back. */
+export class SimRun {
+  readonly #plan: Plan;
+  readonly #workload: Workload;
+  readonly #world: World;
+  readonly #recorder: Recorder;
+  readonly #server: SimServer;
+  readonly #slots: readonly ClientSlot[];
+  readonly #field: FaultField;
+  readonly #violations: Violation[] = [];
+  readonly #pending = new Set<() => void>();
+
+  constructor(plan: Plan, workload: Workload, onEvent?: TraceListener) {
+    const world = new World(plan.seed, onEvent);
+    const { random } = world;
+    this.#plan = plan;
+    this.#workload = workload;
+    this.#world = world;
+    this.#recorder = new Recorder({ nowMs: () => world.nowMs });
+    const recordChanges = workload.recordsChanges;
+    this.#server = new SimServer(world, random.fork(), this.#recorder, { recordChanges });
+    const stage = workload.stage(plan);
+    this.#slots = plan.scripts.map((scripts, index) => this.#slot(scripts, index, stage, random));
+    const look = stage.look?.bind(stage);
+    if (look !== undefined) world.afterEach(look);
+    this.#field = { world, server: this.#server, slots: this.#slots, recorder: this.#recorder, random: random.fork() };
+  }
+
+  async execute(): Promise<RunOutcome> {
+    this.#phase('faults');
+    for (const fault of this.#plan.faults) this.#schedule(fault);
+    await this.#world.run(() => this.#idle(), this.#plan.healAtMs);
+    this.#heal();
+    const healedAtMs = this.#world.nowMs;
+    const finished = await this.#world.run(() => this.#idle(), healedAtMs + healedBoundMs);
+    if (!finished) this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);
+    const healedMs = this.#world.nowMs - healedAtMs;
+    await this.#close();
+    await this.#expire();
+    this.#phase('end');
+    this.#residue();
+    return {
+      history: this.#recorder.history,
+      violations: this.#violations,
+      traceHash: this.#world.hash.digest,
+      events: this.#world.events,
+      simMs: this.#world.nowMs,
+      healedMs,
+    };
+  }
+
+  #slot(scripts: Plan['scripts'][number], index: number, stage: Stage, random: Prng): ClientSlot {
+    const world = this.#world;
+    const link = new SimLink(world, random.fork(), this.#plan.network);
+    const site = { world, plan: this.#plan, recorder: this.#recorder, server: this.#server, link, random: random.fork() };
+    const onError = (error: unknown) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#fault('unexpected error', text);
+    };
+    return new ClientSlot(site, `c${index + 1}`, scripts, stage, onError);
+  }
+
+  #idle(): boolean {
+    return this.#slots.every((slot) => slot.idle);
+  }
+
+  #schedule(fault: PlannedFault): void {
+    const cancel = this.#world.after(fault.atMs, undefined, fault.word, () => {
+      this.#pending.delete(cancel);
+      this.#recorder.note('world', 'run', 'fault', { ...fault });
+      const end = faultWordOf(fault.word).start(this.#field, fault);
+      if (end === undefined) return;
+      const stop = () => {
+        cancelEnd();
+        this.#pending.delete(stop);
+        end();
+      };
+      const cancelEnd = this.#world.after(Math.max(0, fault.untilMs - this.#world.nowMs), undefined, 'fault ends', stop);
+      this.#pending.add(stop);
+    });
+    this.#pending.add(cancel);
+  }
+
+  /** Ends every fault, and takes back those still to come. */
+  #heal(): void {
+    for (const stop of [...this.#pending]) stop();
+    this.#pending.clear();
+    this.#phase('healed');
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#slots.map((slot) => slot.current).filter(({ process }) => !process.crashed);
+    let left = open.length;
+    for (const client of open) {
+      this.#world.after(0, client.process, 'close', () => {
+        client.close().then(
+          () => {
+            left -= 1;
+          },
+          (error: unknown) => this.#fault('close', String(error)),
+        );
+      });
+    }
+    const closed = await this.#world.run(() => left === 0, this.#world.nowMs + closeBoundMs);
+    if (!closed) this.#fault('liveness: closed', `not every client has closed within ${closeBoundMs} ms`);
+  }
+
+  /** Waits until the leases of those who crashed have ended, and what was on the way has arrived. */
+  async #expire(): Promise<void> {
+    const gone = () => {
+      const { leases, watchers } = this.#server.truth.stats();
+      return leases === 0 && watchers === 0;
+    };
+    await this.#world.run(gone, this.#world.nowMs + this.#plan.ttlMs + expiryBoundMs);
+  }
+
+  #residue(): void {
+    const { truth } = this.#server;
+    const { kvs } = truth.range({ key: new Uint8Array([0]), rangeEnd: new Uint8Array([0]) });
+    const keys = kvs.map(({ key }) => latin1(key)).filter((key) => !this.#workload.keeps(key));
+    const timers = this.#slots.reduce((sum, { current }) => sum + openTimers(current), 0);
+    const leases = truth.leaseLeases().leases.map(({ id }) => id);
+    this.#recorder.note('server', 'kv', 'residue', { keys, leases, watches: truth.stats().watchers, timers });
+  }
+
+  #phase(phase: 'faults' | 'healed' | 'end'): void {
+    this.#recorder.note('world', 'run', 'phase', { phase });
+  }
+
+  #fault(rule: string, message: string): void {
+    this.#violations.push(broken(rule, `${message} (at ${this.#world.nowMs} ms)`));
+  }
+}
+
+function openTimers({ process }: { readonly process: { readonly crashed: boolean; readonly pendingTimers: number } }): number {
+  return process.crashed ? 0 : process.pendingTimers;
+}

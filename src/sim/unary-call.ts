@@ -1,0 +1,148 @@
+import { onAbort } from '../core/abort.js';
+import { type Deferred, deferred } from '../core/deferred.js';
+import { ConclaveError } from '../core/errors.js';
+import { errorOfStatus, Status, statusOf } from '../store/etcd-errors.js';
+import type { UnaryMethod } from '../wire/methods.js';
+import type { RpcContext } from '../wire/rpc-service.js';
+import { connectionLost } from './connection-lost.js';
+import type { CallSite, OpenCall } from './sim-channel.js';
+import type { ServerInstance } from './sim-server.js';
+
+/** Between the two runs of a request that is carried out twice. */
+const againAfterMs = 0.5;
+
+/** One request and its answer, each of them an event of its own. */
+export class UnaryCall<Request, Response> implements OpenCall {
+  readonly #site: CallSite;
+  readonly #method: UnaryMethod<Request, Response>;
+  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #answer: Deferred<Response> = deferred<Response>();
+  #controller: AbortController | undefined;
+  #over = false;
+
+  constructor(site: CallSite, method: UnaryMethod<Request, Response>, metadata: Readonly<Record<string, string>>) {
+    this.#site = site;
+    this.#method = method;
+    this.#metadata = metadata;
+  }
+
+  get over(): boolean {
+    return this.#over;
+  }
+
+  async run(request: Request, signal: AbortSignal | undefined): Promise<Response> {
+    const stopListening = onAbort(signal, () => this.#cancel());
+    try {
+      if (!this.#over) this.#send(request);
+      return await this.#answer.promise;
+    } finally {
+      stopListening();
+    }
+  }
+
+  reset(): void {
+    this.#failLater('reset');
+    this.#cancelServer();
+  }
+
+  clientGone(): void {
+    this.#over = true;
+    this.#cancelServer();
+  }
+
+  serverGone(): void {
+    this.#failLater('reset');
+  }
+
+  #send(request: Request): void {
+    const { link, server, world, asBytes } = this.#site;
+    const { path, request: codec } = this.#method;
+    const body = asBytes ? codec.decode(codec.encode(request)) : request;
+    const fate = link.fateOf({ direction: 'toServer', shape: 'unary', path, body });
+    const instance = server.instance;
+    if (instance === undefined) return this.#failLater('refused');
+    if (fate.lost === 'reset') return this.#failLater('reset');
+    if (fate.lost === 'silently') return;
+    const { process } = instance;
+    world.after(fate.delayMs, process, path, () => {
+      if (!fate.twice) return this.#serve(instance, fate.body as Request);
+      // Nobody waits for the answer to the first run.
+      void this.#handle(instance, fate.body as Request).catch(() => {});
+      world.after(againAfterMs, process, path, () => this.#serve(instance, fate.body as Request));
+    });
+  }
+
+  /** Runs in the server; a request is carried out even if nobody waits for it any more. */
+  #serve(instance: ServerInstance, request: Request): void {
+    this.#handle(instance, request).then(
+      (response) => this.#reply({ response }),
+      (error: unknown) => this.#reply({ error }),
+    );
+  }
+
+  async #handle({ service }: ServerInstance, request: Request): Promise<Response> {
+    const handler = service.unary(this.#method.path);
+    if (handler === undefined) throw errorOfStatus(Status.unimplemented, `unknown method ${this.#method.path}`);
+    return (await handler.handle(request, this.#context())) as Response;
+  }
+
+  #reply(answer: { readonly response: Response } | { readonly error: unknown }): void {
+    if (this.#over) return;
+    const { link, world, client, asBytes } = this.#site;
+    const { path, response: codec } = this.#method;
+    const body = 'response' in answer && asBytes ? codec.decode(codec.encode(answer.response)) : answer;
+    const response = 'response' in answer ? (asBytes ? body : answer.response) : undefined;
+    const fate = link.fateOf({ direction: 'toClient', shape: 'unary', path, body: response });
+    if (fate.lost === 'reset') return this.#failLater('reset');
+    if (fate.lost === 'silently') return;
+    world.after(fate.delayMs, client, 'reply', () => {
+      if ('error' in answer) this.#reject(overTheWire(answer.error));
+      else this.#resolve(fate.body as Response);
+    });
+  }
+
+  #failLater(kind: 'reset' | 'refused'): void {
+    const { world, link, client } = this.#site;
+    world.after(link.drawDelayMs(), client, kind, () => this.#reject(connectionLost()));
+  }
+
+  #cancel(): void {
+    this.#reject(errorOfStatus(Status.cancelled, 'the call was cancelled'));
+    this.#cancelServer();
+  }
+
+  /** Only handlers that wait look at their signal; there is one only for them. */
+  #cancelServer(): void {
+    const { world, link, server } = this.#site;
+    const controller = this.#controller;
+    if (controller === undefined) return;
+    world.after(link.drawDelayMs(), server.instance?.process, 'cancel', () => controller.abort());
+  }
+
+  #context(): RpcContext {
+    const call = this;
+    return {
+      metadata: this.#metadata,
+      get signal() {
+        call.#controller ??= new AbortController();
+        return call.#controller.signal;
+      },
+    };
+  }
+
+  #resolve(response: Response): void {
+    this.#over = true;
+    this.#answer.resolve(response);
+  }
+
+  #reject(error: ConclaveError): void {
+    this.#over = true;
+    this.#answer.reject(error);
+  }
+}
+
+/** What a peer makes of `error`. */
+export function overTheWire(error: unknown): ConclaveError {
+  const { status, text } = statusOf(ConclaveError.from(error));
+  return errorOfStatus(status, text, error);
+}

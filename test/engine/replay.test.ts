@@ -1,0 +1,123 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { Engine } from '../../src/engine/engine.js';
+import { EngineHost } from '../../src/engine/engine-host.js';
+import type { JournalEntry } from '../../src/engine/journal.js';
+import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import { type CallName, type Operation, operation } from './operations.js';
+import { debase, type Place, rebase } from './rebase.js';
+import { b, del, dump, newEngine, op, put } from './support.js';
+
+const place: Place = { prefix: '', baseRevision: 1n, leaseBase: 0n };
+const operations = fc.array(operation({ watchWeight: 0 }), { maxLength: 30 });
+
+function run(engine: Engine, each: Operation): unknown {
+  if (each.type === 'watch') return undefined;
+  const calls = engine as unknown as Record<CallName, (request: object, nowMs: number) => unknown>;
+  try {
+    return debase(calls[each.name](rebase(each.request, place), 0), place);
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+/** All that can be seen of an engine. */
+function view(engine: Engine): unknown {
+  const { revision, compactRevision } = engine.space;
+  const revisions = Array.from({ length: Number(revision) }, (_, i) => BigInt(i) + 1n);
+  const leases = engine.leaseLeases().leases.map(({ id }) => engine.leaseTimeToLive({ id, keys: true }, 0));
+  return {
+    revision,
+    compactRevision,
+    states: revisions.filter((each) => each >= compactRevision).map((each) => dump(engine, each)),
+    changes: revisions.map((each) => engine.space.changesOf(each)?.changes),
+    leases: new Map(leases.map(({ id, ttl, keys }) => [id, { ttl, keys }])),
+  };
+}
+
+describe('a journal and a checkpoint', () => {
+  it('make the same engine again, which goes on in the same way', () => {
+    fc.assert(
+      fc.property(operations, operations, (before, after) => {
+        const journal: JournalEntry[] = [];
+        const engine = newEngine({ onEntry: (entry) => journal.push(entry) });
+        for (const each of before) run(engine, each);
+        const copies = [journal, engine.checkpoint()].map((entries) => {
+          const copy = newEngine();
+          copy.replay(entries, 0);
+          return copy;
+        });
+        for (const copy of copies) expect(view(copy)).toEqual(view(engine));
+        for (const each of after) {
+          const expected = run(engine, each);
+          for (const copy of copies) expect(run(copy, each)).toEqual(expected);
+        }
+        for (const copy of copies) expect(view(copy)).toEqual(view(engine));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('of a checkpoint of a checkpoint too, compacted at 0, at the first write and at the last', () => {
+    for (const revision of [0n, 1n, 2n, 5n]) {
+      const engine = newEngine();
+      engine.leaseGrant({ id: 1n, ttl: 9n }, 0);
+      engine.put(put('a', '1', { lease: 1n }));
+      engine.txn({ success: [op.put('b'), op.put('c')] });
+      engine.put(put('b', '2'));
+      engine.deleteRange(del('c'));
+      engine.compact({ revision });
+      const copy = newEngine();
+      copy.replay(engine.checkpoint(), 0);
+      const again = newEngine();
+      again.replay(copy.checkpoint(), 0);
+      expect(view(again)).toEqual(view(engine));
+    }
+  });
+
+  it('give each lease its whole time again', () => {
+    const engine = newEngine();
+    engine.leaseGrant({ id: 1n, ttl: 5n }, 0);
+    const copy = newEngine();
+    copy.replay(engine.checkpoint(), 100_000);
+    expect(copy.nextExpiryMs()).toBe(105_000);
+  });
+});
+
+describe('a restored host', () => {
+  it('tells watchers of the past what they ask for, of the present nothing, and ends leases', async () => {
+    const engine = newEngine();
+    engine.leaseGrant({ id: 1n, ttl: 5n }, 0);
+    engine.put(put('a', '1', { lease: 1n }));
+    const runtime = new SimRuntime();
+    const host = new EngineHost(runtime);
+    host.restore(engine.checkpoint());
+    const told: string[] = [];
+    for (const startRevision of [0n, 2n]) {
+      const sink = {
+        onEvents: (events: readonly unknown[], revision: bigint) =>
+          told.push(`from ${startRevision}: ${events.length} at ${revision}`),
+        onCompacted: () => {},
+      };
+      host.watch({ key: b('a'), startRevision }, sink).resume();
+    }
+    expect(told).toEqual(['from 2: 1 at 2']);
+    await runtime.advance(5_000);
+    expect(told).toEqual(['from 2: 1 at 2', 'from 0: 1 at 3', 'from 2: 1 at 3']);
+    expect([host.stats().leases, runtime.pendingTimers]).toEqual([0, 0]);
+    host.close();
+  });
+});
+
+describe('a host that compacts by itself', () => {
+  it('keeps what it was asked to, and not much more', () => {
+    const host = new EngineHost(new SimRuntime(), { retainRevisions: 10n });
+    for (let i = 0; i < 100; i++) {
+      host.put(put('a', String(i)));
+      const { revision, compactRevision } = host.engine.space;
+      expect(revision - compactRevision).toBeGreaterThanOrEqual(revision < 11n ? 0n : 10n);
+      expect(revision - compactRevision).toBeLessThanOrEqual(21n);
+    }
+    host.close();
+  });
+});
