@@ -7,6 +7,12 @@ import { fileURLToPath } from 'node:url';
 const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 
+/** Ends with us even if we are killed: then nobody keeps its stdin open. */
+const serveFlags = ['serve', '--listen', '127.0.0.1:0', '--json', '--exit-with-stdin'];
+
+/** For a process that was asked to end. */
+const patienceMs = 10_000;
+
 export class Cast {
   url = '';
   #server;
@@ -16,9 +22,7 @@ export class Cast {
 
   /** Starts `conclave serve` on a free port. */
   async serve() {
-    const server = spawn(process.execPath, [cli, 'serve', '--listen', '127.0.0.1:0', '--json'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const server = spawn(process.execPath, [cli, ...serveFlags], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.#server = server;
     server.once('exit', (code) => this.fail(new Error(`conclave serve has ended with code ${code}`)));
     const [line] = await this.#unlessFailed(once(createInterface({ input: server.stdout }), 'line'));
@@ -107,5 +111,7 @@ async function ended(child, signal) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exit = once(child, 'exit');
   child.kill(signal);
+  const insist = setTimeout(() => child.kill('SIGKILL'), patienceMs);
   await exit;
+  clearTimeout(insist);
 }

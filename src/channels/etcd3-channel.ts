@@ -5,12 +5,22 @@ import { errorOfStatus, etcdErrors, Status } from '../store/etcd-errors.js';
 import type { WatchResponse } from '../store/messages.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
-import { type BorrowedConnection, type BorrowedMetadata, errorOfPool, poolOf, serviceOf } from './etcd3-pool.js';
+import {
+  type BorrowedConnection,
+  type BorrowedMetadata,
+  errorOfPool,
+  isBrokenCircuit,
+  poolOf,
+  serviceOf,
+} from './etcd3-pool.js';
 import { asBuffer, duplexCall, type GrpcFailure, unaryCall } from './grpc-calls.js';
 import { LateDuplex } from './late-duplex.js';
 
-/** How often a call that could not leave this process is offered to another host of the pool. */
-const triesMax = 3;
+/**
+ * How often a call that could not leave this process is offered to another host. The pool picks hosts at random and
+ * passes one over when it has failed three times, so that this is enough for five dead ones.
+ */
+const triesMax = 16;
 
 /**
  * The connections of an npm `etcd3` client, lent for our own calls: its hosts, TLS, token and circuit breakers with our
@@ -82,16 +92,21 @@ export class Etcd3Channel implements RpcChannel {
     options: RpcOptions,
     signal: AbortSignal,
   ): Promise<Response> {
+    let unreachable: ConclaveError | undefined;
+    let renewed = false;
     for (let tries = 1; ; tries++) {
       try {
         return await this.#pool.withConnection(serviceOf(method.path), (connection) =>
           this.#once(connection, method, bytes, options, signal),
         );
       } catch (error) {
+        // Tells more than that there is no host left.
+        if (isBrokenCircuit(error)) throw unreachable ?? errorOfPool(this.endpoint, error);
         const failure = errorOfPool(this.endpoint, error);
-        const unsent = failure.code === 'UNAVAILABLE' && failure.outcome === 'not-applied';
-        const repeatable = this.#renewsToken(failure) || unsent;
-        if (!repeatable || tries === triesMax || signal.aborted) throw failure;
+        if (failure.code === 'UNAVAILABLE' && failure.outcome === 'not-applied') unreachable = failure;
+        const renews: boolean = !renewed && this.#renewsToken(failure);
+        if (!(renews || failure === unreachable) || tries === triesMax || signal.aborted) throw failure;
+        renewed ||= renews;
       }
     }
   }

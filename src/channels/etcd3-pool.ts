@@ -50,12 +50,17 @@ export function serviceOf(path: string): EtcdService {
 /** etcd3 keeps a gRPC error's status in its message only. */
 const statusInMessage = /^(\d+) [A-Z_]+: (.*)$/s;
 
+/** Every host has failed several times in a row; nothing was sent. */
+export function isBrokenCircuit(error: unknown): boolean {
+  return error instanceof Error && 'isBrokenCircuitError' in error;
+}
+
 /** The error of a call, or of what the pool did before it: then nothing was sent. */
 export function errorOfPool(endpoint: string, error: unknown): ConclaveError {
   if (ConclaveError.is(error)) return error;
   const failure = error instanceof Error ? error : new Error(String(error));
   if (typeof (failure as GrpcFailure).code === 'number') return errorOfGrpc(endpoint, failure);
-  if ('isBrokenCircuitError' in failure) {
+  if (isBrokenCircuit(failure)) {
     return new ConclaveError('UNAVAILABLE', `${endpoint}: no host that can be reached`, { cause: error });
   }
   if (failure.constructor.name === 'ClientClosedError') {

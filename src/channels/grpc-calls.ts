@@ -39,7 +39,7 @@ export interface GrpcFailure extends Error {
   readonly details?: string;
 }
 
-/** Makes one call; `cancelled` is told how to cancel it as long as it runs. Rejects with what grpc-js gave. */
+/** Makes one call; an abort of `signal` cancels it. Rejects with what grpc-js gave. */
 export function unaryCall<Request, Response, Metadata>(
   client: GrpcClient<Metadata>,
   method: UnaryMethod<Request, Response>,
@@ -89,7 +89,9 @@ export function duplexCall<Request, Response, Metadata>(
     listener.onMessage(message);
   });
   // After a cancel grpc-js still reports the end of the call as an error, which must find a listener.
-  stream.on('error', (error) => end(toError(error)));
+  stream.on('error', (error) => {
+    if (!ended) end(toError(error));
+  });
   stream.on('end', () => end(undefined));
   return {
     send: (message) => {
@@ -107,12 +109,18 @@ const neverSent = /^(?:No connection established|Name resolution failed|Channel 
 /** What its texts have around the reason. */
 const wrapping = /^No connection established\. Last error: (?:Error: )?|\s*Resolution note:\s*$/g;
 
-/** The error of a call to `endpoint`. etcd's own texts stay as they are; a transport's gets the endpoint's name. */
+/**
+ * The error of a call to `endpoint` that was not cancelled by us. etcd's own texts stay as they are; a transport's get
+ * the endpoint's name, and are `UNAVAILABLE` too where the peer has reset the stream, as a server does that shuts down.
+ */
 export function errorOfGrpc(endpoint: string, failure: Error): ConclaveError {
   if (ConclaveError.is(failure)) return failure;
   const { code = Status.unknown, details = failure.message } = failure as GrpcFailure;
-  if (code !== Status.unavailable || details.startsWith('etcdserver: ')) return errorOfStatus(code, details, failure);
-  if (!neverSent.test(details)) return errorOfStatus(code, `${endpoint}: ${details}`, failure);
+  const reset = code === Status.cancelled || details.startsWith('Received RST_STREAM');
+  if (details.startsWith('etcdserver: ') || !(reset || code === Status.unavailable)) {
+    return errorOfStatus(code, details, failure);
+  }
+  if (!neverSent.test(details)) return errorOfStatus(Status.unavailable, `${endpoint}: ${details}`, failure);
   const message = `cannot reach ${endpoint}: ${details.replaceAll(wrapping, '')}`;
   return new ConclaveError('UNAVAILABLE', message, { cause: failure });
 }

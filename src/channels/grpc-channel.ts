@@ -45,7 +45,7 @@ export class GrpcChannel implements RpcChannel {
     try {
       return await unaryCall(this.#connect(), method, bytes, metadataOf(options), signal);
     } catch (error) {
-      throw this.#closing.signal.aborted ? this.#closedError('unknown') : errorOfGrpc(this.endpoint, error as Error);
+      throw signal.aborted ? this.#abortError() : errorOfGrpc(this.endpoint, error as Error);
     } finally {
       unlink();
     }
@@ -79,8 +79,7 @@ export class GrpcChannel implements RpcChannel {
     };
     const stopCancelling = onAbort(signal, () => {
       cancel();
-      const closed = this.#closing.signal.aborted;
-      listener.onEnd(closed ? this.#closedError('unknown') : errorOfStatus(Status.cancelled, 'the call was cancelled'));
+      listener.onEnd(this.#abortError());
     });
     return { send: call.send, cancel };
   }
@@ -99,6 +98,12 @@ export class GrpcChannel implements RpcChannel {
   #throwIfOver({ signal }: RpcOptions): void {
     if (this.#closing.signal.aborted) throw this.#closedError('not-applied');
     if (signal?.aborted === true) throw new ConclaveError('CANCELLED', 'the call was cancelled before it was sent');
+  }
+
+  /** Why we have cancelled a call ourselves. */
+  #abortError(): ConclaveError {
+    if (this.#closing.signal.aborted) return this.#closedError('unknown');
+    return errorOfStatus(Status.cancelled, 'the call was cancelled');
   }
 
   #closedError(outcome: 'not-applied' | 'unknown'): ConclaveError {

@@ -52,6 +52,11 @@ export class KeySpace {
     return this.#live.size;
   }
 
+  /** Keys that exist now or in a past that can still be read. */
+  get knownSize(): number {
+    return this.#records.size;
+  }
+
   get(text: string): KeyValue | undefined {
     return this.#records.get(text)?.latest;
   }

@@ -40,6 +40,11 @@ export class LeaseTable {
     return this.#leases.size;
   }
 
+  /** Entries that wait for a deadline, those of ended leases included. */
+  get waiting(): number {
+    return this.#heap.size;
+  }
+
   has(id: bigint): boolean {
     return this.#leases.has(id);
   }

@@ -1,6 +1,12 @@
 import { ConclaveError } from '../core/errors.js';
-import type { ClockReading } from '../core/runtime.js';
+import { type ClockReading, elapsedMs } from '../core/runtime.js';
 import type { SessionContext } from './session.js';
+
+/**
+ * Timers stand still while the machine sleeps: looking at the clocks this often ends a session that was slept through
+ * within a second of waking up, however long its TTL is.
+ */
+const lookEveryMs = 1000;
 
 /** What a heartbeat needs of the session, and tells it. */
 export interface HeartbeatListener {
@@ -20,6 +26,8 @@ export class Heartbeat {
   readonly #context: SessionContext;
   readonly #leaseId: bigint;
   readonly #listener: HeartbeatListener;
+  #scheduledAt: ClockReading;
+  #nextBeatMs = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => {};
   #cancelBeat = new AbortController();
   /** The beat under way, or the last one. Never rejects. */
@@ -33,6 +41,7 @@ export class Heartbeat {
     this.#context = context;
     this.#leaseId = leaseId;
     this.#listener = listener;
+    this.#scheduledAt = context.runtime.clocks();
   }
 
   /** After a grant that was slow to come the first beat is due sooner: there must be time for its answer. */
@@ -59,20 +68,36 @@ export class Heartbeat {
     this.#cancelBeat.abort(new ConclaveError('CLOSED', 'the heartbeat was stopped'));
   }
 
-  /** One timer: for the next beat, or for the deadline if that comes first. */
+  /** The next beat is due in `nextBeatMs`; `Infinity`: not before this is called again. */
   #schedule(nextBeatMs: number): void {
+    this.#scheduledAt = this.#context.runtime.clocks();
+    this.#nextBeatMs = nextBeatMs;
+    this.#arm();
+  }
+
+  /** One timer: for the next beat, the deadline, or the next look at the clocks, whichever comes first. */
+  #arm(): void {
     this.#cancelTimer();
-    if (this.#stopped) return;
-    const delayMs = Math.min(nextBeatMs, this.#listener.remainingMs());
-    if (this.#stopped) return;
+    const leftMs = this.#listener.remainingMs();
+    if (leftMs === 0 || this.#stopped) return;
+    const delayMs = Math.max(Math.min(this.#toNextBeatMs, leftMs, lookEveryMs), 1);
     this.#cancelTimer = this.#context.runtime.setTimer(delayMs, () => this.#wake());
   }
 
   #wake(): void {
     const leftMs = this.#listener.remainingMs();
     if (leftMs === 0 || this.#stopped) return;
-    void this.#beat();
-    this.#schedule(leftMs);
+    if (this.#toNextBeatMs < 1) {
+      void this.#beat();
+      this.#schedule(Number.POSITIVE_INFINITY);
+    } else {
+      this.#arm();
+    }
+  }
+
+  /** Judged by all clocks, so that a machine that slept beats as soon as it looks. */
+  get #toNextBeatMs(): number {
+    return this.#nextBeatMs - elapsedMs(this.#context.runtime, this.#scheduledAt);
   }
 
   /** Never two at once: who comes while one is under way gets that one. */

@@ -9,6 +9,7 @@ export type InLine<T> = (line: Line, session: Session, signal: AbortSignal) => P
 
 /**
  * Opens the session if need be and runs `work` with the line of `prefix`, all within the caller's signal and timeout.
+ * The shared session may turn out to be gone from the server when a place is asked for: then a fresh one asks, once.
  */
 export function inLine<T>(
   context: RecipeContext,
@@ -19,7 +20,16 @@ export function inLine<T>(
 ): Promise<T> {
   return withDeadline(context.runtime, what, options, async (signal) => {
     const session = options.session ?? context.sessions.current;
-    await session.open({ signal });
-    return work(new Line(context, session, prefix), session, signal);
+    const line = new Line(context, session, prefix);
+    try {
+      await session.open({ signal });
+      return await work(line, session, signal);
+    } catch (error) {
+      const mayAskAgain = options.session === undefined && !signal.aborted;
+      if (!mayAskAgain || line.entered || session.loss !== 'server') throw error;
+    }
+    const fresh = context.sessions.current;
+    await fresh.open({ signal });
+    return work(new Line(context, fresh, prefix), fresh, signal);
   });
 }

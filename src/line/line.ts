@@ -31,11 +31,17 @@ export class Line {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #prefix: Bytes;
+  #entered = false;
 
   constructor(context: SessionContext, session: Session, prefix: Bytes) {
     this.#context = context;
     this.#session = session;
     this.#prefix = prefix;
+  }
+
+  /** Whether the store has answered the wish for a place; before that a lost session has cost nobody a place. */
+  get entered(): boolean {
+    return this.#entered;
   }
 
   /**
@@ -93,7 +99,9 @@ export class Line {
     };
     const entered = untilAnswered(this.#context.runtime, either.signal, noting);
     try {
-      const turn = await then(await abortable(entered, either.signal), either.signal);
+      const entry = await abortable(entered, either.signal);
+      this.#entered = true;
+      const turn = await then(entry, either.signal);
       either.signal.throwIfAborted();
       this.#session.assertAlive();
       if (doubtful) void sweepLate(this.#context, this.#session, place.key, turn?.fence ?? 0n);

@@ -6,6 +6,7 @@ import { RpcStore } from '../wire/rpc-store.js';
 import type { Recorder } from './history.js';
 import type { Plan } from './plan.js';
 import type { Prng } from './prng.js';
+import { RecordingKvStore } from './recording-kv-store.js';
 import { RecordingStore } from './recording-store.js';
 import { SimChannel } from './sim-channel.js';
 import type { SimLink } from './sim-link.js';
@@ -21,6 +22,7 @@ export interface ClientSite {
   readonly server: SimServer;
   readonly link: SimLink;
   readonly random: Prng;
+  readonly recordsKv: boolean;
 }
 
 /** One client process from start to crash or close: the store, the session and the recipes as they are shipped. */
@@ -42,7 +44,8 @@ export class SimClient {
     const where = { world, client: this.process, link, server, asBytes: plan.asBytes };
     this.#channels = Array.from({ length: plan.endpoints }, (_, i) => new SimChannel(where, `${name}-${i}`));
     const rpc = new RpcStore({ channels: this.#channels, runtime, requestTimeoutMs: plan.requestTimeoutMs });
-    this.store = new RecordingStore(rpc, recorder, name);
+    const recorded = new RecordingStore(rpc, recorder, name);
+    this.store = site.recordsKv ? new RecordingKvStore(recorded, recorder, name) : recorded;
     const sessions = new SessionKeeper({ store: this.store, runtime }, { ttlMs: plan.ttlMs });
     this.context = { store: this.store, runtime, sessions, namespace: '', identity: { label: name } };
   }

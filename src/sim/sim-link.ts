@@ -40,6 +40,7 @@ export class SimLink {
   readonly #random: Prng;
   readonly #options: LinkOptions;
   readonly #rules = new Set<Rule>();
+  #lastArrivalMs = 0;
 
   constructor(world: World, random: Prng, options: LinkOptions) {
     this.#world = world;
@@ -51,8 +52,14 @@ export class SimLink {
   fateOf(message: Message): Fate {
     const fate: Fate = { delayMs: this.drawDelayMs(), lost: undefined, twice: false, body: message.body };
     for (const rule of this.#rules) rule(message, fate, this.#random);
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#world.nowMs + fate.delayMs);
     this.#world.hash.number(fate.delayMs);
     return fate;
+  }
+
+  /** When the last message that is on the way will have arrived. */
+  get lastArrivalMs(): number {
+    return this.#lastArrivalMs;
   }
 
   drawDelayMs(): number {

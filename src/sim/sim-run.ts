@@ -16,10 +16,13 @@ import type { Stage, Workload } from './workload.js';
  * a request timeout, the TTL of whoever crashed, and the operations that are still to come.
  */
 export const healedBoundMs = 60_000;
+/** How long a watch may take to be told everything: after its stream was lost, and on a stream that works. */
+const reopenMs = 3000;
+const quietMs = 500;
 /** The same for giving everything back. */
 export const closeBoundMs = 20_000;
-/** How much longer than its TTL a lease may be there that nobody keeps alive any more. */
-const expiryBoundMs = 10_000;
+/** How much longer than its TTL a lease may be there that nobody keeps alive any more: old heartbeats may still be on the way. */
+const expiryBoundMs = 40_000;
 
 /** What came of a run. */
 export interface RunOutcome {
@@ -41,6 +44,7 @@ export class SimRun {
   readonly #recorder: Recorder;
   readonly #server: SimServer;
   readonly #slots: readonly ClientSlot[];
+  readonly #stage: Stage;
   readonly #field: FaultField;
   readonly #violations: Violation[] = [];
   readonly #pending = new Set<() => void>();
@@ -52,12 +56,13 @@ export class SimRun {
     this.#workload = workload;
     this.#world = world;
     this.#recorder = new Recorder({ nowMs: () => world.nowMs });
-    const recordChanges = workload.recordsChanges;
-    this.#server = new SimServer(world, random.fork(), this.#recorder, { recordChanges });
     const stage = workload.stage(plan);
+    this.#stage = stage;
+    const { recordsKv } = workload;
+    const onChanged = (server: SimServer) => stage.changed?.(server);
+    this.#server = new SimServer(world, random.fork(), this.#recorder, { recordsKv, onChanged });
     this.#slots = plan.scripts.map((scripts, index) => this.#slot(scripts, index, stage, random));
-    const look = stage.look?.bind(stage);
-    if (look !== undefined) world.afterEach(look);
+    world.afterEach(() => stage.look?.());
     this.#field = { world, server: this.#server, slots: this.#slots, recorder: this.#recorder, random: random.fork() };
   }
 
@@ -67,12 +72,14 @@ export class SimRun {
     await this.#world.run(() => this.#idle(), this.#plan.healAtMs);
     this.#heal();
     const healedAtMs = this.#world.nowMs;
+    const onTheWayMs = Math.max(...this.#slots.map(({ link }) => link.lastArrivalMs));
     const finished = await this.#world.run(() => this.#idle(), healedAtMs + healedBoundMs);
     if (!finished) this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);
     const healedMs = this.#world.nowMs - healedAtMs;
+    await this.#settle(onTheWayMs);
+    this.#phase('end');
     await this.#close();
     await this.#expire();
-    this.#phase('end');
     this.#residue();
     return {
       history: this.#recorder.history,
@@ -87,7 +94,8 @@ export class SimRun {
   #slot(scripts: Plan['scripts'][number], index: number, stage: Stage, random: Prng): ClientSlot {
     const world = this.#world;
     const link = new SimLink(world, random.fork(), this.#plan.network);
-    const site = { world, plan: this.#plan, recorder: this.#recorder, server: this.#server, link, random: random.fork() };
+    const { recordsKv } = this.#workload;
+    const site = { world, recordsKv, plan: this.#plan, recorder: this.#recorder, server: this.#server, link, random: random.fork() };
     const onError = (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#fault('unexpected error', text);
@@ -123,7 +131,15 @@ export class SimRun {
     this.#phase('healed');
   }
 
+  /** Those who watch get what was on the way, and time to open their streams again. */
+  async #settle(onTheWayMs: number): Promise<void> {
+    if (!this.#workload.hasWatchers) return;
+    const untilMs = Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs);
+    await this.#world.run(() => false, untilMs);
+  }
+
   async #close(): Promise<void> {
+    await this.#stage.end?.();
     const open = this.#slots.map((slot) => slot.current).filter(({ process }) => !process.crashed);
     let left = open.length;
     for (const client of open) {

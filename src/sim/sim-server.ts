@@ -18,7 +18,9 @@ export interface ServerInstance {
 
 export interface SimServerOptions {
   /** Records every change of the store, for the checkers of KV and watch. */
-  readonly recordChanges: boolean;
+  readonly recordsKv: boolean;
+  /** Called after each revision. */
+  readonly onChanged: (server: SimServer) => void;
 }
 
 /** The engine behind the real handlers, in a process of its own, which can be paused, killed and started again with its log. */
@@ -51,6 +53,10 @@ export class SimServer {
   /** The store as it is, past all networks; while the server is down, as it was. */
   get truth(): WitnessedHost {
     return this.#latest.host;
+  }
+
+  get recorder(): Recorder {
+    return this.#recorder;
   }
 
   connected(channel: SimChannel): void {
@@ -93,7 +99,10 @@ export class SimServer {
     const process = new SimProcess(this.#world, name, this.#random.fork());
     const host = new WitnessedHost(process, this.#recorder, this.#options, {
       ...this.#ids,
-      onEntry: (entry) => this.#journal.push(entry),
+      onEntry: (entry) => {
+        this.#journal.push(entry);
+        if (entry.type === 'changes') this.#options.onChanged(this);
+      },
     });
     host.restore(this.#journal);
     const instance = { process, host, service: createService(host, { runtime: process }) };

@@ -9,7 +9,7 @@ import type { FactOf } from './vocabulary.js';
 
 export interface WitnessOptions {
   /** Records every change of the store; leases are always recorded. */
-  readonly recordChanges: boolean;
+  readonly recordsKv: boolean;
 }
 
 /** The engine's host, whose deeds are written into the history: what was true at the server, whatever clients believe. */
@@ -68,7 +68,7 @@ export class WitnessedHost extends EngineHost {
   #tell(entry: JournalEntry): void {
     switch (entry.type) {
       case 'changes': {
-        if (this.#options.recordChanges) for (const change of entry.changes.changes) this.#changed(change);
+        if (this.#options.recordsKv) for (const change of entry.changes.changes) this.#changed(change);
         if (entry.endedLease !== undefined) this.#leaseEnded(entry.endedLease, entry.changes.revision);
         return;
       }

@@ -2,12 +2,15 @@ import type { Checker } from './checkers/violation.js';
 import type { Json, Plan } from './plan.js';
 import type { Prng } from './prng.js';
 import type { SimClient } from './sim-client.js';
+import type { SimServer } from './sim-server.js';
 
 /** What clients do in a run, and what must be true of it. */
 export interface Workload {
   readonly name: string;
-  /** Whether the server records every change of the store. */
-  readonly recordsChanges: boolean;
+  /** Whether every change of the store and every request of the clients are recorded, for the checkers of KV and watch. */
+  readonly recordsKv: boolean;
+  /** Whether something goes on beside the operations that must be given time to hear the latest. */
+  readonly hasWatchers: boolean;
   /** Keys that may be left on the store. */
   readonly keeps: (key: string) => boolean;
   readonly checkers: readonly Checker[];
@@ -23,4 +26,8 @@ export interface Stage {
   perform(client: SimClient, operation: Json): Promise<void>;
   /** After each event of the run: looks at what is held. */
   look?(): void;
+  /** After each revision of the store. */
+  changed?(server: SimServer): void;
+  /** Ends what still goes on in the background. */
+  end?(): Promise<void>;
 }

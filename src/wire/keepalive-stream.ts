@@ -6,7 +6,7 @@ import type { Metadata } from './auth-token.js';
 import { leaseMethods } from './methods.js';
 import type { Duplex, RpcChannel } from './rpc-channel.js';
 
-/** One heartbeat that was sent. A caller that gave up leaves its place in the queue, so that answers are not mixed up. */
+/** A heartbeat that was sent. One that was given up keeps its place in the queue, so that answers are not mixed up. */
 interface Beat {
   readonly answer: Deferred<LeaseKeepAliveResponse>;
   abandoned: boolean;

@@ -18,7 +18,7 @@ export class WatchStreams {
     const entry = new WatchEntry(spec, listener);
     if (this.#closed) {
       // The caller has not got its cancel function yet.
-      Promise.resolve().then(() => entry.end(closedError()));
+      void Promise.resolve().then(() => entry.end(closedError()));
       return () => void entry.stop();
     }
     const lane = spec.lane === 'control' ? this.#control : this.#bulk;

@@ -113,10 +113,23 @@ for (const [name, open] of Object.entries(ways)) {
         stream.emit('error', { code: 14, details: 'etcdserver: no leader' });
       };
       await using way = await open({ duplex: [{ method: watchMethods.watch, open: play }] });
-      const seen: bigint[] = [];
-      const end = await endOf(way.channel, (message) => seen.push(message.header.revision));
-      expect(end).toMatchObject({ code: 'UNAVAILABLE', message: 'etcdserver: no leader' });
-      expect(seen).toEqual([1n, 2n, 3n]);
+      const told: unknown[] = [];
+      const ended = deferred();
+      const call = way.channel.duplex(
+        watchMethods.watch,
+        {
+          onMessage: (message) => told.push(message.header.revision),
+          onEnd: (error) => {
+            told.push(error);
+            // Long enough for a second report of the same end.
+            setImmediate(() => setImmediate(ended.resolve));
+          },
+        },
+        {},
+      );
+      call.send({ type: 'progress' });
+      await ended.promise;
+      expect(told).toMatchObject([1n, 2n, 3n, { code: 'UNAVAILABLE', message: 'etcdserver: no leader' }]);
     });
 
     it('gives undefined at the orderly end of a stream', async () => {
@@ -181,6 +194,18 @@ describe('Etcd3Channel', () => {
     expect(ConclaveError.is(end, 'CLOSED')).toBe(true);
   });
 
+  it('finds the host that lives, of several', async () => {
+    const bytes = kvMethods.txn.response.encode({ header: header(7n), succeeded: true, responses: [] });
+    await using live = await startGrpcPeer({ unary: [{ method: kvMethods.txn, answer: () => bytes }] });
+    const dead = await startGrpcPeer({});
+    dead.drop();
+    for (let i = 0; i < 10; i++) {
+      const client = new Etcd3({ hosts: [dead.url, live.url] });
+      expect((await new Etcd3Channel(client).unary(kvMethods.txn, {}, {})).header.revision).toBe(7n);
+      client.close();
+    }
+  });
+
   it('says that nothing was sent while the circuit breaker of the only host is open', async () => {
     const peer = await startGrpcPeer({});
     peer.drop();
@@ -190,6 +215,7 @@ describe('Etcd3Channel', () => {
       await expect(channel.unary(kvMethods.txn, {}, {})).rejects.toMatchObject({
         code: 'UNAVAILABLE',
         outcome: 'not-applied',
+        message: expect.stringMatching(i === 0 ? /ECONNREFUSED/ : /no host that can be reached/),
       });
     }
     client.close();

@@ -1,6 +1,9 @@
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type Conclave, connect } from '../../src/index.js';
 import { conclave, keysBelow, serve } from './support/cli.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 let serving: Awaited<ReturnType<typeof serve>>;
 let client: Conclave;

@@ -1,9 +1,12 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Conclave, connect } from '../../src/index.js';
 import { sharedEtcd } from '../support/etcd.js';
 import { describeSkipped } from '../support/skip.js';
 import { conclave, etcdctl, findEtcdctl, keysBelow, serve } from './support/cli.js';
 import { Stays } from './support/scripts.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Server extends AsyncDisposable {
   readonly url: string;

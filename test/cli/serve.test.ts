@@ -1,6 +1,9 @@
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { connect } from '../../src/index.js';
 import { conclave, serve } from './support/cli.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 it.each(['SIGTERM', 'SIGINT'] as const)(
   'serve: says where in one line, serves, and ends with 0 at %s',
@@ -24,6 +27,19 @@ it('serve: ends though a client stays connected, watching and holding', async ()
   serving.server.kill('SIGTERM');
   expect(await serving.server.ended()).toMatchObject({ code: 0, stderr: '' });
   expect(await waiter.ended()).toMatchObject({ code: 76 });
+});
+
+it('serve --exit-with-stdin: ends with stdin, and not before', async () => {
+  await using server = conclave(['serve', '--listen', '127.0.0.1:0', '--json', '--exit-with-stdin']);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  server.child.stdin?.write('not the end');
+  expect(await conclave(['lock', 'x', '--url', url, 'echo', 'ran']).ended()).toMatchObject({ code: 0 });
+  server.child.stdin?.end();
+  expect(await server.ended()).toMatchObject({ code: 0, stderr: '' });
+  await using asked = conclave(['serve', '--listen', '127.0.0.1:0', '--exit-with-stdin']);
+  await asked.line();
+  asked.kill('SIGTERM');
+  expect(await asked.ended()).toMatchObject({ code: 0, stderr: '' });
 });
 
 it('serve --json: the URL as JSON', async () => {

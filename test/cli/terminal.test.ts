@@ -1,9 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { executable } from '../support/etcd/machine.js';
 import { describeSkipped } from '../support/skip.js';
 import { builtCli } from './support/built.js';
 import { serve } from './support/cli.js';
 import { Program } from './support/program.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** util-linux gives a program a terminal. */
 const script = executable('script', process.env.PATH);

@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { commandTable } from '../../src/cli/command-table.js';
 import { ExitCode } from '../../src/cli/exit-code.js';
 import { version } from '../../src/index.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { conclave, serve } from './support/cli.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 const nowhere = { CONCLAVE_URL: 'http://127.0.0.1:1' };
 const oneLine = /^conclave: [^\n]+\n$/;

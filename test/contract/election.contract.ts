@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
-import type { Leader } from '../../src/election/leader.js';
 import { AsyncQueue } from '../../src/core/async-queue.js';
+import type { Leader } from '../../src/election/leader.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
 import { aborted, recipes } from './recipe-fixture.js';
@@ -45,9 +45,7 @@ export function electionContract(backend: Backend): void {
         expect(leadership.term).toBeGreaterThan(term);
         term = leadership.term;
         expect(await watcher.leader()).toMatchObject({ value: `host-${i}`, term, key: leadership.key });
-        expect((await watcher.candidates()).map(({ value }) => value)).toEqual(
-          ['host-0', 'host-1', 'host-2'].slice(i),
-        );
+        expect((await watcher.candidates()).map(({ value }) => value)).toEqual(['host-0', 'host-1', 'host-2'].slice(i));
         await leadership.resign();
       }
       expect(await watcher.leader()).toBeNull();
@@ -99,7 +97,7 @@ export function electionContract(backend: Backend): void {
       expect((await a.election('e').candidates()).map(({ value }) => value)).toEqual(['a']);
     });
 
-    it('ELECTION-5, ELECTION-6: run() leads, loses, leads again on a fresh lease, and lets go when it is told', async () => {
+    it('ELECTION-5, ELECTION-6: run() leads, loses, leads again on a fresh lease, and lets go when told', async () => {
       const { opened, process, places } = await open();
       const conclave = await process({ ttlMs: 60_000 });
       const controller = new AbortController();

@@ -13,7 +13,11 @@ async function addOne(conclave: Conclave, counter: string, inside: { now: number
     inside.most = Math.max(inside.most, inside.now);
     const before = await conclave.get(counter);
     const next = Number(before === null ? '0' : utf8Text(before.value)) + 1;
-    const written = await conclave.txn().if(held.guard()).then(put(counter, `${next}`)).commit();
+    const written = await conclave
+      .txn()
+      .if(held.guard())
+      .then(put(counter, `${next}`))
+      .commit();
     expect(written.succeeded).toBe(true);
     inside.now -= 1;
     return held.fence;
@@ -42,7 +46,7 @@ export function lockContract(backend: Backend): void {
       await first?.delete(counter);
     });
 
-    it('LOCK-2, LOCK-3: is given in the order in which it was asked for', async () => {
+    it('LOCK-4, LOCK-3: is given in the order in which it was asked for', async () => {
       const { process, places } = await open();
       const processes = [await process(), await process()];
       const first = await (processes[0] as Conclave).lock('x');
@@ -67,7 +71,7 @@ export function lockContract(backend: Backend): void {
       await places('locks/', 0);
     });
 
-    it('LOCK-4, LOCK-5: whose lease was revoked is lost at once, and its guard fails', async () => {
+    it('LOCK-2, LOCK-5: whose lease was revoked is lost at once, and its guard fails', async () => {
       const { opened, process } = await open();
       const conclave = await process({ ttlMs: 60_000 });
       const held = await conclave.lock('x');

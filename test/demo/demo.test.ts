@@ -56,6 +56,15 @@ it('--keep: serves on until a signal', { timeout: timeoutMs }, async () => {
   expect(await running.ended()).toMatchObject({ code: 0, stderr: '' });
 });
 
+it('killed in the middle: the server does not outlive it', { timeout: timeoutMs }, async () => {
+  await using running = demo();
+  const [, url] = /listens on (\S+)/.exec(await running.line()) ?? [];
+  running.kill('SIGKILL');
+  // Ends when nobody has its stdout any more: the workers are gone, too, and the server had its stderr.
+  await running.ended();
+  await expect(fetch(`${url}/health`)).rejects.toThrow();
+});
+
 it('a signal in the middle ends everything', { timeout: timeoutMs }, async () => {
   await using running = demo();
   const [, url] = /listens on (\S+)/.exec(await running.line()) ?? [];

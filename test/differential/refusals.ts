@@ -35,7 +35,7 @@ const txns: TxnRequest[] = [
       [126, 2],
       [127, 2],
     ] as const
-  ).map((each) => batch(...each)),
+  ).map(([children, opsEach]) => batch(children, opsEach)),
   { failure: [op.put('a'), op.put('a')] },
   { failure: [op.put('a'), op.put('a'), { type: 'none' }] },
 ];

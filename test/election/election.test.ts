@@ -160,7 +160,7 @@ describe('proclaim()', () => {
       await world.until(leadership.resign());
     }));
 
-  it('ELECTION-4: rejects with RELEASED after resign(), with LOST or SESSION_LOST after a loss, and writes nothing', () =>
+  it('ELECTION-4: rejects with RELEASED after resign(), LOST or SESSION_LOST after a loss, and writes nothing', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();
       const election = conclave.election('e');
@@ -212,7 +212,7 @@ describe('proclaim()', () => {
       expect((await world.until(conclave.election('e').leader()))?.value).toBe('3');
     }));
 
-  it('ELECTION-13: campaigning is one round trip when nobody leads, proclaiming and resigning one each', () =>
+  it('ELECTION-12: campaigning is one round trip when nobody leads, proclaiming and resigning one each', () =>
     inWorld(async (world) => {
       const { conclave, store } = world.client();
       await world.until(conclave.session.open());

@@ -218,6 +218,19 @@ describe('compaction (1.6)', () => {
     expect(dump(engine)).toEqual(['a=3@2/6/3', 'b=2@7/7/1']);
   });
 
+  it('leaves nothing of keys that came and went', () => {
+    const engine = newEngine();
+    for (let i = 0; i < 300; i++) {
+      engine.put(put(`k${i}`));
+      engine.deleteRange(del(`k${i}`));
+    }
+    expect([engine.space.size, engine.space.knownSize]).toEqual([0, 300]);
+    engine.compact({ revision: engine.space.revision - 1n });
+    expect(engine.space.knownSize).toBe(1);
+    engine.compact({ revision: engine.space.revision });
+    expect(engine.space.knownSize).toBe(0);
+  });
+
   it('of a revision that puts and deletes one key keeps the deletion', () => {
     const engine = newEngine();
     const inner = (each: ReturnType<typeof op.put>) => op.txn({ success: [each] });

@@ -70,6 +70,23 @@ describe('KeyTree', () => {
   });
 });
 
+describe('KeyTree, inner nodes', () => {
+  it('count right after a small one was evened out with a full one', () => {
+    const tree = new KeyTree<number>();
+    // Rising keys fill leaves of 128; of the two inner nodes the first has 64 of those, the last 125.
+    const size = (64 + 125) * 128;
+    for (let i = 0; i < size; i++) tree.set(fixed(i), i);
+    for (let i = 0; i < 64 * 128; i++) {
+      tree.delete(fixed(i));
+      if (i % 64 !== 0) continue;
+      for (const end of [1_000, 8_000, 12_000, 16_500, 20_000, 24_000]) {
+        expect(tree.count('', fixed(end))).toBe(Math.max(0, end - i - 1));
+      }
+    }
+    checkCounts(tree, 125 * 128);
+  });
+});
+
 function checkCounts(tree: KeyTree<number>, size: number): void {
   let walked = 0;
   for (const cursor = tree.seek(''); cursor.key !== undefined; cursor.next()) walked++;

@@ -200,6 +200,18 @@ describe('a watcher that pauses', () => {
   });
 });
 
+describe('a watcher that another pauses', () => {
+  it('after it was told does not hear it twice', () => {
+    const { engine, hub, watch } = hubbed();
+    const first = watch({});
+    hub.watch({ key: b('a') }, { onEvents: () => first.handle.pause(), onCompacted: () => {} }).resume();
+    engine.put(put('a', '1'));
+    hub.release();
+    first.handle.resume();
+    expect(first.told).toEqual(['2: +a=1@2/2/1']);
+  });
+});
+
 describe('sinks that call back', () => {
   it('cause revisions that everyone hears of after the present one', () => {
     const { engine, hub } = hubbed();
@@ -208,6 +220,7 @@ describe('sinks that call back', () => {
       onEvents: (events: readonly Event[], revision: bigint) => {
         told.push(`${name} ${revision} of ${engine.space.revision}, told ${hub.toldRevision}`);
         if (events[0]?.kv.version === 1n) once();
+        told.push('back');
       },
       onCompacted: () => {},
     });
@@ -229,10 +242,10 @@ describe('sinks that call back', () => {
     engine.put(put('a'));
     hub.release();
     expect(told).toEqual([
-      'first 2 of 2, told 1',
-      'second 2 of 3, told 1',
-      'first 3 of 3, told 2',
-      'second 3 of 3, told 2',
+      ...['first 2 of 2, told 1', 'back'],
+      ...['second 2 of 3, told 1', 'back'],
+      ...['first 3 of 3, told 2', 'back'],
+      ...['second 3 of 3, told 2', 'back'],
     ]);
     expect(hub.toldRevision).toBe(3n);
   });

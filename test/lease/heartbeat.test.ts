@@ -94,6 +94,32 @@ describe('the heartbeat of a session', () => {
       await world.until(own.close());
     }));
 
+  it('LEASE-3: after the machine slept the signal aborts within a second, however long the TTL is', () =>
+    inWorld(async (world) => {
+      const { session, runtime, store } = world.client({ ttlMs: 3_600_000 });
+      const own = session();
+      await world.until(own.open());
+      await world.advance(10_500);
+      runtime.suspend(3_600_000);
+      expect(own.signal.aborted).toBe(false);
+      await world.advance(1_000);
+      expect(own.signal.aborted).toBe(true);
+      expect(store.counts.leaseKeepAlive).toBe(0);
+      await world.truth.leaseRevoke({ id: own.leaseId });
+    }));
+
+  it('LEASE-7: after a sleep shorter than the TTL it beats within a second', () =>
+    inWorld(async (world) => {
+      const { session, runtime, store } = world.client({ ttlMs: 3_600_000 });
+      const own = session();
+      await world.until(own.open());
+      runtime.suspend(1_800_000);
+      await world.advance(1_000);
+      expect(store.counts.leaseKeepAlive).toBe(1);
+      expect(own.remainingMs).toBeGreaterThan(3_500_000);
+      await world.until(own.close());
+    }));
+
   it('LEASE-4: LEASE_NOT_FOUND ends the session', () =>
     inWorld(async (world) => {
       const { session, store } = world.client({ ttlMs });

@@ -20,7 +20,7 @@ function deleteKey(world: SimWorld, key: string) {
 }
 
 describe('an acquisition that fails', () => {
-  it('LINE-4: aborted while its request is on the way, which is applied after that: nothing stays', () =>
+  it('LINE-6: aborted while its request is on the way, which is applied after that: nothing stays', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       await world.until(a.conclave.session.open());
@@ -36,7 +36,7 @@ describe('an acquisition that fails', () => {
       expect(await world.keys('locks/')).toEqual([]);
     }));
 
-  it('LINE-4: its request is given up as lost and applied long after it was swept: nothing stays', () =>
+  it('LINE-6: its request is given up as lost and applied long after it was swept: nothing stays', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       await world.until(a.conclave.session.open());
@@ -51,7 +51,7 @@ describe('an acquisition that fails', () => {
       expect(await world.keys('locks/')).toEqual([]);
     }));
 
-  it('LINE-4: the same when what aborted it is an error of ours that says nothing of this request', () =>
+  it('LINE-6: the same when what aborted it is an error of ours that says nothing of this request', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       const outer = await world.until(a.conclave.lock('outer'));
@@ -66,7 +66,7 @@ describe('an acquisition that fails', () => {
       expect(await world.keys('locks/')).toEqual([]);
     }));
 
-  it('LINE-4: its clean-up is tried until the store has answered, whatever the timeout of the call was', () =>
+  it('LINE-6: its clean-up is tried until the store has answered, whatever the timeout of the call was', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(b.conclave.lock('x'));
@@ -79,7 +79,7 @@ describe('an acquisition that fails', () => {
       expect((await world.keys('locks/')).map(({ createRevision }) => createRevision)).toEqual([held.fence]);
     }));
 
-  it('LINE-10: rejects within a second of the abort though the store does not answer', () =>
+  it('LINE-8: rejects within a second of the abort though the store does not answer', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(b.conclave.lock('x'));
@@ -97,7 +97,7 @@ describe('an acquisition that fails', () => {
       expect(await world.keys('locks/')).toHaveLength(1);
     }));
 
-  it('LINE-10: a tryLock that has to give its place back is bounded by its timeout', () =>
+  it('LINE-8: a tryLock that has to give its place back is bounded by its timeout', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(a.conclave.session.open());
@@ -119,7 +119,7 @@ describe('an acquisition that fails', () => {
 });
 
 describe('a request of unknown fate', () => {
-  it('LINE-4: a late first try does not come back to life after the second was released', () =>
+  it('LINE-6: a late first try does not come back to life after the second was released', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       await world.until(a.conclave.session.open());
@@ -132,7 +132,7 @@ describe('a request of unknown fate', () => {
       expect(await world.keys('locks/')).toEqual([]);
     }));
 
-  it('LINE-4: nor take away the place that the second try made', () =>
+  it('LINE-6: nor take away the place that the second try made', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       await world.until(a.conclave.session.open());
@@ -144,7 +144,7 @@ describe('a request of unknown fate', () => {
       await world.until(held.release());
     }));
 
-  it('LINE-4: a late tryLock that was told "busy" by its second try leaves nothing', () =>
+  it('LINE-6: a late tryLock that was told "busy" by its second try leaves nothing', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(a.conclave.session.open());
@@ -157,7 +157,7 @@ describe('a request of unknown fate', () => {
       expect(await world.keys('locks/')).toEqual([]);
     }));
 
-  it('LINE-4: sent twice by the transport, it makes one place and leaves none', () =>
+  it('LINE-6: sent twice by the transport, it makes one place and leaves none', () =>
     inWorld(async (world) => {
       const a = world.client({ ttlMs });
       await world.until(a.conclave.session.open());
@@ -171,7 +171,7 @@ describe('a request of unknown fate', () => {
 });
 
 describe('a waiter', () => {
-  it('LINE-5: that never hears of the DELETE looks again after a bound', () =>
+  it('LINE-7: that never hears of the DELETE looks again after a bound', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(a.conclave.lock('x'));
@@ -186,7 +186,7 @@ describe('a waiter', () => {
       await world.until(next.release());
     }));
 
-  it('LINE-5: whose watches end because history was compacted looks and goes on waiting', () =>
+  it('LINE-7: whose watches end because history was compacted looks and goes on waiting', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(a.conclave.lock('x'));
@@ -203,7 +203,7 @@ describe('a waiter', () => {
       expect(world.sim.nowMs).toBe(releasedMs);
     }));
 
-  it('LINE-5: fails when the store says that watching will never work, and leaves nothing', () =>
+  it('LINE-7: fails when the store says that watching will never work, and leaves nothing', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(a.conclave.lock('x'));
@@ -214,7 +214,7 @@ describe('a waiter', () => {
       expect(await world.keys('locks/')).toHaveLength(1);
     }));
 
-  it('LINE-6: whose place was deleted fails with LOST, at once', () =>
+  it('LINE-4: whose place was deleted fails with LOST, at once', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(a.conclave.lock('x'));
@@ -230,7 +230,7 @@ describe('a waiter', () => {
       expect(world.sim.nowMs).toBe(startedMs);
     }));
 
-  it('LINE-6: whose lease was revoked fails with SESSION_LOST, though it would be first', () =>
+  it('LINE-4: whose lease was revoked fails with SESSION_LOST, though it would be first', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(a.conclave.lock('x'));
@@ -241,7 +241,7 @@ describe('a waiter', () => {
       expect(await world.until(waiting)).toMatchObject({ code: 'SESSION_LOST', loss: 'server' });
     }));
 
-  it('LINE-6: whose session ends at its deadline fails with SESSION_LOST, within a second of it', () =>
+  it('LINE-4: whose session ends at its deadline fails with SESSION_LOST, within a second of it', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       await world.until(a.conclave.lock('x'));
@@ -254,7 +254,7 @@ describe('a waiter', () => {
       await world.expire(1);
     }));
 
-  it('LINE-6: is not admitted by an answer that it reads after its deadline', () =>
+  it('LINE-4: is not admitted by an answer that it reads after its deadline', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(a.conclave.lock('x'));
@@ -269,7 +269,7 @@ describe('a waiter', () => {
       await world.expire(1);
     }));
 
-  it('LINE-9: costs one look per hand-over, and only the one behind is woken', () =>
+  it('LINE-5: costs one look per hand-over, and only the one behind is woken', () =>
     inWorld(async (world) => {
       const clients = Array.from({ length: 4 }, () => world.client({ ttlMs: 60_000 }));
       const [a, b, c, d] = clients as [

@@ -157,12 +157,27 @@ describe('losing a lock', () => {
       expect(next.fence).toBeGreaterThan(held.fence);
     }));
 
-  it('LOCK-5: a store that was emptied meanwhile gives LOST or SESSION_LOST, never a lock', () =>
+  it('LOCK-5: whoever asks after a loss that nobody knows of yet gets the lock on a fresh lease', () =>
     inWorld(async (world) => {
       const { conclave } = world.client({ ttlMs });
-      await world.until(conclave.session.open());
-      await world.truth.leaseRevoke({ id: conclave.session.leaseId });
-      expect(await world.until(errorOf(conclave.lock('x')))).toMatchObject({ code: 'SESSION_LOST', loss: 'server' });
-      expect((await world.until(conclave.lock('x'))).held).toBe(true);
+      const lost = conclave.session;
+      await world.until(lost.open());
+      await world.truth.leaseRevoke({ id: lost.leaseId });
+      const held = await world.until(conclave.lock('x'));
+      expect(held.held).toBe(true);
+      expect(held.leaseId).not.toBe(lost.leaseId);
+      expect(lost.loss).toBe('server');
+      await world.truth.leaseRevoke({ id: held.leaseId });
+      expect((await world.until(conclave.tryLock('y')))?.held).toBe(true);
+    }));
+
+  it('LOCK-5: unless it brought the session itself', () =>
+    inWorld(async (world) => {
+      const { conclave, session } = world.client({ ttlMs });
+      const own = session();
+      await world.until(own.open());
+      await world.truth.leaseRevoke({ id: own.leaseId });
+      const error = errorOf(conclave.lock('x', { session: own }));
+      expect(await world.until(error)).toMatchObject({ code: 'SESSION_LOST', loss: 'server' });
     }));
 });

@@ -35,7 +35,7 @@ describe('lock()', () => {
       }
     }));
 
-  it('LOCK-2, LOCK-3: is given in the order in which it was asked for, with growing fences', () =>
+  it('LOCK-4, LOCK-3: is given in the order in which it was asked for, with growing fences', () =>
     inWorld(async (world) => {
       const clients = [world.client({ ttlMs }), world.client({ ttlMs }), world.client({ ttlMs })];
       const order: { readonly i: number; readonly fence: bigint }[] = [];
@@ -57,7 +57,7 @@ describe('lock()', () => {
       for (const [i, fence] of fences.slice(1).entries()) expect(fence).toBeGreaterThan(fences[i] as bigint);
     }));
 
-  it('LOCK-2: a waiter in the middle that gives up moves the next one up, and lets nobody in', () =>
+  it('LOCK-4: a waiter in the middle that gives up moves the next one up, and lets nobody in', () =>
     inWorld(async (world) => {
       const [a, b, c] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client({ ttlMs })];
       const held = await world.until(a.conclave.lock('x'));
@@ -201,7 +201,7 @@ describe('tryLock()', () => {
 });
 
 describe('what a holder has', () => {
-  it('LOCK-3, LOCK-4: the fence is the create revision of its key, and the guard holds while it does', () =>
+  it('LOCK-3, LOCK-2: the fence is the create revision of its key, and the guard holds while it does', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();
       const held = await world.until(conclave.lock('x'));
@@ -220,7 +220,7 @@ describe('what a holder has', () => {
       expect((await world.until(guarded())).succeeded).toBe(false);
     }));
 
-  it('LOCK-4: the guard fails for the holder that was taken for dead, while the next one has it', () =>
+  it('LOCK-2: the guard fails for the holder that was taken for dead, while the next one has it', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs: 5_000 }), world.client({ ttlMs })];
       const stalled = await world.until(a.conclave.lock('x'));

@@ -34,9 +34,9 @@ describe('a gRPC server among hostile peers', () => {
     expect(server.service.open).toBe(0);
   });
 
-  /** Time passes, in steps that leave the sockets room, until `condition` holds: five minutes at most. */
-  const passUntil = async (condition: () => boolean) => {
-    for (let second = 0; second < 300 && !condition(); second++) {
+  /** Time passes, in steps that leave the sockets room, until `condition` holds; it must within `seconds`. */
+  const passUntil = async (condition: () => boolean, seconds = 100) => {
+    for (let second = 0; second < seconds && !condition(); second++) {
       await runtime.advance(1_000);
       for (let turn = 0; turn < 20; turn++) await runtime.settle();
     }
@@ -46,7 +46,10 @@ describe('a gRPC server among hostile peers', () => {
   it('ends a connection that opens and resets streams without end', async () => {
     const peer = await new RawPeer(server.port).handshake();
     peer.openAndReset(duplex, 20_000);
+    // nghttp2 stops listening to it; that it is dead shows when it gives no sign of life.
+    await passUntil(() => server.service.openMax > 0 && server.stats().sessions === 0);
     await peer.closed;
+    expect(server.service.opens).toBeLessThan(20_000);
     const client = await server.connect();
     expect(await client.call(unary, 'alive')).toMatchObject({ status: '0' });
   });
@@ -110,5 +113,8 @@ describe('a gRPC server among hostile peers', () => {
       if (pick([true, false, false])) await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(acts);
+    // They say goodbye as they go: no need to wait for the next PING.
+    await server.closeClients();
+    await passUntil(() => server.stats().sessions === 0, 25);
   });
 });

@@ -138,6 +138,17 @@ describe('the service over an engine', () => {
     call.onCancel();
   });
 
+  it('ends its watch calls when the engine closes, and those only that are still open', () => {
+    const open = duplex<WatchRequest, WatchResponse>(watchMethods.watch);
+    const cancelled = duplex<WatchRequest, WatchResponse>(watchMethods.watch);
+    open.ask(create('k', { progressNotify: true }));
+    cancelled.call.onCancel();
+    host.close();
+    expect(open.ends).toMatchObject([{ code: 'UNAVAILABLE', message: 'etcdserver: server stopped' }]);
+    expect(cancelled.ends).toEqual([]);
+    expect(runtime.pendingTimers).toBe(0);
+  });
+
   it('refuses watches beyond its bounds without ending the stream', () => {
     const options = { maxWatchesPerStream: 2, maxWatches: 3 };
     const one = duplex<WatchRequest, WatchResponse>(watchMethods.watch, options);

@@ -1,5 +1,4 @@
 import * as grpc from '@grpc/grpc-js';
-import type { DuplexMethod, UnaryMethod } from '../../src/wire/methods.js';
 
 /** A real gRPC server on 127.0.0.1 that answers as a test tells it, by grpc-js. */
 export interface GrpcPeer extends AsyncDisposable {
@@ -14,13 +13,13 @@ export interface PeerHandlers {
 }
 
 interface UnaryHandler {
-  readonly method: UnaryMethod<never, unknown>;
+  readonly method: { readonly path: string };
   /** Gives the answer's bytes, a status to fail with, or undefined to stay silent. */
   answer(): Uint8Array | { code: number; details: string } | undefined;
 }
 
 interface DuplexHandler {
-  readonly method: DuplexMethod<never, unknown>;
+  readonly method: { readonly path: string };
   open(stream: grpc.ServerDuplexStream<Buffer, Buffer>): void;
 }
 

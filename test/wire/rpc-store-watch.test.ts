@@ -75,6 +75,19 @@ describe('watches over one stream', () => {
     expect([stays.events, stays.error]).toEqual([[], undefined]);
   });
 
+  it('keeps the order of answers when one that waits for its answer is cancelled', async () => {
+    const { runtime, service, store } = setUp();
+    const early = new ToldWatch(store, { key });
+    const stays = new ToldWatch(store, { key });
+    await runtime.settle();
+    early.cancel();
+    service.watches[0]?.send(created(0n, 1n), created(1n, 2n));
+    await runtime.settle();
+    expect([early.created, stays.created]).toEqual([[], [2n]]);
+    expect(service.watches[0]?.received.at(-1)).toEqual({ type: 'cancel', watchId: 0n });
+    await store.close();
+  });
+
   it('may be cancelled from within its own events', async () => {
     const { runtime, service, store } = setUp();
     let told = 0;

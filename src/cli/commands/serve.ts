@@ -11,6 +11,7 @@ import { anyAbort, Signals } from '../signals.js';
 interface ServeFlags extends GlobalFlags {
   readonly listen: ListenAddress;
   readonly insecureAllowRemote?: boolean;
+  readonly exitWithStdin?: boolean;
 }
 
 export function defineServe(command: Command): void {
@@ -20,6 +21,7 @@ export function defineServe(command: Command): void {
       port: 2379,
     })
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
     });
@@ -33,12 +35,22 @@ async function serve(flags: ServeFlags): Promise<void> {
     const server = await listen(flags.listen);
     if (flags.json) printJson({ url: server.url });
     else print(`conclave: serving etcd's v3 API on ${server.url} (in memory)`);
-    await anyAbort(signals.first);
+    await anyAbort(signals.first, ...(flags.exitWithStdin ? [stdinEnd()] : []));
     signals[Symbol.dispose]();
+    // Else an open stdin keeps us here.
+    if (flags.exitWithStdin) process.stdin.destroy();
     await server.close();
   } finally {
     signals[Symbol.dispose]();
   }
+}
+
+/** Aborts when stdin ends. */
+function stdinEnd(): AbortSignal {
+  const ended = new AbortController();
+  process.stdin.once('end', () => ended.abort()).once('error', () => ended.abort());
+  process.stdin.resume();
+  return ended.signal;
 }
 
 async function listen(address: ListenAddress): Promise<Server> {

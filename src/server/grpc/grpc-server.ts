@@ -12,8 +12,8 @@ const maxSessionMemoryMb = 64;
 
 /**
  * gRPC over `node:http2` with framing of our own: grpc-js's server reaches half of etcd's durable put rate, this one
- * all of it (docs of measurements, 1b and 4), and it lets us bound what a peer may hold. It opens no socket: connections
- * are handed to it, so that TLS or another protocol on the same port is the listener's business alone.
+ * all of it, and framing of our own lets us bound what a peer may hold. It opens no socket: connections are handed to
+ * it, so that TLS or another protocol on the same port is the listener's business alone.
  */
 export class GrpcServer implements ConnectionSink {
   readonly #environment: SessionEnvironment;

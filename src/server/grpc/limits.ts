@@ -6,7 +6,7 @@ export interface ServerLimits {
   readonly maxPartialBytes: number;
   /** Bytes of the answer to a unary call. */
   readonly maxAnswerBytes: number;
-  /** Bytes that wait for a slow reader, per stream. One message more may be under way: this is checked before adding. */
+  /** Bytes that wait for a slow reader, per stream. One message more may wait: it is checked before adding. */
   readonly maxUnsentBytes: number;
   /** The same, of all streams of one connection. */
   readonly maxSessionUnsentBytes: number;

@@ -5,9 +5,9 @@ import type { ServerLimits } from './limits.js';
 /**
  * Ends a connection whose peer does not finish the handshake, gives no sign of life, or makes no calls for long.
  *
- * The sign of life (a PING) is asked of every connection, not only of those that could have died unseen: Node 20's http2
- * stops reading once nghttp2 is done with a session (after a GOAWAY, or after frames that it refused) and then misses
- * the end of the connection, with streams left open.
+ * The sign of life (a PING) is asked of every connection, not only of those that could have died unseen: Node 20's
+ * http2 stops reading once nghttp2 is done with a session (after a GOAWAY, or after frames that it refused) and then
+ * misses the end of the connection, with streams left open.
  */
 export class SessionWatch {
   readonly #session: ServerHttp2Session;
@@ -60,7 +60,7 @@ export class SessionWatch {
     });
   }
 
-  /** Unless there is a sign of life; a connection that is being closed is not asked for one, since Node sends no PING then. */
+  /** Unless there is a sign of life. Node sends no PING on a connection that is being closed: that one just ends. */
   #endSoon(): void {
     this.#setTimer(this.#limits.pingTimeoutMs, () => this.#session.destroy());
   }

@@ -9,7 +9,7 @@ export const maxRequestBytesDefault = 1_572_864;
 /** What one operation or compare takes at most besides its byte strings: every integer and flag it can have. */
 const fixedBytesMax = 160;
 
-/** etcd measures the request inside the message its log holds: a header with an id, and the request's own tag and length. */
+/** etcd measures the request inside the message of its log: a header with an id, and the request's tag and length. */
 const envelopeBytes = 13;
 
 /**

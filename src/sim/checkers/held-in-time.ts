@@ -42,8 +42,11 @@ function pastDeadline(history: History, believed: readonly Reading[]): Violation
 function afterExpiry(history: History, believed: readonly Reading[]): Violation[] {
   const ended = factsOf(history, 'lease.ended');
   const byLease = groupBy(ended, ({ data }) => data.lease);
+  const grants = groupBy(factsOf(history, 'lease.granted'), ({ data }) => data.lease);
   return believed.flatMap((reading) => {
-    const ends = byLease.get(reading.data.lease) ?? [];
+    // A grant that is sent again may make the lease anew after it has expired.
+    const granted = grants.get(reading.data.lease)?.findLast(({ at }) => at < reading.at)?.at ?? -1;
+    const ends = (byLease.get(reading.data.lease) ?? []).filter(({ at }) => at > granted);
     const early = ends.some(({ data, at }) => data.cause !== 'expired' && at < reading.at);
     const expiry = ends.find(({ data, at }) => data.cause === 'expired' && at < reading.at);
     if (early || (expiry === undefined && reading.data.serverHas !== false)) return [];

@@ -40,6 +40,7 @@ export class KvExplain {
   }
 
   eventsAt(revision: number): readonly KvEvent[] {
+    if (!this.covers(revision)) return none;
     return (this.#log.get(revision) ?? []).map(({ data }) => data);
   }
 
@@ -95,3 +96,5 @@ export class KvExplain {
     return [...touching, ...(this.#unsure.get(null) ?? [])];
   }
 }
+
+const none: readonly KvEvent[] = [];

@@ -92,7 +92,29 @@ function isBehind({ operation, revision, writes }: Acked, floors: Float64Array):
   return revision < floor && serializable !== true;
 }
 
-/** By revision, and at each the write before the reads. */
+/**
+ * By revision, and at each the write before the reads. Revisions lie close together, so that they can be counted out: sorting took a
+ * third of the time.
+ */
 function inWitnessOrder(acked: readonly Acked[]): Acked[] {
-  return [...acked].sort((a, b) => a.at - b.at || Number(b.writes) - Number(a.writes));
+  let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const { at } of acked) {
+    lowest = Math.min(lowest, at);
+    highest = Math.max(highest, at);
+  }
+  const width = (highest - lowest + 1) * 2;
+  if (acked.length === 0 || width > 8 * acked.length + 1024) {
+    return [...acked].sort((a, b) => a.at - b.at || Number(b.writes) - Number(a.writes));
+  }
+  const place = ({ at, writes }: Acked) => (at - lowest) * 2 + (writes ? 0 : 1);
+  const starts = new Uint32Array(width + 1);
+  for (const each of acked) starts[place(each) + 1] = (starts[place(each) + 1] as number) + 1;
+  for (let i = 1; i <= width; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
+  const ordered: Acked[] = [...acked];
+  for (const each of acked) {
+    const at = starts[place(each)] as number;
+    starts[place(each)] = at + 1;
+    ordered[at] = each;
+  }
+  return ordered;
 }

@@ -32,6 +32,15 @@ export class KvModel {
     return new Draft(this.#items, 0n).range(input);
   }
 
+  /** A put of its own, as most are. */
+  put(key: string, value: string, lease: bigint, revision: bigint): KvItem {
+    const before = this.#items.get(key);
+    const create = before?.create ?? revision;
+    const item = { key, value, create, mod: revision, version: (before?.version ?? 0n) + 1n, lease };
+    this.#items.set(key, item);
+    return item;
+  }
+
   /** What the txn would answer and change if it were the one of `revision`; changes nothing itself. */
   run(txn: KvTxn, revision: bigint): Outcome {
     const draft = new Draft(this.#items, revision);

@@ -1,4 +1,4 @@
-import type { KvEvent, KvItem, KvRange, KvTxn } from '../vocabulary.js';
+import type { KvEvent, KvItem, KvPut, KvRange, KvTxn } from '../vocabulary.js';
 import { KvExplain } from './kv-explain.js';
 import type { Acked, Unsure } from './kv-linearizable.js';
 import { type Changes, KvModel } from './kv-model.js';
@@ -93,25 +93,21 @@ export class KvReplay {
     this.#lastWrite = acked;
     const changes = this.#changesOf(operation, at);
     const events = this.#explain.eventsAt(at);
-    if (this.#explain.covers(at) && changes !== undefined && !sameChanges(changes, events)) {
+    if (changes !== undefined && this.#explain.covers(at) && !sameChanges(changes, events)) {
       const rule = events.length === 0 ? 'kv-linearizable: nothing lost' : 'kv-linearizable: log';
       const message = `${operation.process} wrote at revision ${at}, and the log shows ${events.length === 0 ? 'nothing' : 'something else'} there`;
       this.#found.push(broken(rule, message, operation.invoke, operation.end, this.#explain.noteAt(at)));
     }
-    if (changes !== undefined) this.#model.commit(changes);
     // The log is the truth: a wrong answer must not make all that follow look wrong.
     this.#follow(events);
   }
 
-  /** Judges the answer to a write; undefined: its keys are not known. */
+  /** Judges the answer to a write and carries it out; what it changed, or undefined: its keys are not known. */
   #changesOf(operation: OkOperation<KvName>, revision: number): Changes | undefined {
     const put = plainPut(operation);
     if (put !== undefined && this.#known === undefined) {
-      const before = this.#model.items.get(put.key);
-      const mod = BigInt(revision);
-      const version = (before?.version ?? 0n) + 1n;
-      const item = { ...put, create: before?.create ?? mod, mod, version };
-      return new Map([[put.key, item]]);
+      const item = this.#model.put(put.key, put.value, put.lease ?? 0n, BigInt(revision));
+      return this.#explain.covers(revision) ? new Map([[put.key, item]]) : undefined;
     }
     if (!this.#knows(operation)) {
       this.#unjudged += 1;
@@ -120,6 +116,7 @@ export class KvReplay {
     }
     const outcome = this.#model.run(txnOf(operation) as KvTxn, BigInt(revision));
     this.#judgeTxn(operation, outcome);
+    this.#model.commit(outcome.changes);
     return outcome.changes;
   }
 
@@ -133,6 +130,12 @@ export class KvReplay {
     if (!this.#knows(operation)) {
       this.#learn(input, output.kvs);
       return;
+    }
+    if (isPlainRead(input)) {
+      // As most are: one key, and nothing to put together.
+      const there = this.#model.items.get(input.key);
+      const [shown] = output.kvs;
+      if (there === undefined ? shown === undefined : shown !== undefined && sameItem(there, shown)) return;
     }
     const due = this.#model.range(input);
     if (agrees(input, output.kvs, due.kvs, this.#model) && (input.shaped === true || output.count === due.count))
@@ -178,10 +181,14 @@ export class KvReplay {
   }
 }
 
-function plainPut(operation: OkOperation<KvName>): { key: string; value: string; lease: bigint } | undefined {
+function plainPut(operation: OkOperation<KvName>): KvPut | undefined {
   if (operation.op !== 'kv.put') return undefined;
-  const { key, value, lease, ignoreLease, ignoreValue } = (operation as OkOperation<'kv.put'>).input;
-  return ignoreLease === true || ignoreValue === true ? undefined : { key, value, lease: lease ?? 0n };
+  const { input } = operation as OkOperation<'kv.put'>;
+  return input.ignoreLease === true || input.ignoreValue === true ? undefined : input;
+}
+
+function isPlainRead({ rangeEnd, limit, countOnly, keysOnly }: KvRange): boolean {
+  return rangeEnd === undefined && limit === undefined && countOnly !== true && keysOnly !== true;
 }
 
 /** A range whose order and filters are not judged shows only what is there. */

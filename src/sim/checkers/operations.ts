@@ -34,27 +34,18 @@ export interface Fact<Name extends string = string> {
   readonly data: FactOf<Name>;
 }
 
-interface Open {
-  readonly invoke: Invoke;
-  readonly from: number;
-  endAt: number;
-  end: End | undefined;
-}
-
 /**
  * The operations named, in order of their calls.
  * @throws Error when the recording itself is wrong: an end without a call, or two ends of one.
  */
 export function operationsOf<Op extends string>(history: History, ...names: readonly Op[]): Operation<Op>[] {
   const wanted: ReadonlySet<string> = new Set(names);
-  return paired(history)
-    .filter(({ invoke }) => wanted.has(invoke.op))
-    .map((each) => operation<Op>(each));
+  return paired(history, (op): op is Op => wanted.has(op));
 }
 
 /** Every operation, whatever its name. */
 export function allOperations(history: History): Operation[] {
-  return paired(history).map((each) => operation<string>(each));
+  return paired(history, (_): _ is string => true);
 }
 
 export function isOk<Op extends string>(operation: Operation<Op>): operation is OkOperation<Op> {
@@ -87,49 +78,60 @@ export function groupBy<Key, T>(items: Iterable<T>, keyOf: (item: T) => Key): Ma
   return groups;
 }
 
-function paired(history: History): Open[] {
-  const operations: Open[] = [];
-  const byProcess = new Map<string, Map<number, Open>>();
+/** An operation while it is being put together. */
+type Growing<Op extends string> = { -readonly [Name in keyof Operation<Op>]: Operation<Op>[Name] } & {
+  output: OutputOf<Op> | undefined;
+};
+
+/** Histories have millions of entries: each operation is one object, and only those under way are kept in the maps. */
+function paired<Op extends string>(history: History, isWanted: (op: string) => op is Op): Operation<Op>[] {
+  const operations: Operation<Op>[] = [];
+  const open = new Map<string, Map<number, Growing<Op> | undefined>>();
   for (let at = 0; at < history.length; at++) {
     const entry = history[at] as Entry;
     if (entry.type === 'note') continue;
-    const ofProcess = byProcess.get(entry.process) ?? new Map<number, Open>();
-    byProcess.set(entry.process, ofProcess);
-    const known = ofProcess.get(entry.id);
+    let ofProcess = open.get(entry.process);
+    if (ofProcess === undefined) {
+      ofProcess = new Map();
+      open.set(entry.process, ofProcess);
+    }
+    const known = ofProcess.has(entry.id);
     if (entry.type !== 'invoke') {
-      endOf(known, entry, at);
+      if (!known)
+        throw new Error(`${entry.process} ended operation ${entry.id}, which was not under way (entry ${at})`);
+      close(ofProcess.get(entry.id), entry, at);
+      ofProcess.delete(entry.id);
       continue;
     }
-    if (known !== undefined) throw new Error(`${entry.process} called operation ${entry.id} twice (entry ${at})`);
-    const open: Open = { invoke: entry, from: at, endAt: Number.POSITIVE_INFINITY, end: undefined };
-    ofProcess.set(entry.id, open);
-    operations.push(open);
+    if (known) throw new Error(`${entry.process} called operation ${entry.id} twice (entry ${at})`);
+    const operation = isWanted(entry.op) ? opened<Op>(entry, entry.op, at) : undefined;
+    ofProcess.set(entry.id, operation);
+    if (operation !== undefined) operations.push(operation);
   }
   return operations;
 }
 
-function endOf(open: Open | undefined, end: End, at: number): void {
-  if (open === undefined)
-    throw new Error(`${end.process} ended operation ${end.id}, which it never called (entry ${at})`);
-  if (open.end !== undefined) throw new Error(`${end.process} ended operation ${end.id} twice (entry ${at})`);
-  open.end = end;
-  open.endAt = at;
-}
-
-function operation<Op extends string>({ invoke, from, end, endAt }: Open): Operation<Op> {
-  const result = end === undefined ? 'open' : end.type;
-  const plain = {
-    op: invoke.op as Op,
+function opened<Op extends string>(invoke: Invoke, op: Op, at: number): Growing<Op> {
+  return {
+    op,
     process: invoke.process,
     object: invoke.object,
     input: invoke.input as InputOf<Op>,
     invoke,
-    from,
-    to: result === 'ok' || result === 'fail' ? endAt : Number.POSITIVE_INFINITY,
-    result,
-    endAt,
-    end,
-    output: end?.type === 'ok' ? (end.output as OutputOf<Op>) : undefined,
-  } as const;
-  return plain;
+    from: at,
+    to: Number.POSITIVE_INFINITY,
+    result: 'open',
+    endAt: Number.POSITIVE_INFINITY,
+    end: undefined,
+    output: undefined,
+  };
+}
+
+function close<Op extends string>(operation: Growing<Op> | undefined, end: End, at: number): void {
+  if (operation === undefined) return;
+  operation.result = end.type;
+  operation.end = end;
+  operation.endAt = at;
+  if (end.type !== 'unknown') operation.to = at;
+  if (end.type === 'ok') operation.output = end.output as OutputOf<Op>;
 }

@@ -1,5 +1,5 @@
 import type { Message, Rule } from '../sim-link.js';
-import { type FaultWord, faultWord, drawTarget, linksOf, type Target, together } from './fault-word.js';
+import { type FaultField, type FaultWord, faultWord, drawTarget, linksOf, type Target, together } from './fault-word.js';
 import { mayRunTwice } from './may-run-twice.js';
 
 type Sometimes = { readonly client: Target; readonly chance: number };
@@ -57,15 +57,24 @@ function losing(word: string, direction: Message['direction']): FaultWord {
         how: random.pick(['silently', 'reset', 'either'] as const),
       },
     }),
-    (field, { client, chance, how }) =>
-      onLinks(field, client, (message, fate, random) => {
+    (field, { client, chance, how }) => {
+      const stop = onLinks(field, client, (message, fate, random) => {
         if (message.direction !== direction || !random.chance(chance)) return;
         fate.lost = how === 'either' ? random.pick(['silently', 'reset'] as const) : how;
-      }),
+      });
+      return together([stop, () => endSilence(field)]);
+    },
   );
 }
 
-function onLinks(field: Parameters<FaultWord['start']>[0], client: Target, rule: Rule): () => void {
+/** The transport finds out which streams have gone dumb, and gives them up. */
+function endSilence({ server }: FaultField): void {
+  for (const channel of server.channels) {
+    for (const stream of channel.streams) if (stream.silenced) stream.reset();
+  }
+}
+
+function onLinks(field: FaultField, client: Target, rule: Rule): () => void {
   return together(linksOf(field, client).map((link) => link.add(rule)));
 }
 

@@ -1,11 +1,22 @@
+import { ConclaveError } from '../../core/errors.js';
 import type { Held } from '../../line/held.js';
 import type { SimClient } from '../sim-client.js';
 
-interface Sampled {
+/** Something that a process believes to have, with the server's word on it. */
+export interface Belief {
   readonly client: SimClient;
-  readonly line: string;
-  readonly held: Held;
-  /** What was written down last: a reading that says the same again says nothing. */
+  /** The object of the history. */
+  readonly object: string;
+  readonly fence: bigint;
+  readonly lease: bigint;
+  /** As the code under test tells it. */
+  remainingMs(): number;
+  held(): boolean;
+  serverHas(): boolean;
+}
+
+interface Sampled extends Belief {
+  /** What was written down last. */
   last: string;
 }
 
@@ -14,33 +25,53 @@ interface Sampled {
  * two events of the process there is no other moment at which its own code could read it.
  */
 export class HeldSamples {
-  readonly #held = new Set<Sampled>();
+  readonly #sampled = new Set<Sampled>();
 
   /** The function returned ends it. */
-  add(client: SimClient, line: string, held: Held): () => void {
-    const sampled: Sampled = { client, line, held, last: '' };
-    this.#held.add(sampled);
-    return () => this.#held.delete(sampled);
+  add(belief: Belief): () => void {
+    const sampled: Sampled = { ...belief, last: '' };
+    this.#sampled.add(sampled);
+    return () => this.#sampled.delete(sampled);
   }
 
-  /** Reads every one of them and writes down what is new. */
+  /** Samples `held` until the function returned is called, and writes down a loss. */
+  watch(client: SimClient, object: string, held: Held): () => void {
+    const { fence, leaseId: lease, key, signal } = held;
+    const stopSamples = this.add({
+      ...{ client, object, fence, lease },
+      remainingMs: () => held.remainingMs,
+      held: () => held.held,
+      serverHas: () => client.server.has(key, fence),
+    });
+    const onLoss = () => {
+      // The caller's own abort reaches the work by the same signal, and is no loss.
+      if (!ConclaveError.is(signal.reason, 'LOST', 'SESSION_LOST')) return;
+      client.recorder.note(client.name, object, 'lost', { fence, lease, reason: signal.reason.message });
+    };
+    if (signal.aborted) onLoss();
+    else signal.addEventListener('abort', onLoss, { once: true });
+    return () => {
+      stopSamples();
+      signal.removeEventListener('abort', onLoss);
+    };
+  }
+
+  /** Reads every one of them and writes down what is new, or wrong. */
   look(): void {
-    for (const sampled of this.#held) {
+    for (const sampled of this.#sampled) {
       const { process } = sampled.client;
-      if (process.crashed) this.#held.delete(sampled);
+      if (process.crashed) this.#sampled.delete(sampled);
       else if (!process.paused) read(sampled);
     }
   }
 }
 
 function read(sampled: Sampled): void {
-  const { client, line, held } = sampled;
-  const believes = held.held;
-  const serverHas = client.server.has(held.key, held.fence);
-  const news = `${believes} ${serverHas}`;
-  if (news === sampled.last && !believes) return;
-  if (news === sampled.last && serverHas) return;
+  const { client, object, fence, lease } = sampled;
+  const held = sampled.held();
+  const serverHas = sampled.serverHas();
+  const news = `${held} ${serverHas}`;
+  if (news === sampled.last && (serverHas || !held)) return;
   sampled.last = news;
-  const { fence, leaseId: lease, remainingMs } = held;
-  client.recorder.note(client.name, line, 'held', { fence, lease, held: believes, remainingMs, serverHas });
+  client.recorder.note(client.name, object, 'held', { fence, lease, held, remainingMs: sampled.remainingMs(), serverHas });
 }

@@ -1,10 +1,15 @@
 import type { Workload } from '../workload.js';
-import { lockWorkload } from './lock.js';
+import { electionWorkload } from './election.js';
+import { kvWorkload } from './kv.js';
+import { lockWorkload, unfencedWorkload } from './lock.js';
 
-export const workloads: readonly Workload[] = [lockWorkload];
+export const workloads: readonly Workload[] = [lockWorkload, electionWorkload, kvWorkload];
+
+/** Runs that must fail, or their checkers prove nothing. */
+export const controls: readonly Workload[] = [unfencedWorkload];
 
 export function workloadOf(name: string): Workload {
-  const found = workloads.find((each) => each.name === name);
+  const found = [...workloads, ...controls].find((each) => each.name === name);
   if (found === undefined) {
     throw new Error(`no workload is called ${name}: there are ${workloads.map((each) => each.name).join(', ')}`);
   }

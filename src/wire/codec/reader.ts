@@ -12,7 +12,7 @@ export type Read<Message> = (reader: Reader) => Message;
 /**
  * Reads protobuf's binary form. Call `next` until it is false and, for each field, the method of its type or `skip`.
  *
- * Byte strings are views into the input: they cost no copy, and keep the whole input alive for as long as they are kept.
+ * Byte strings are views into the input: they cost no copy, and keep the whole input alive as long as they are kept.
  */
 export class Reader {
   /** The number of the field that `next` found. */

@@ -1,6 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { executable } from '../../support/etcd/machine.js';
+
+/** With util-linux at hand the kernel ends a program with this process, also when a test run is killed. */
+const setpriv = executable('setpriv', process.env.PATH);
+const tied = setpriv === undefined ? [] : [setpriv, '--pdeathsig', 'KILL'];
 
 export interface Ended {
   readonly code: number | null;
@@ -19,7 +24,8 @@ export class Program implements AsyncDisposable {
   #wake: () => void = () => {};
 
   constructor(file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
-    this.child = spawn(file, args, { env: { ...cleanEnvironment(), ...env }, stdio: 'pipe' });
+    const [command, ...rest] = [...tied, file, ...args] as [string, ...string[]];
+    this.child = spawn(command, rest, { env: { ...cleanEnvironment(), ...env }, stdio: 'pipe' });
     this.#closed = once(this.child, 'close').then(() => this.#wake());
     // A test that closes it early meets a writer that is late.
     this.child.stdin?.on('error', () => {});

@@ -5,6 +5,7 @@ import { ConclaveError } from '../../../src/core/errors.js';
 import type { GrpcService } from '../../../src/server/grpc/service.js';
 import type { Codec } from '../../../src/wire/codec/codec.js';
 import type { RpcContext } from '../../../src/wire/rpc-service.js';
+import { eventually } from './wait.js';
 
 const raw: Codec<Bytes> = {
   encode: (message) => message,
@@ -19,6 +20,8 @@ export class EchoService implements GrpcService {
   /** Duplex calls that have begun and not been told of their end. */
   open = 0;
   openMax = 0;
+  /** All duplex calls that have ever begun. */
+  opens = 0;
   /** Resolves when a handler has been told that its call is over. */
   readonly cancelled = deferred();
   readonly hanging = deferred();
@@ -38,6 +41,7 @@ export class EchoService implements GrpcService {
       method: { path, request: raw, response: raw, duplex: true as const },
       open: (reply: { send(message: unknown): void; end(error?: ConclaveError): void }) => {
         this.open += 1;
+        this.opens += 1;
         this.openMax = Math.max(this.openMax, this.open);
         let staysAfterHalfClose = false;
         const end = (error?: ConclaveError) => {
@@ -63,6 +67,11 @@ export class EchoService implements GrpcService {
         };
       },
     };
+  }
+
+  /** Resolves when `count` duplex calls are open. */
+  async opened(count: number): Promise<void> {
+    await eventually(() => this.open === count);
   }
 
   hasService(name: string): boolean {

@@ -63,10 +63,11 @@ function headerBlock(path: string): Buffer {
   const type = 'application/grpc';
   const methodPost = 0x83;
   const schemeHttp = 0x86;
+  const authorityName = 0x01;
   const pathName = 0x04;
   const contentTypeName = [0x0f, 0x10];
   return Buffer.concat([
-    Buffer.from([methodPost, schemeHttp, pathName, path.length]),
+    Buffer.from([methodPost, schemeHttp, authorityName, 1, 0x61, pathName, path.length]),
     Buffer.from(path, 'latin1'),
     Buffer.from([...contentTypeName, type.length]),
     Buffer.from(type, 'latin1'),

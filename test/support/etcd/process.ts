@@ -142,7 +142,7 @@ export async function runEtcdctl(
 }
 
 /** With util-linux at hand the kernel kills etcd when this process dies, whichever way it does. */
-function spawnTied(file: string, args: readonly string[]): ChildProcess {
+export function spawnTied(file: string, args: readonly string[]): ChildProcess {
   const setpriv = executable('setpriv', process.env.PATH);
   const stdio: ['ignore', 'ignore', 'pipe'] = ['ignore', 'ignore', 'pipe'];
   return setpriv === undefined
@@ -151,7 +151,7 @@ function spawnTied(file: string, args: readonly string[]): ChildProcess {
 }
 
 /** Resolves at etcd's own word; rejects with its last lines if it ends before, or says nothing for long. */
-async function ready(child: ChildProcess): Promise<void> {
+export async function ready(child: ChildProcess): Promise<void> {
   const lastLines: string[] = [];
   await new Promise<void>((resolve, reject) => {
     const fail = (what: string) => reject(new Error(`etcd ${what}\n${lastLines.join('\n')}`));
@@ -172,7 +172,7 @@ async function ready(child: ChildProcess): Promise<void> {
 }
 
 /** In memory where that exists: etcd syncs every write, and other tests share the disk. */
-function fastTemp(): string {
+export function fastTemp(): string {
   try {
     accessSync('/dev/shm', constants.W_OK);
     return '/dev/shm';

@@ -1,0 +1,229 @@
+import { pause } from '../../core/abort.js';
+import { utf8 } from '../../core/bytes.js';
+import { Election } from '../../election/election.js';
+import type { Leader } from '../../election/leader.js';
+import type { Leadership } from '../../election/leadership.js';
+import { election } from '../checkers/election.js';
+import { fenceGrowth } from '../checkers/fence-growth.js';
+import { guardedWrites } from '../checkers/guarded-writes.js';
+import { heldInTime } from '../checkers/held-in-time.js';
+import { leaseNotEarly } from '../checkers/lease-not-early.js';
+import { noHangingPromise } from '../checkers/no-hanging-promise.js';
+import { nothingLeft } from '../checkers/nothing-left.js';
+import type { Json, Plan } from '../plan.js';
+import type { Prng } from '../prng.js';
+import type { SimClient } from '../sim-client.js';
+import type { SimServer } from '../sim-server.js';
+import type { Stage, Workload } from '../workload.js';
+import { expectFailure, gaveUp } from './expected-errors.js';
+import { GuardedCounters } from './guarded-counters.js';
+import { HeldSamples } from './held-samples.js';
+import { LeaderTruth } from './leader-truth.js';
+
+/** One turn of a task with an election. */
+type ElectionOperation =
+  | {
+      /** `campaign`: stand once, work, step down. `run`: lead again and again until the abort. */
+      readonly how: 'campaign' | 'run';
+      readonly value: string;
+      readonly idleMs: number;
+      readonly workMs: number;
+      readonly proclaims: number;
+      readonly writes: boolean;
+      readonly timeoutMs: number | null;
+      /** For `run` always a number. */
+      readonly abortAfterMs: number | null;
+    }
+  /** Watches who leads, from now to the end of the run, beside whatever comes next. */
+  | { readonly how: 'observe' };
+
+const electionName = 'e';
+const line = `election/${electionName}`;
+const prefix = `elections/${electionName}/`;
+
+/** Campaigns, proclamations and observers of one election. */
+export const electionWorkload: Workload = {
+  name: 'election',
+  recordsKv: false,
+  hasWatchers: true,
+  keeps: (key) => key.startsWith('data/'),
+  checkers: [election, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  draw: (random, clients) => {
+    const turns = random.pick([1, 2, 2, 3]);
+    const observers = random.pick([0, 1, 2]);
+    let lastValue = 0;
+    return Array.from({ length: clients }, (_, client) => [
+      [
+        ...(client < observers ? [{ how: 'observe' } as const] : []),
+        ...Array.from({ length: turns }, () => drawTurn(random, `v${(lastValue += 1)}`)),
+      ],
+    ]);
+  },
+  stage: (plan) => new ElectionStage(plan),
+};
+
+function drawTurn(random: Prng, value: string): ElectionOperation {
+  const how = random.pick(['campaign', 'campaign', 'run'] as const);
+  const aborts = how === 'run' || random.chance(0.2);
+  return {
+    how,
+    value,
+    idleMs: Math.round(random.between(0, random.pick([10, 500]))),
+    workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
+    proclaims: random.below(3),
+    writes: random.chance(0.4),
+    timeoutMs: how === 'campaign' && random.chance(0.2) ? Math.round(random.between(0, 3000)) : null,
+    abortAfterMs: aborts ? Math.round(random.between(100, 4000)) : null,
+  };
+}
+
+class ElectionStage implements Stage {
+  readonly #samples = new HeldSamples();
+  readonly #counters: GuardedCounters;
+  readonly #truth = new LeaderTruth(line, utf8(prefix));
+  readonly #observers = new Set<Observer>();
+  #lastProclaim = 0;
+
+  constructor(plan: Plan) {
+    this.#counters = new GuardedCounters(plan, true);
+  }
+
+  look(): void {
+    this.#samples.look();
+  }
+
+  changed(server: SimServer): void {
+    this.#truth.look(server);
+  }
+
+  /** Ends the observers. */
+  async end(): Promise<void> {
+    await Promise.all([...this.#observers].map(({ client, end }) => (client.process.crashed ? undefined : end())));
+  }
+
+  async perform(client: SimClient, operation: Json): Promise<void> {
+    const turn = operation as ElectionOperation;
+    if (turn.how === 'observe') return this.#observe(client);
+    await pause(client.process, turn.idleMs);
+    const { abortAfterMs } = turn;
+    const aborts = new AbortController();
+    const stopTimer =
+      abortAfterMs === null ? () => {} : client.process.setTimer(abortAfterMs, () => aborts.abort(gaveUp()));
+    try {
+      if (turn.how === 'run') await this.#run(client, turn, aborts.signal);
+      else await this.#campaign(client, turn, aborts.signal);
+    } finally {
+      stopTimer();
+    }
+  }
+
+  async #campaign(client: SimClient, turn: Turn, signal: AbortSignal): Promise<void> {
+    const { value, timeoutMs } = turn;
+    const pending = client.recorder.invoke(client.name, line, 'election.campaign', { value });
+    let leadership: Leadership;
+    try {
+      const options = { signal, ...(timeoutMs !== null && { timeoutMs }) };
+      leadership = await new Election(client.context, electionName).campaign(value, options);
+    } catch (error) {
+      pending.fail(error);
+      return expectFailure(error);
+    }
+    pending.ok(grantOf(leadership));
+    await this.#lead(client, turn, leadership);
+    await this.#resign(client, leadership);
+  }
+
+  /** Each term is an operation of its own; the last one may be under way when the abort comes. */
+  async #run(client: SimClient, turn: Turn, signal: AbortSignal): Promise<void> {
+    const { recorder, name } = client;
+    let pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
+    let open = true;
+    const work = async (leadership: Leadership) => {
+      pending.ok(grantOf(leadership));
+      open = false;
+      await this.#lead(client, turn, leadership);
+      recorder.invoke(name, line, 'release', { fence: leadership.fence }).ok(null);
+      if (signal.aborted) return;
+      pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
+      open = true;
+    };
+    try {
+      await new Election(client.context, electionName).run(turn.value, work, { signal });
+    } catch (error) {
+      if (open) pending.fail(error);
+      expectFailure(error);
+    }
+  }
+
+  async #lead(client: SimClient, turn: Turn, leadership: Leadership): Promise<void> {
+    const over = this.#samples.watch(client, line, leadership);
+    await pause(client.process, turn.workMs / 2);
+    for (let i = 0; i < turn.proclaims; i++) await this.#proclaim(client, leadership);
+    if (turn.writes) await this.#counters.writeEtcd(client, electionName, line, leadership);
+    await pause(client.process, turn.workMs / 2);
+    over();
+  }
+
+  async #proclaim(client: SimClient, leadership: Leadership): Promise<void> {
+    this.#lastProclaim += 1;
+    const value = `p${this.#lastProclaim}`;
+    const input = { fence: leadership.fence, value };
+    const pending = client.recorder.invoke(client.name, line, 'election.proclaim', input);
+    try {
+      await leadership.proclaim(value);
+      pending.ok(null);
+    } catch (error) {
+      // An earlier run of it may have been applied, or may be yet.
+      pending.unknown(error);
+      expectFailure(error);
+    }
+  }
+
+  async #resign(client: SimClient, leadership: Leadership): Promise<void> {
+    const pending = client.recorder.invoke(client.name, line, 'release', { fence: leadership.fence });
+    try {
+      await leadership.resign();
+      pending.ok(null);
+    } catch (error) {
+      pending.threw(error);
+      expectFailure(error);
+    }
+  }
+
+  #observe(client: SimClient): void {
+    const observer: Observer = { client, end: () => Promise.resolve() };
+    const aborts = new AbortController();
+    const name = `${client.name}-observer`;
+    const loop = async () => {
+      try {
+        for await (const leader of new Election(client.context, electionName).observe({ signal: aborts.signal })) {
+          client.recorder.note(client.name, line, 'view', { observer: name, value: valueOf(leader) });
+        }
+      } catch (error) {
+        expectFailure(error);
+      }
+    };
+    const done = loop();
+    observer.end = () => {
+      client.recorder.note(client.name, line, 'view.end', { observer: name });
+      aborts.abort(gaveUp());
+      return done;
+    };
+    this.#observers.add(observer);
+  }
+}
+
+type Turn = Exclude<ElectionOperation, { how: 'observe' }>;
+
+interface Observer {
+  readonly client: SimClient;
+  end: () => Promise<void>;
+}
+
+function grantOf({ fence, leaseId, key }: Leadership): { fence: bigint; lease: bigint; key: string } {
+  return { fence, lease: leaseId, key };
+}
+
+function valueOf(leader: Leader | null): { term: bigint; value: string } | null {
+  return leader === null ? null : { term: leader.term, value: leader.value };
+}

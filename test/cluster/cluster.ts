@@ -1,0 +1,110 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts } from '../support/etcd/free-ports.js';
+import { fastTemp } from '../support/etcd/process.js';
+import { until } from './clock.js';
+import { Member } from './member.js';
+import { PeerNetwork } from './peer-network.js';
+
+const size = 3;
+const readyBoundMs = 30_000;
+/** A port that was free may be taken by somebody else before etcd binds it. */
+const startAttempts = 3;
+
+export interface ClusterOptions {
+  readonly etcd: string;
+  /** Called with a member's folder before it is first started, to mount something there. */
+  readonly prepare?: ((folder: string, index: number) => void) | undefined;
+}
+
+/** Three real etcd processes on loopback, with proxies between them. */
+export class Cluster implements AsyncDisposable {
+  readonly members: readonly Member[];
+  readonly peers: PeerNetwork;
+  readonly #folder: string;
+
+  static async start(options: ClusterOptions): Promise<Cluster> {
+    for (let attempt = 1; ; attempt++) {
+      const folder = mkdtempSync(join(fastTemp(), 'conclave-cluster-'));
+      const peers = new PeerNetwork();
+      const cluster = new Cluster(await membersOf(options, folder, peers), peers, folder);
+      try {
+        await cluster.#start(options);
+        return cluster;
+      } catch (error) {
+        await cluster.close();
+        if (attempt === startAttempts || !/address already in use/.test(String(error))) throw error;
+      }
+    }
+  }
+
+  private constructor(members: readonly Member[], peers: PeerNetwork, folder: string) {
+    this.members = members;
+    this.peers = peers;
+    this.#folder = folder;
+  }
+
+  /** Who leads, as a majority that answers sees it; undefined: nobody, or not agreed. */
+  async leader(): Promise<Member | undefined> {
+    const answers = await Promise.allSettled(this.members.map(({ gateway }) => gateway.status()));
+    const votes = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value.leaderId] : []));
+    return this.members.find(({ id }) => votes.filter((vote) => vote === id).length > size / 2);
+  }
+
+  /** Waits for a leader. @throws Error when none is found in time. */
+  async needLeader(boundMs = readyBoundMs): Promise<Member> {
+    let leader: Member | undefined;
+    const found = await until(boundMs, async () => (leader = await this.leader()) !== undefined, 50);
+    if (!found || leader === undefined) throw new Error(`the cluster has had no leader for ${boundMs} ms`);
+    return leader;
+  }
+
+  /** Everything runs and is connected again, and a write goes through. */
+  async heal(): Promise<void> {
+    this.peers.heal();
+    for (const member of this.members) if (member.paused) member.resume();
+    await Promise.all(this.members.map((member) => member.start()));
+    await this.needLeader();
+  }
+
+  /** Kills every process by its own pid and removes all data. Idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.members.map((member) => member.kill()));
+    await this.peers.close();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #start({ prepare }: ClusterOptions): Promise<void> {
+    this.members.forEach(({ folder }, index) => prepare?.(folder, index));
+    await Promise.all(this.members.map((member) => member.start()));
+    const statuses = await Promise.all(this.members.map(({ gateway }) => gateway.status()));
+    this.members.forEach((member, i) => {
+      member.id = statuses[i]?.memberId ?? '';
+    });
+    this.peers.learn((index) => this.members[index]?.id ?? '');
+    await this.needLeader();
+  }
+}
+
+async function membersOf({ etcd }: ClusterOptions, folder: string, peers: PeerNetwork): Promise<Member[]> {
+  const ports = await freePorts(2 * size);
+  const peerPorts = ports.slice(size);
+  const peerUrls = (await peers.start(peerPorts)).map((port) => `http://127.0.0.1:${port}`);
+  const initialCluster = peerUrls.map((url, i) => `m${i}=${url}`).join();
+  return peerUrls.map(
+    (peerUrl, i) =>
+      new Member({
+        etcd,
+        name: `m${i}`,
+        folder: join(folder, `m${i}`),
+        clientPort: ports[i] as number,
+        peerPort: peerPorts[i] as number,
+        initialCluster,
+        peerUrl,
+      }),
+  );
+}
