@@ -1,6 +1,9 @@
 import type { Runtime } from '../core/runtime.js';
 import { EngineHost } from '../engine/engine-host.js';
 
+/** History that an embedded store keeps at least: for watches to catch up from, and bounded, as nobody compacts it. */
+const retainRevisions = 10_000n;
+
 interface Shared {
   readonly host: EngineHost;
   users: number;
@@ -21,10 +24,10 @@ export interface Borrowed {
 
 export function borrowMemoryHost(name: string | undefined, runtime: Runtime): Borrowed {
   if (name === undefined) {
-    const host = new EngineHost(runtime);
+    const host = new EngineHost(runtime, { retainRevisions });
     return { host, giveBack: () => host.close() };
   }
-  const entry = shared.get(name) ?? { host: new EngineHost(runtime), users: 0 };
+  const entry = shared.get(name) ?? { host: new EngineHost(runtime, { retainRevisions }), users: 0 };
   entry.users += 1;
   shared.set(name, entry);
   return {

@@ -3,8 +3,10 @@
  * simulated time. The real one is `src/node/node-runtime.ts`, the simulated one `src/sim/sim-runtime.ts`.
  */
 export interface Runtime {
-  /** All three clocks, read together. */
+  /** All three clocks, read together. Costs microseconds: for what this process may believe in. */
   clocks(): ClockReading;
+  /** `clocks().monotonicMs` alone, which is cheap: for everything else that measures time. */
+  monotonicMs(): number;
   /** Calls `fn` once, after at least `delayMs`; the function returned takes the call back (idempotent). */
   setTimer(delayMs: number, fn: () => void): () => void;
   /** `length` unpredictable bytes. */

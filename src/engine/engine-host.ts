@@ -166,7 +166,7 @@ export class EngineHost {
   /** Whatever happens, happens here: first the time is looked at, then `fn` runs, then watchers hear of it. */
   #serve<T>(fn: (nowMs: number) => T): T {
     if (this.#closed) throw new ConclaveError('CLOSED', 'the embedded store is closed');
-    const nowMs = this.#runtime.clocks().monotonicMs;
+    const nowMs = this.#runtime.monotonicMs();
     const gapMs = this.#gap.check(nowMs);
     if (gapMs > 0) this.engine.extendLeases(gapMs);
     this.engine.expireLeases(nowMs);

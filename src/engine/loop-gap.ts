@@ -45,7 +45,7 @@ export class LoopGap {
     const stopTimer = this.#runtime.setTimer(tickMs, () => {
       onTick();
       // The tick may have ended the last lease, and with it this; or even have started it anew.
-      if (this.#stopTimer === stopTimer) this.#arm(this.#runtime.clocks().monotonicMs, onTick);
+      if (this.#stopTimer === stopTimer) this.#arm(this.#runtime.monotonicMs(), onTick);
     });
     this.#stopTimer = stopTimer;
   }

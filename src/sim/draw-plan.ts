@@ -16,7 +16,9 @@ export function drawPlan(seed: number, workload: Workload, { clients = 4 }: Draw
   const random = new Prng(seed * 2 ** 8 + planSalt);
   const ttlMs = random.pick([2000, 2000, 3000, 5000]);
   const faultsMs = random.pick([3000, 6000, 9000]);
-  const faults = drawFaults(random.fork(), { clients, ttlMs }, faultsMs);
+  const scripts = workload.draw(random.fork(), clients);
+  const drawn = drawFaults(random.fork(), { clients, ttlMs }, faultsMs);
+  const faults = drawn.filter(({ word }) => workload.suffers?.(word, scripts) ?? true);
   const maxMs = random.pick([1, 3, 10, 60]);
   return {
     seed,
@@ -26,7 +28,7 @@ export function drawPlan(seed: number, workload: Workload, { clients = 4 }: Draw
     endpoints: random.pick([1, 2]),
     asBytes: random.chance(0.05),
     network: { minMs: random.pick([0, 0.2]), maxMs },
-    scripts: workload.draw(random.fork(), clients),
+    scripts,
     faults,
     healAtMs: faults.reduce((last, { untilMs }) => Math.max(last, untilMs), 0),
   };

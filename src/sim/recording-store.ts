@@ -7,11 +7,17 @@ export class RecordingStore implements Store {
   readonly #inner: Store;
   readonly #recorder: Recorder;
   readonly #process: string;
+  #pending = 0;
 
   constructor(inner: Store, recorder: Recorder, process: string) {
     this.#inner = inner;
     this.#recorder = recorder;
     this.#process = process;
+  }
+
+  /** Requests about leases that have not been answered. */
+  get pending(): number {
+    return this.#pending;
   }
 
   leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
@@ -62,6 +68,10 @@ export class RecordingStore implements Store {
     call: () => Promise<T>,
   ): Promise<T> {
     const show = ({ ttl }: T) => ({ ttlMs: Number(ttl) * 1000 });
-    return this.#recorder.run(this.#process, 'session', op, { lease: lease ?? 0n }, call, show);
+    this.#pending += 1;
+    const run = this.#recorder.run(this.#process, 'session', op, { lease: lease ?? 0n }, call, show);
+    return run.finally(() => {
+      this.#pending -= 1;
+    });
   }
 }

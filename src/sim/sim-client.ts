@@ -33,6 +33,7 @@ export class SimClient {
   readonly context: RecipeContext;
   readonly #site: ClientSite;
   readonly #channels: readonly SimChannel[];
+  readonly #leases: RecordingStore;
   #closed = false;
 
   constructor(site: ClientSite, name: string) {
@@ -44,8 +45,8 @@ export class SimClient {
     const where = { world, client: this.process, link, server, asBytes: plan.asBytes };
     this.#channels = Array.from({ length: plan.endpoints }, (_, i) => new SimChannel(where, `${name}-${i}`));
     const rpc = new RpcStore({ channels: this.#channels, runtime, requestTimeoutMs: plan.requestTimeoutMs });
-    const recorded = new RecordingStore(rpc, recorder, name);
-    this.store = site.recordsKv ? new RecordingKvStore(recorded, recorder, name) : recorded;
+    this.#leases = new RecordingStore(rpc, recorder, name);
+    this.store = site.recordsKv ? new RecordingKvStore(this.#leases, recorder, name) : this.#leases;
     const sessions = new SessionKeeper({ store: this.store, runtime }, { ttlMs: plan.ttlMs });
     this.context = { store: this.store, runtime, sessions, namespace: '', identity: { label: name } };
   }
@@ -72,6 +73,11 @@ export class SimClient {
 
   get closed(): boolean {
     return this.#closed;
+  }
+
+  /** Whether no heartbeat is under way. */
+  get resting(): boolean {
+    return this.process.crashed || this.#leases.pending === 0;
   }
 
   /** As `Conclave.close()` does. */

@@ -59,6 +59,10 @@ export class SimProcess implements Runtime {
     return { monotonicMs, bootMs, wallMs: monotonicMs + this.#wallAheadMs };
   }
 
+  monotonicMs(): number {
+    return this.#monotonic();
+  }
+
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY || this.#crashed) return () => {};
     const dueMs = this.#monotonic() + (Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs));

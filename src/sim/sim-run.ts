@@ -19,6 +19,7 @@ export const healedBoundMs = 60_000;
 /** How long a watch may take to be told everything: after its stream was lost, and on a stream that works. */
 const reopenMs = 3000;
 const quietMs = 500;
+const restBoundMs = 5000;
 /** The same for giving everything back. */
 export const closeBoundMs = 20_000;
 /** How much longer than its TTL a lease may be there that nobody keeps alive any more: old heartbeats may still be on the way. */
@@ -136,6 +137,8 @@ export class SimRun {
     if (!this.#workload.hasWatchers) return;
     const untilMs = Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs);
     await this.#world.run(() => false, untilMs);
+    // The mark that everyone had their time is not set in the middle of a heartbeat.
+    await this.#world.run(() => this.#slots.every(({ current }) => current.resting), untilMs + restBoundMs);
   }
 
   async #close(): Promise<void> {

@@ -47,6 +47,10 @@ export class SimRuntime implements Runtime {
     };
   }
 
+  monotonicMs(): number {
+    return this.#monotonicMs;
+  }
+
   /** Timers follow the monotonic clock, as Node's do: neither `suspend` nor `jumpWall` brings them nearer. */
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY) return () => {};

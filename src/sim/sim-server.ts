@@ -93,6 +93,10 @@ export class SimServer {
     return this.truth.engine.space.get(latin1(utf8(key)))?.createRevision === createRevision;
   }
 
+  hasLease(lease: bigint): boolean {
+    return this.truth.engine.hasLease(lease);
+  }
+
   #start(): ServerInstance {
     this.#starts += 1;
     const name = this.#starts === 1 ? 'server' : `server#${this.#starts}`;

@@ -16,6 +16,8 @@ export interface Workload {
   readonly checkers: readonly Checker[];
   /** Draws the scripts of `clients` clients. */
   draw(random: Prng, clients: number): Plan['scripts'];
+  /** Whether a fault may be put into its plans: some break what the workload is about. Default: all. */
+  suffers?(word: string, scripts: Plan['scripts']): boolean;
   /** What it needs besides the clients, made anew for each run. */
   stage(plan: Plan): Stage;
 }

@@ -1,6 +1,6 @@
 import { abortable, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
-import { elapsedMs, type Runtime } from '../core/runtime.js';
+import type { Runtime } from '../core/runtime.js';
 import type { CallOptions } from '../store/store.js';
 import type { AuthToken, Metadata } from './auth-token.js';
 import type { Endpoints } from './endpoints.js';
@@ -75,12 +75,12 @@ export class Calls {
     // Bounded: each endpoint is tried once.
     for (let left = this.#endpoints.count - 1; ; left--) {
       const channel = this.#endpoints.current;
-      const startedAt = this.#runtime.clocks();
+      const startedAtMs = this.#runtime.monotonicMs();
       try {
         return await this.#withToken(channel, signal, send);
       } catch (error) {
         const failure = ConclaveError.from(error);
-        const silent = signal.aborted && elapsedMs(this.#runtime, startedAt) >= silentMs;
+        const silent = signal.aborted && this.#runtime.monotonicMs() - startedAtMs >= silentMs;
         if (failure.code === 'UNAVAILABLE' || silent) this.#endpoints.leave(channel);
         const repeatable = kind === 'read' || failure.outcome === 'not-applied';
         if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;

@@ -136,11 +136,11 @@ describe('conclave lock NAME -- command', () => {
   });
 
   it('reaches what a shell has started with its signals', async () => {
-    await using running = lock('shell', '--', 'sh', '-c', '"$@"; exit 5', 'sh', ...nodeCommand(''));
+    const command = nodeCommand(`process.on('SIGTERM', () => { console.log('asked'); process.exit(); })`);
+    await using running = lock('shell', '--', 'sh', '-c', '"$@"; exit 5', 'sh', ...command);
     await running.line();
     running.kill('SIGTERM');
-    // Ends when nobody has its stdout any more: the shell's own end would not be enough.
-    expect(await running.ended()).toMatchObject({ code: 143 });
+    expect(await running.ended()).toMatchObject({ code: 143, stdout: 'inside\nasked\n' });
   });
 });
 

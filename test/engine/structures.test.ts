@@ -73,17 +73,21 @@ describe('KeyTree', () => {
 describe('KeyTree, inner nodes', () => {
   it('count right after a small one was evened out with a full one', () => {
     const tree = new KeyTree<number>();
-    // Rising keys fill leaves of 128; of the two inner nodes the first has 64 of those, the last 125.
-    const size = (64 + 125) * 128;
-    for (let i = 0; i < size; i++) tree.set(fixed(i), i);
-    for (let i = 0; i < 64 * 128; i++) {
-      tree.delete(fixed(i));
-      if (i % 64 !== 0) continue;
-      for (const end of [1_000, 8_000, 12_000, 16_500, 20_000, 24_000]) {
-        expect(tree.count('', fixed(end))).toBe(Math.max(0, end - i - 1));
+    // Rising keys fill leaves of 128, 64 of which are one inner node; one key more for a leaf makes two of it.
+    const rising = Array.from({ length: (64 + 64 + 80) * 128 }, (_, i) => fixed(i));
+    const extra = Array.from({ length: 61 }, (_, leaf) => `${fixed((64 + leaf) * 128 + 5)}x`);
+    for (const key of [...rising, ...extra]) tree.set(key, 0);
+    const first = rising.splice(0, 64 * 128);
+    const rest = [...rising, ...extra].sort();
+    first.forEach((key, i) => {
+      tree.delete(key);
+      if (i % 128 !== 0) return;
+      for (const end of [1_000, 8_192, 9_000, 12_000, 16_384, 17_000, 18_900].map(fixed)) {
+        const below = [...first.slice(i + 1), ...rest].filter((each) => each < end);
+        expect(tree.count('', end)).toBe(below.length);
       }
-    }
-    checkCounts(tree, 125 * 128);
+    });
+    checkCounts(tree, rest.length);
   });
 });
 

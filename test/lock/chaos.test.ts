@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
 import type { Held } from '../../src/line/held.js';
 import { Prng } from '../../src/sim/prng.js';
-import { anyCall } from '../support/faulty-store.js';
+import type { TxnRequest } from '../../src/store/messages.js';
+import { anyCall, type Match } from '../support/faulty-store.js';
 import { type Client, SimWorld } from '../support/sim-world.js';
 
 /** More with `CONCLAVE_CHAOS_SEEDS=5000 npx vitest run test/lock/chaos.test.ts`. */
@@ -10,6 +11,10 @@ const seeds = Number(process.env.CONCLAVE_CHAOS_SEEDS ?? 60);
 const firstSeed = Number(process.env.CONCLAVE_CHAOS_FROM ?? 1);
 
 const ttlMs = 5_000;
+
+/** A transport that repeats the making of a place by itself, and so late, is beyond what the line promises. */
+const notEntering: Match = (name, request) =>
+  name !== 'txn' || !((request as TxnRequest).success ?? []).some(({ type }) => type === 'put');
 
 /** Something goes wrong with one client's network or process. */
 function disturb({ store, runtime }: Client, random: Prng): void {
@@ -25,7 +30,7 @@ function disturb({ store, runtime }: Client, random: Prng): void {
     case 3:
       return store.delay(anyCall, { requestMs: laterMs, replyMs: laterMs / 2 }, skip);
     case 4:
-      return store.duplicate(anyCall, laterMs, skip);
+      return store.duplicate(notEntering, laterMs, skip);
     case 5:
       return store.partition();
     case 6:

@@ -18,6 +18,10 @@ export class ClientRuntime implements Runtime {
     return { monotonicMs, bootMs: bootMs + this.#bootAheadMs, wallMs: wallMs + this.#wallAheadMs };
   }
 
+  monotonicMs(): number {
+    return this.#sim.monotonicMs();
+  }
+
   setTimer(delayMs: number, fn: () => void): () => void {
     let open = true;
     const close = () => {

@@ -1,9 +1,10 @@
 import type { Workload } from '../workload.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
+import { leaseWorkload } from './lease.js';
 import { lockWorkload, unfencedWorkload } from './lock.js';
 
-export const workloads: readonly Workload[] = [lockWorkload, electionWorkload, kvWorkload];
+export const workloads: readonly Workload[] = [lockWorkload, electionWorkload, kvWorkload, leaseWorkload];
 
 /** Runs that must fail, or their checkers prove nothing. */
 export const controls: readonly Workload[] = [unfencedWorkload];

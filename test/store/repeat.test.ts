@@ -1,0 +1,67 @@
+import { describe, expect, it } from 'vitest';
+import { ConclaveError } from '../../src/core/errors.js';
+import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
+import { unanswered, untilAnswered } from '../../src/store/repeat.js';
+import { errorOf } from '../support/sim-world.js';
+
+const lost = new ConclaveError('UNAVAILABLE', 'lost', { outcome: 'unknown' });
+
+describe('untilAnswered()', () => {
+  it('tries again after 50, 100, 200 … 1,000 ms, until there is an answer', async () => {
+    const sim = new SimRuntime();
+    const triedAtMs: number[] = [];
+    const answer = untilAnswered(sim, new AbortController().signal, async () => {
+      triedAtMs.push(sim.nowMs);
+      if (triedAtMs.length < 8) throw lost;
+      return 'answer';
+    });
+    expect(await sim.until(answer)).toBe('answer');
+    expect(triedAtMs).toEqual([0, 50, 150, 350, 750, 1_550, 2_550, 3_550]);
+    expect(sim.pendingTimers).toBe(0);
+  });
+
+  it('takes a refusal for an answer', async () => {
+    const sim = new SimRuntime();
+    let tries = 0;
+    const error = errorOf(
+      untilAnswered(sim, new AbortController().signal, async () => {
+        tries += 1;
+        throw etcdError('permissionDenied');
+      }),
+    );
+    expect(await error).toMatchObject({ code: 'PERMISSION_DENIED' });
+    expect(tries).toBe(1);
+  });
+
+  it('ends with its signal while it pauses, and sends nothing when that has aborted before', async () => {
+    const sim = new SimRuntime();
+    const controller = new AbortController();
+    let tries = 0;
+    const attempt = async () => {
+      tries += 1;
+      throw lost;
+    };
+    const error = errorOf(untilAnswered(sim, controller.signal, attempt));
+    await sim.advance(60);
+    controller.abort('enough');
+    expect(await error).toBe('enough');
+    expect(sim.pendingTimers).toBe(0);
+    expect(await errorOf(untilAnswered(sim, controller.signal, attempt))).toBe('enough');
+    expect(tries).toBe(2);
+  });
+});
+
+describe('unanswered()', () => {
+  it.each([
+    ['a lost reply', lost, true],
+    ['a timeout', new ConclaveError('TIMEOUT', 'late', { outcome: 'unknown' }), true],
+    ['a store that could not be asked', etcdError('noLeader'), true],
+    ['an internal error of unknown outcome', new ConclaveError('INTERNAL', 'x', { outcome: 'unknown' }), true],
+    ['a refusal', etcdError('leaseNotFound'), false],
+    ['an error that is none of ours', new Error('mine'), false],
+    ['no error', undefined, false],
+  ])('%s: %s', (_, error, expected) => {
+    expect(unanswered(error)).toBe(expected);
+  });
+});
