@@ -23,7 +23,7 @@ export interface Child {
  */
 export async function startChild(words: readonly string[], env: Readonly<Record<string, string>>): Promise<Child> {
   const [file = '', ...args] = words;
-  const ownGroup = false;
+  const ownGroup = process.stdin.isTTY !== true;
   const child = spawn(file, args, { stdio: 'inherit', detached: ownGroup, env: { ...process.env, ...env } });
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGKILL']));

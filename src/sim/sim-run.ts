@@ -134,9 +134,9 @@ export class SimRun {
 
   /** Those who watch get what was on the way, and time to open their streams again. */
   async #settle(onTheWayMs: number): Promise<void> {
-    if (!this.#workload.hasWatchers) return;
-    const untilMs = Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs);
-    await this.#world.run(() => false, untilMs);
+    const { hasWatchers } = this.#workload;
+    const untilMs = hasWatchers ? Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs) : this.#world.nowMs;
+    if (hasWatchers) await this.#world.run(() => false, untilMs);
     // The mark that everyone had their time is not set in the middle of a heartbeat.
     await this.#world.run(() => this.#slots.every(({ current }) => current.resting), untilMs + restBoundMs);
   }

@@ -94,7 +94,7 @@ export class SimServer {
   }
 
   hasLease(lease: bigint): boolean {
-    return this.truth.engine.hasLease(lease);
+    return this.truth.engine.leaseLeases().leases.some(({ id }) => id === lease);
   }
 
   #start(): ServerInstance {

@@ -44,11 +44,11 @@ export class Cluster implements AsyncDisposable {
     this.#folder = folder;
   }
 
-  /** Who leads, as a majority that answers sees it; undefined: nobody, or not agreed. */
+  /** Who leads, by its own word and that of a majority; undefined: nobody, or not agreed. */
   async leader(): Promise<Member | undefined> {
     const answers = await Promise.allSettled(this.members.map(({ gateway }) => gateway.status()));
-    const votes = answers.flatMap((each) => (each.status === 'fulfilled' ? [each.value.leaderId] : []));
-    return this.members.find(({ id }) => votes.filter((vote) => vote === id).length > size / 2);
+    const votes = answers.map((each) => (each.status === 'fulfilled' ? each.value.leaderId : undefined));
+    return this.members.find(({ id }, i) => votes[i] === id && votes.filter((vote) => vote === id).length > size / 2);
   }
 
   /** Waits for a leader. @throws Error when none is found in time. */

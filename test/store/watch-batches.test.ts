@@ -23,7 +23,7 @@ describe('watchBatches()', () => {
       const read = async () => {
         for await (const { events } of watchBatches(store, { ...spec, startRevision: 2n }, undefined)) {
           for (const { kv } of events) seen.push(utf8Text(kv.value));
-          if (seen.length === 1) await write(world, '3');
+          if (seen.length === 2) await write(world, '3');
           if (seen.length === 3) return;
         }
       };

@@ -207,7 +207,7 @@ describe('wgl, other models', () => {
 describe('wgl, generated', () => {
   const traffic = fc.record({
     seed: fc.nat(),
-    operations: fc.integer({ min: 1, max: 120 }),
+    operations: fc.integer({ min: 1, max: 60 }),
     clients: fc.integer({ min: 1, max: 6 }),
     lostPercent: fc.constantFrom(0, 10),
   });
@@ -218,7 +218,8 @@ describe('wgl, generated', () => {
 
   it('a value that was never written is caught', () => {
     forAll(fc.record({ traffic, choice: fc.nat() }), (given) => {
-      const { operations } = registerTraffic(given.traffic);
+      // With writes of unknown fate it takes exponential time to be sure.
+      const { operations } = registerTraffic({ ...given.traffic, lostPercent: 0 });
       const reads = operations.filter(({ op }) => op.op === 'read');
       only(reads.length > 0);
       const wrong = reads[given.choice % reads.length];

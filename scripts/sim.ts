@@ -1,0 +1,40 @@
+import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { type SimOptions, sim } from '../src/sim/cli.js';
+
+// npm run sim -- --seeds N [--from SEED] [--workload NAME]     runs seeds
+// npm run sim -- --seed N [--workload NAME] [--events]         replays one, with what happened in it
+// npm run sim -- --plan FILE                                   replays a plan that was written down
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    from: { type: 'string' },
+    seed: { type: 'string' },
+    workload: { type: 'string' },
+    plan: { type: 'string' },
+    events: { type: 'boolean' },
+    'max-failures': { type: 'string' },
+  },
+});
+
+const options: SimOptions = {
+  seeds: wholeNumber('seeds'),
+  from: wholeNumber('from'),
+  seed: wholeNumber('seed'),
+  workload: values.workload,
+  plan: values.plan === undefined ? undefined : JSON.parse(readFileSync(values.plan, 'utf8')),
+  events: values.events,
+  maxFailures: wholeNumber('max-failures'),
+};
+
+// Stacks of errors that are expected by the thousand: half of the time of a run, and nobody reads them.
+if (options.seed === undefined && options.plan === undefined) Error.stackTraceLimit = 0;
+process.exitCode = await sim(options, { print: (line) => console.log(line), nowMs: () => performance.now() });
+
+function wholeNumber(name: 'seeds' | 'from' | 'seed' | 'max-failures'): number | undefined {
+  const text = values[name];
+  if (text === undefined) return undefined;
+  if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`);
+  return Number(text);
+}

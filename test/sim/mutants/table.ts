@@ -1,0 +1,158 @@
+import type { Mutant } from './mutant.js';
+
+/**
+ * Each of these is a bug that a well-known system had (DESIGN.md section 3, reliability.md section 1). The simulator must find every
+ * one of them, or it proves nothing about those that nobody has thought of.
+ */
+export const mutants: readonly Mutant[] = [
+  {
+    name: 'deadline from receive time',
+    origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",
+    edits: [
+      {
+        file: 'lease/heartbeat.js',
+        find: 'this.#listener.acknowledged(sentAt,',
+        replace: 'this.#listener.acknowledged(runtime.clocks(),',
+      },
+    ],
+    workloads: ['lease', 'lock'],
+    rules: ['held-in-time: deadline', 'held-in-time: expired'],
+  },
+  {
+    name: 'no look at the own key after the wait',
+    origin: "etcd #11456, and Go's Election.Campaign to this day",
+    edits: [
+      {
+        file: 'line/sight.js',
+        find: `    const elders = eldersOf(prefix, createRevision, pageSize);
+    const txn = await store.txn({ compare: [createdAt(key, createRevision)], success: [elders], failure: [] });`,
+        replace: `    const elders = eldersOf(prefix, createRevision, pageSize);
+    const txn = await store.txn({ compare: [], success: [elders], failure: [] });`,
+      },
+    ],
+    workloads: ['lock', 'election'],
+    rules: ['mutual-exclusion: exclusive', 'election: one leader', 'guarded-writes: in fence order', 'held-in-time: expired'],
+  },
+  {
+    name: 'release by name',
+    origin: 'etcd #22082: a repeated Unlock deletes a newer lock',
+    edits: [
+      {
+        file: 'line/place.js',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: code to look for
+        find: 'utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`)',
+        replace: 'utf8(leaseId.toString(16))',
+      },
+      {
+        file: 'line/leave.js',
+        find: 'const txn = { compare: [createdAt(key, createRevision)], success: [remove(key)] };',
+        replace: 'const txn = { compare: [], success: [remove(key)] };',
+      },
+    ],
+    workloads: ['lock'],
+    rules: ['mutual-exclusion: exclusive'],
+  },
+  {
+    name: 'blind retry of a txn',
+    origin: "etcd #14890, npm etcd3's default policy",
+    edits: [
+      {
+        file: 'wire/calls.js',
+        find: "const repeatable = kind === 'read' || failure.outcome === 'not-applied';",
+        replace: 'const repeatable = true;',
+      },
+    ],
+    workloads: ['kv', 'lock'],
+    rules: ['kv'],
+  },
+  {
+    name: 'a closed watch taken for the event',
+    origin: 'etcd experimental/recipes waitEvents: Barrier.Wait returns when its channel closes',
+    edits: [
+      {
+        file: 'line/doorbell.js',
+        find: "onEnd: (error) => (ConclaveError.is(error, 'COMPACTED') ? rung.resolve() : rung.reject(error)),",
+        replace: 'onEnd: () => rung.resolve(),',
+      },
+      {
+        file: 'line/line.js',
+        find: `        return abortable(untilAnswered(runtime, signal, lookNow), signal);
+    }`,
+        replace: `        return { exists: true, elders: [] };
+    }`,
+      },
+    ],
+    workloads: ['lock', 'election'],
+    rules: ['mutual-exclusion: exclusive', 'election: one leader'],
+  },
+  {
+    name: 'resume from the header revision',
+    origin: 'reliability.md section 1, config watch',
+    edits: [
+      {
+        file: 'wire/watch-entry.js',
+        find: `        if (this.#nextRevision === 0n)
+            this.#nextRevision = revision + 1n;`,
+        replace: '        this.#nextRevision = revision + 1n;',
+      },
+      {
+        file: 'wire/watch-entry.js',
+        find: `        if (this.#ended || this.#created)
+            return;
+        this.#created = true;`,
+        replace: `        if (this.#ended)
+            return;
+        this.#created = true;`,
+      },
+    ],
+    workloads: ['kv'],
+    rules: ['watch: reliable'],
+  },
+  {
+    name: 'held is a flag that a timer clears',
+    origin: 'reliability.md finding 5: stale in 8 of 8 stalls of the event loop',
+    edits: [
+      {
+        file: 'line/hold.js',
+        find: `    get held() {
+        return this.#over === undefined && this.session.alive;`,
+        replace: `    get held() {
+        return this.#over === undefined;`,
+      },
+      {
+        file: 'line/hold.js',
+        find: 'return this.#over === undefined ? this.session.remainingMs : 0;',
+        replace: 'return this.#over === undefined ? 1 : 0;',
+      },
+    ],
+    workloads: ['lock', 'election'],
+    rules: ['held-in-time: deadline', 'held-in-time: expired'],
+  },
+  {
+    name: 'nested names in one line',
+    origin: 'etcd #6278',
+    edits: [{ file: 'line/place.js', find: "!suffix.includes('/') &&", replace: '' }],
+    workloads: ['lock'],
+    rules: ['liveness: finished', 'no-hanging-promise'],
+  },
+  {
+    name: "clean-up bounded by the caller's timeout",
+    origin: 'Curator #600, kazoo #732: a waiter that nobody knows of',
+    edits: [
+      {
+        file: 'line/leave.js',
+        find: `    await entered.catch(() => { });
+    await removeUnless(context, session, key, 0n);`,
+        replace: `    const timeout = pause(context.runtime, 50);
+    await Promise.race([entered.then(() => removeUnless(context, session, key, 0n), () => { }), timeout]);`,
+      },
+      {
+        file: 'line/leave.js',
+        find: 'for (let i = 0; i < lateSweeps && !session.signal.aborted; i++) {',
+        replace: 'for (let i = 0; i < 0; i++) {',
+      },
+    ],
+    workloads: ['lock', 'election'],
+    rules: ['liveness: finished', 'no-hanging-promise'],
+  },
+];
