@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { type SimOptions, sim } from '../src/sim/cli.js';
+import { replayCommand } from '../src/sim/report.js';
 
 // npm run sim -- --seeds N [--from SEED] [--workload NAME]     runs seeds
 // npm run sim -- --seed N [--workload NAME] [--events]         replays one, with what happened in it
@@ -30,7 +31,20 @@ const options: SimOptions = {
 
 // Stacks of errors that are expected by the thousand: half of the time of a run, and nobody reads them.
 if (options.seed === undefined && options.plan === undefined) Error.stackTraceLimit = 0;
-process.exitCode = await sim(options, { print: (line) => console.log(line), nowMs: () => performance.now() });
+let underWay = '';
+// A promise that nobody handles is a bug too, and belongs to the seed in which it was made.
+process.on('unhandledRejection', (reason) => {
+  console.error(reason);
+  console.log(`sim: a rejection that nobody handled\nreplay: ${underWay}`);
+  process.exit(1);
+});
+process.exitCode = await sim(options, {
+  print: (line) => console.log(line),
+  nowMs: () => performance.now(),
+  begins: (seed, workload) => {
+    underWay = replayCommand(seed, workload);
+  },
+});
 
 function wholeNumber(name: 'seeds' | 'from' | 'seed' | 'max-failures'): number | undefined {
   const text = values[name];

@@ -1,13 +1,11 @@
 import type { Etcd3 } from 'etcd3';
 import { Conclave } from '../conclave.js';
 import { ConclaveError } from '../core/errors.js';
-import type { Runtime } from '../core/runtime.js';
 import { Scope } from '../core/scope.js';
-import { SessionKeeper } from '../lease/session-keeper.js';
 import { ttlSeconds } from '../lease/ttl.js';
-import { thisProcess, urlFromEnvironment } from '../node/environment.js';
+import { urlFromEnvironment } from '../node/environment.js';
 import { NodeRuntime } from '../node/node-runtime.js';
-import type { Store } from '../store/store.js';
+import { contextOf } from './context.js';
 import { openStore } from './open-store.js';
 import type { ConnectOptions } from './options.js';
 import { reach } from './reach.js';
@@ -37,16 +35,6 @@ export async function connect(target?: string | Etcd3, options: ConnectOptions =
     await scope.close();
     throw error;
   }
-}
-
-function contextOf(store: Store, runtime: Runtime, options: ConnectOptions) {
-  return {
-    store,
-    runtime,
-    sessions: new SessionKeeper({ store, runtime }, { ttlMs: options.ttlMs }),
-    namespace: options.namespace ?? '',
-    identity: thisProcess(options.label),
-  };
 }
 
 function checkOptions({ ttlMs, username, password, tls, requestTimeoutMs, connectTimeoutMs }: ConnectOptions): void {

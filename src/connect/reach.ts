@@ -45,8 +45,9 @@ export async function reach(store: Store, where: string, options: ConnectOptions
 }
 
 function unreachable(where: string, cause: ConclaveError): ConclaveError {
+  const why = cause.message.replace(/^cannot reach \S+: (Error: )?|\.$/g, '');
   const hint = isRefusedHere(cause) ? '; nothing listens there: `npx conclave serve` starts a server' : '';
-  return new ConclaveError('UNAVAILABLE', `cannot reach ${where}: ${cause.message}${hint}`, { cause });
+  return new ConclaveError('UNAVAILABLE', `cannot reach ${where}: ${why}${hint}`, { cause });
 }
 
 function isRefusedHere(error: unknown): boolean {

@@ -83,7 +83,8 @@ export class Election {
       return await this.campaign(value, options);
     } catch (error) {
       const mayPass = ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE', 'LEASE_NOT_FOUND');
-      if (!mayPass || options.signal?.aborted || options.session?.signal.aborted) throw error;
+      options.signal?.throwIfAborted();
+      if (!mayPass || options.session?.signal.aborted) throw error;
       // The next session asks the store before anything else, and a connection that was closed says so at once.
       if (error.code === 'SESSION_LOST') return undefined;
     }

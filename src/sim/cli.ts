@@ -26,6 +26,8 @@ export interface SimHost {
   print(line: string): void;
   /** Milliseconds of real time, for the figure in the summary. */
   nowMs(): number;
+  /** Told before each seed: whoever finds a rejection that nobody handled knows where it comes from. */
+  begins?(seed: number, workload: string): void;
 }
 
 /** The workload of a seed where none is named: every seed has one. */
@@ -41,6 +43,7 @@ export async function sim(options: SimOptions, host: SimHost): Promise<number> {
   let [ran, failures, events, simMs] = [0, 0, 0, 0];
   for (let seed = from; seed < from + seeds && failures < maxFailures; seed++) {
     const name = options.workload ?? workloadOfSeed(seed);
+    host.begins?.(seed, name);
     const result = await runPlan(drawPlan(seed, workloadOf(name)));
     ran += 1;
     events += result.events;
@@ -61,6 +64,7 @@ async function replay(options: SimOptions, host: SimHost): Promise<number> {
   const { seed = 0, workload = workloadOfSeed(seed) } = options;
   const plan = options.plan ?? drawPlan(seed, workloadOf(workload));
   host.print(`plan: ${JSON.stringify(plan)}`);
+  host.begins?.(plan.seed, plan.workload);
   const events: { readonly atMs: number; readonly line: string }[] = [];
   const result = await runPlan(plan, (atMs, process, kind) => {
     if (options.events) events.push({ atMs, line: `${atMs.toFixed(3).padStart(11)} ${process.padEnd(8)}   . ${kind}` });

@@ -14,8 +14,8 @@ const planSalt = 0x51ed270b;
 /** The whole plan of a seed. The same seed gives the same plan, on every machine. */
 export function drawPlan(seed: number, workload: Workload, { clients = 4 }: DrawOptions = {}): Plan {
   const random = new Prng(seed * 2 ** 8 + planSalt);
-  const ttlMs = random.pick([2000, 2000, 3000, 5000]);
-  const faultsMs = random.pick([3000, 6000, 9000]);
+  const ttlMs = random.pick([2000, 3000, 5000]);
+  const faultsMs = random.pick([2000, 4000, 8000]);
   const scripts = workload.draw(random.fork(), clients);
   const drawn = drawFaults(random.fork(), { clients, ttlMs }, faultsMs);
   const faults = drawn.filter(({ word }) => workload.suffers?.(word, scripts) ?? true);

@@ -49,6 +49,7 @@ export class SimRun {
   readonly #field: FaultField;
   readonly #violations: Violation[] = [];
   readonly #pending = new Set<() => void>();
+  #lastChangeMs = 0;
 
   constructor(plan: Plan, workload: Workload, onEvent?: TraceListener) {
     const world = new World(plan.seed, onEvent);
@@ -60,7 +61,10 @@ export class SimRun {
     const stage = workload.stage(plan);
     this.#stage = stage;
     const { recordsKv } = workload;
-    const onChanged = (server: SimServer) => stage.changed?.(server);
+    const onChanged = (server: SimServer) => {
+      this.#lastChangeMs = world.nowMs;
+      stage.changed?.(server);
+    };
     this.#server = new SimServer(world, random.fork(), this.#recorder, { recordsKv, onChanged });
     this.#slots = plan.scripts.map((scripts, index) => this.#slot(scripts, index, stage, random));
     world.afterEach(() => stage.look?.());
@@ -135,8 +139,12 @@ export class SimRun {
   /** Those who watch get what was on the way, and time to open their streams again. */
   async #settle(onTheWayMs: number): Promise<void> {
     const { hasWatchers } = this.#workload;
-    const untilMs = hasWatchers ? Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs) : this.#world.nowMs;
-    if (hasWatchers) await this.#world.run(() => false, untilMs);
+    let untilMs = hasWatchers ? Math.max(onTheWayMs + reopenMs, this.#world.nowMs + quietMs) : this.#world.nowMs;
+    // Bounded: only leases that end by themselves change anything now.
+    while (this.#world.nowMs < untilMs) {
+      await this.#world.run(() => false, untilMs);
+      untilMs = hasWatchers ? Math.max(untilMs, this.#lastChangeMs + quietMs) : untilMs;
+    }
     // The mark that everyone had their time is not set in the middle of a heartbeat.
     await this.#world.run(() => this.#slots.every(({ current }) => current.resting), untilMs + restBoundMs);
   }

@@ -52,6 +52,11 @@ export class World {
     return this.#nowMs;
   }
 
+  /** When the next event is due, in milliseconds since the start; undefined if nothing is to come. */
+  get nextDueMs(): number | undefined {
+    return this.#queue.peek()?.dueMs;
+  }
+
   /** Events that have happened. */
   get events(): number {
     return this.#events;
@@ -90,14 +95,14 @@ export class World {
   }
 
   #add(delayMs: number, event: SimEvent): () => void {
-    return this.#queue.add(onGrid(this.#nowMs + delayMs), () => this.#happen(event));
+    return this.#queue.add(onGrid(this.nowMs + delayMs), () => this.#happen(event));
   }
 
   /** Takes the next event that still counts; false if there is none up to `endMs`, at which the clock then stands. */
   #next(endMs: number): boolean {
     const next = this.#queue.peek();
     if (next === undefined || next.dueMs > endMs) {
-      if (next !== undefined) this.#nowMs = endMs;
+      this.#nowMs = Math.max(this.#nowMs, endMs);
       return false;
     }
     this.#sameInstant = next.dueMs > this.#nowMs ? 0 : this.#sameInstant + 1;

@@ -22,6 +22,6 @@ export async function main(): Promise<number> {
   const t2=monotonicMs(); await leader.kill(); const l2 = await cluster.needLeader(); console.log('kill', leader.name, l2.name, monotonicMs()-t2);
   await leader.start(); await cluster.heal();
   console.log(witness.events.length, witness.problem);
-  console.log(1); await witness.stop(); console.log(2);for (const m of cluster.members) await m.kill(); console.log(3); await cluster.peers.close(); console.log(process.getActiveResourcesInfo()); await cluster.close(); await sleep(300); console.log("closed", process.getActiveResourcesInfo());
+  console.log(1); await witness.stop(); console.log(2);for (const m of cluster.members) await m.kill(); console.log(3); await cluster.peers.close(); console.log(process.getActiveResourcesInfo()); await cluster.close(); await sleep(300); for (const h of (process as any)._getActiveHandles()) console.log(h.constructor.name, h.localPort, h.remotePort, h.destroyed, h.readyState, h.connecting, h.writableLength, h.writableEnded, h.writableFinished, h.readableEnded, h.resetAndClosing);console.log(cluster.members.map(m=>m.clientPort));
   return 0;
 }

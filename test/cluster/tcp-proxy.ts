@@ -83,7 +83,7 @@ export class TcpProxy {
     client.setNoDelay(true);
     client.on('error', () => {});
     if (this.#options.sourceOf === undefined && this.#linkOf(undefined).refused === true) {
-      client.resetAndDestroy();
+      reset(client);
       return;
     }
     const connection = new Connection(client, this.#options, (source) => this.#linkOf(source));
@@ -117,8 +117,8 @@ class Connection {
   }
 
   reset(): void {
-    this.#client.resetAndDestroy();
-    this.#server?.resetAndDestroy();
+    reset(this.#client);
+    if (this.#server !== undefined) reset(this.#server);
   }
 
   halfClose(side: 'server' | 'client'): void {
@@ -134,7 +134,7 @@ class Connection {
       this.#source = sourceOf(bytes.toString('latin1'));
       if (this.#source === undefined && bytes.length < headMaxBytes && !bytes.includes('\r\n\r\n')) return;
       this.#client.off('data', onData);
-      if (this.#linkOf(this.#source).refused === true) this.#client.resetAndDestroy();
+      if (this.#linkOf(this.#source).refused === true) reset(this.#client);
       else this.#open(head);
     };
     this.#client.on('data', onData);
@@ -146,13 +146,19 @@ class Connection {
     this.#server = server;
     server.setNoDelay(true);
     // Either side's end without a word is told to the other in the same way.
-    server.on('error', () => client.resetAndDestroy());
+    server.on('error', () => reset(client));
     server.on('close', () => client.destroySoon());
     client.on('close', () => server.destroySoon());
-    client.on('error', () => server.resetAndDestroy());
+    client.on('error', () => reset(server));
     const up = new Pipe(client, server, () => this.#linkOf(this.#source).up);
     const down = new Pipe(server, client, () => this.#linkOf(this.#source).down);
     this.#pipes = [up, down];
     for (const chunk of head) up.push(chunk);
   }
+}
+
+/** libuv refuses to reset what is shutting down, and Node then never closes the handle. */
+function reset(socket: Socket): void {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }

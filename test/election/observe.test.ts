@@ -139,6 +139,42 @@ describe('observe()', () => {
       await world.until(ended);
     }));
 
+  it('ELECTION-9: a leader whose DELETE event was lost is found out within 20 s', () =>
+    inWorld(async (world) => {
+      const [a, b, c] = [world.client(), world.client(), world.client()];
+      const { values, stop, ended } = observing(c);
+      const first = await world.until(a.conclave.election('e').campaign('a'));
+      await world.settle();
+      c.store.dropDeletes = true;
+      await world.until(first.resign());
+      await world.until(b.conclave.election('e').campaign('b'));
+      await world.advance(1_000);
+      expect(values()).toEqual([null, 'a']);
+      await world.advance(20_000);
+      expect(values()).toEqual([null, 'a', 'b']);
+      stop();
+      await world.until(ended);
+      expect(c.runtime.pendingTimers).toBe(0);
+    }));
+
+  it('ELECTION-9: looking for that tells nothing twice and leaves out nothing when events are late', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client({ ttlMs: 600_000 }), world.client()];
+      const leadership = await world.until(a.conclave.election('e').campaign('a'));
+      const { values, stop, ended } = observing(b);
+      await world.settle();
+      b.store.watchLagMs = 5_000;
+      await world.advance(8_000);
+      await world.until(leadership.resign());
+      const next = await world.until(a.conclave.election('e').campaign('b'));
+      await world.until(next.proclaim('c'));
+      await world.advance(60_000);
+      expect(values()).toEqual(['a', null, 'b', 'c']);
+      expect(b.store.counts).toMatchObject({ watch: 1, range: 1 + 6 });
+      stop();
+      await world.until(ended);
+    }));
+
   it('ELECTION-9: a lost answer to its list is asked for again', () =>
     inWorld(async (world) => {
       const client = world.client();

@@ -260,7 +260,8 @@ describe('a waiter', () => {
       const held = await world.until(a.conclave.lock('x'));
       const waiting = errorOf(b.conclave.lock('x'));
       await world.advance(100);
-      b.store.delay('txn', { replyMs: 1_000 });
+      // No timer has its turn before the answer comes.
+      b.store.delay('txn', { replyMs: 300 });
       await world.until(held.release());
       await world.settle();
       expect((await b.conclave.inspectLock('x')).holder?.leaseId).toBe(b.conclave.session.leaseId);

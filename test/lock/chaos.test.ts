@@ -2,8 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
 import type { Held } from '../../src/line/held.js';
 import { Prng } from '../../src/sim/prng.js';
-import type { TxnRequest } from '../../src/store/messages.js';
-import { anyCall, type Match } from '../support/faulty-store.js';
+import { disturb, repair } from '../support/disturb.js';
 import { type Client, SimWorld } from '../support/sim-world.js';
 
 /** More with `CONCLAVE_CHAOS_SEEDS=5000 npx vitest run test/lock/chaos.test.ts`. */
@@ -11,43 +10,6 @@ const seeds = Number(process.env.CONCLAVE_CHAOS_SEEDS ?? 60);
 const firstSeed = Number(process.env.CONCLAVE_CHAOS_FROM ?? 1);
 
 const ttlMs = 5_000;
-
-/** A transport that repeats the making of a place by itself, and so late, is beyond what the line promises. */
-const notEntering: Match = (name, request) =>
-  name !== 'txn' || !((request as TxnRequest).success ?? []).some(({ type }) => type === 'put');
-
-/** Something goes wrong with one client's network or process. */
-function disturb({ store, runtime }: Client, random: Prng): void {
-  const skip = random.below(4);
-  const laterMs = random.between(1, 12_000);
-  switch (random.below(9)) {
-    case 0:
-      return store.loseRequest(anyCall, skip);
-    case 1:
-      return store.loseReply(anyCall, skip);
-    case 2:
-      return store.applyLate(anyCall, laterMs, skip);
-    case 3:
-      return store.delay(anyCall, { requestMs: laterMs, replyMs: laterMs / 2 }, skip);
-    case 4:
-      return store.duplicate(notEntering, laterMs, skip);
-    case 5:
-      return store.partition();
-    case 6:
-      return store.endWatches();
-    case 7:
-      store.dropDeletes = true;
-      return undefined;
-    default:
-      return runtime.stall();
-  }
-}
-
-function repair({ store, runtime }: Client): void {
-  store.heal();
-  store.dropDeletes = false;
-  runtime.resume();
-}
 
 /** One simulated life: workers take turns on two locks while everything fails, then everything is repaired. */
 class Chaos {

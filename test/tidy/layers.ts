@@ -43,7 +43,8 @@ const table: Readonly<Record<string, Layer>> = {
   node: { mayImport: base, node: true, packages: [], globals: 'process' },
   server: { mayImport: [...base, 'recipes', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
   sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
-  testing: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },
+  // Hands out what `connect()` does, hence the facade and how its context is made; `node` for its real time.
+  testing: { ...pure, mayImport: ['', 'connect', 'node', ...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },
   // Puts the parts together. Of `etcd3` only types, see `packageRule`.
   connect: { ...assembly, packages: ['etcd3', 'p-retry'] },
   // `src/*.ts`.

@@ -97,7 +97,9 @@ function lastSeen(history: History, views: readonly View[], states: readonly Sta
   const last = views.filter(({ at }) => at < end).at(-1);
   const truth = states.filter(({ at }) => at < end).at(-1);
   if (truth === undefined || plainText(last?.data.value) === plainText(truth.data.value)) return [];
-  const message = `${whose(first)} was left at ${plainText(last?.data.value as Plain)}, and ${plainText(truth.data.value)} is the last`;
+  const message =
+    `${whose(first)} was left at ${plainText(last?.data.value as Plain)}, and ` +
+    `${plainText(truth.data.value)} is the last`;
   return [broken(`${name}: last seen`, message, last?.note, truth.note)];
 }
 

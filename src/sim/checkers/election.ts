@@ -117,7 +117,8 @@ function valuesInOrder(views: readonly View[], { ofTerm, ofOthers }: Values): Vi
       cursor = at;
       return [];
     }
-    const message = `${view.object}: ${view.process} was shown ${plainText(view.data.value)}, which was not, or was before`;
+    const message =
+      `${view.object}: ${view.process} was shown ${plainText(view.data.value)}, which was not, or was ` + `before`;
     return [broken('election: observers see what was', message, view.note)];
   });
 }

@@ -40,7 +40,8 @@ function growing(grants: readonly Granted[], name: string): Violation[] {
     }
     if (highest === undefined || later.grant.fence > highest.grant.fence) continue;
     const { process, object } = later.acquire;
-    const message = `${object}: ${process} asked after fence ${highest.grant.fence} was granted, and got ${later.grant.fence}`;
+    const message =
+      `${object}: ${process} asked after fence ${highest.grant.fence} was granted, and got ` + `${later.grant.fence}`;
     found.push(broken(`${name}: growing`, message, highest.acquire.end, later.acquire.invoke, later.acquire.end));
   }
   return found;

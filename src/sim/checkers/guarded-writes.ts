@@ -48,7 +48,9 @@ function current(write: Write, sections: readonly Section[]): Violation[] {
   if (input.outside === true) return [];
   const later = sections.find(({ grant, from }) => grant.fence > input.fence && from < write.from);
   if (later === undefined) return [];
-  const message = `${object}: ${process} wrote with fence ${input.fence} when ${later.acquire.process} already held fence ${later.grant.fence}`;
+  const message =
+    `${object}: ${process} wrote with fence ${input.fence} when ${later.acquire.process} already held ` +
+    `fence ${later.grant.fence}`;
   return [broken('guarded-writes: current', message, later.acquire.end, write.invoke, write.end)];
 }
 
@@ -61,7 +63,9 @@ function inFenceOrder(applied: readonly Write[]): Violation[] {
         return [];
       }
       const { object, input, output } = write;
-      const message = `${object}: fence ${input.fence} wrote at ${output.position}, behind fence ${highest.input.fence} at ${highest.output.position}`;
+      const message =
+        `${object}: fence ${input.fence} wrote at ${output.position}, behind fence ${highest.input.fence} at ` +
+        `${highest.output.position}`;
       return [broken('guarded-writes: in fence order', message, highest.end, write.end)];
     });
   });
@@ -82,7 +86,9 @@ function nothingLost(all: readonly Operation<'guarded.write'>[], applied: readon
     }
     const saw = plainText(write.input.saw);
     if (saw === plainText(previous.input.wrote) || perhaps.has(saw)) return [];
-    const message = `${write.object}: ${plainText(previous.input.wrote)} was overwritten by ${write.process}, who had seen ${saw}`;
+    const message =
+      `${write.object}: ${plainText(previous.input.wrote)} was overwritten by ${write.process}, who had ` +
+      `seen ${saw}`;
     return [broken('guarded-writes: nothing lost', message, previous.invoke, previous.end, write.invoke, write.end)];
   });
 }

@@ -5,8 +5,8 @@ import { broken, type Violation } from './violation.js';
 type Reading = Fact<'held'>;
 
 /**
- * `held` is never read as true once the lease's time since the last acknowledged heartbeat was sent is over, nor when the server has
- * let the lease expire; once false it stays false, and time that remains means held.
+ * `held` is never read as true once the lease's time since the last acknowledged heartbeat was sent is over, nor when
+ * the server has let the lease expire; once false it stays false, and time that remains means held.
  */
 export function heldInTime(history: History): Violation[] {
   const readings = factsOf(history, 'held');

@@ -6,7 +6,9 @@ import { keysOf, sameChanges, txnOf } from './kv-requests.js';
 import { type Fact, groupBy } from './operations.js';
 import { broken, type Violation } from './violation.js';
 
-/** Says who made the revisions that nobody acknowledged: a write of unknown fate, the end of a lease, or somebody else. */
+/**
+ * Says who made the revisions that nobody acknowledged: a write of unknown fate, the end of a lease, or somebody else.
+ */
 export class KvExplain {
   readonly #evidence: KvEvidence;
   readonly #log: ReadonlyMap<number, readonly Fact<'kv.event'>[]>;
@@ -80,7 +82,10 @@ export class KvExplain {
     found.push(broken('kv-linearizable: no gap', message, ...free.map(({ operation }) => operation.invoke)));
   }
 
-  /** Where the ends of leases are recorded, one of them must be this; else keys of one lease that go together are enough. */
+  /**
+   * Where the ends of leases are recorded, one of them must be this; else keys of one lease that go together are
+   * enough.
+   */
   #byLease(revision: number, events: readonly KvEvent[], model: KvModel): boolean {
     const leases = new Set(
       events.map(({ key, type }) => (type === 'delete' ? model.items.get(key)?.lease : undefined)),

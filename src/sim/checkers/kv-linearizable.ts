@@ -5,7 +5,10 @@ import { factsOf, isOk, type OkOperation, type Operation, operationsOf } from '.
 import { broken, type Violation } from './violation.js';
 
 export interface KvOptions {
-  /** Others than those recorded write as well: with the log, revisions that nobody recorded are taken as theirs. Default: false. */
+  /**
+   * Others than those recorded write as well: with the log, revisions that nobody recorded are taken as theirs.
+   * Default: false.
+   */
   readonly foreignWrites?: boolean | undefined;
 }
 
@@ -26,9 +29,10 @@ export interface Unsure {
 }
 
 /**
- * Linearizability of the store by its own witness, in O(n log n): etcd orders all writes by revision. So put the acknowledged in that
- * order, replay them, compare each read with the state at its revision, and let no request go back behind one that had
- * ended before it began. Writes of unknown fate are found in the server's log, or leave a verdict of `undecided`.
+ * Linearizability of the store by its own witness, in O(n log n): etcd orders all writes by revision. So put the
+ * acknowledged in that order, replay them, compare each read with the state at its revision, and let no request go
+ * back behind one that had ended before it began. Writes of unknown fate are found in the server's log, or leave a
+ * verdict of `undecided`.
  */
 export function kvLinearizable(history: History, options: KvOptions = {}): Violation[] {
   const operations = operationsOf(history, ...kvNames);
@@ -93,8 +97,8 @@ function isBehind({ operation, revision, writes }: Acked, floors: Float64Array):
 }
 
 /**
- * By revision, and at each the write before the reads. Revisions lie close together, so that they can be counted out: sorting took a
- * third of the time.
+ * By revision, and at each the write before the reads. Revisions lie close together, so that they can be counted out:
+ * sorting took a third of the time.
  */
 function inWitnessOrder(acked: readonly Acked[]): Acked[] {
   let [lowest, highest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];

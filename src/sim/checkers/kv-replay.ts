@@ -51,7 +51,8 @@ export class KvReplay {
     }
     this.#fill(Math.max(this.#revision, this.#explain.logUpTo));
     if (this.#unexplained > 0) {
-      const message = `${this.#unexplained} revisions have no known writer, and ${this.#unjudged} answers could not be judged`;
+      const message =
+        `${this.#unexplained} revisions have no known writer, and ${this.#unjudged} answers could not be ` + `judged`;
       this.#found.push(undecided('kv-linearizable: witness', `${message}: record the log of the store`));
     }
     return this.#found;
@@ -95,7 +96,9 @@ export class KvReplay {
     const events = this.#explain.eventsAt(at);
     if (changes !== undefined && this.#explain.covers(at) && !sameChanges(changes, events)) {
       const rule = events.length === 0 ? 'kv-linearizable: nothing lost' : 'kv-linearizable: log';
-      const message = `${operation.process} wrote at revision ${at}, and the log shows ${events.length === 0 ? 'nothing' : 'something else'} there`;
+      const message =
+        `${operation.process} wrote at revision ${at}, and the log shows ` +
+        `${events.length === 0 ? 'nothing' : 'something else'} there`;
       this.#found.push(broken(rule, message, operation.invoke, operation.end, this.#explain.noteAt(at)));
     }
     // The log is the truth: a wrong answer must not make all that follow look wrong.
@@ -149,7 +152,8 @@ export class KvReplay {
     const txn = txnOf(operation) as KvTxn;
     const branch = due.succeeded ? txn.success : txn.failure;
     if (given.succeeded === due.succeeded && sameAnswers(branch, given.responses, due.responses)) return;
-    const message = `${operation.process}: ${operation.op} at revision ${this.#revision} was not answered from what was there`;
+    const message =
+      `${operation.process}: ${operation.op} at revision ${this.#revision} was not answered from what was ` + `there`;
     const { invoke, end } = operation;
     this.#found.push(broken('kv-linearizable: txn', message, this.#lastWrite?.operation.end, invoke, end));
   }

@@ -44,7 +44,9 @@ function byClientClock(history: History, ended: readonly Ended[]): Violation[] {
     const early = sent.find(({ invoke, output }) => end.note.atMs < invoke.atMs + output.ttlMs);
     if (early === undefined) return [];
     const livedMs = end.note.atMs - early.invoke.atMs;
-    const message = `lease ${end.data.lease} expired ${livedMs} ms after ${early.output.ttlMs} ms were asked for, and acknowledged`;
+    const message =
+      `lease ${end.data.lease} expired ${livedMs} ms after ${early.output.ttlMs} ms were asked for, and ` +
+      `acknowledged`;
     return [broken('lease-not-early: expired', message, early.invoke, early.end, end.note)];
   });
 }

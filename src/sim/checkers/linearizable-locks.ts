@@ -5,8 +5,8 @@ import type { Violation } from './violation.js';
 import { type Timed, type WglOptions, wgl } from './wgl.js';
 
 /**
- * Locks as fenced locks that are linearizable: a second opinion on `mutual-exclusion` and `fence-growth`, by a search that knows nothing
- * of theirs. Acquires that gave nothing are left out: they can only have made others wait.
+ * Locks as fenced locks that are linearizable: a second opinion on `mutual-exclusion` and `fence-growth`, by a search
+ * that knows nothing of theirs. Acquires that gave nothing are left out: they can only have made others wait.
  */
 export function linearizableLocks(history: History, options: WglOptions = {}): Violation[] {
   return wgl([...acquires(history), ...ends(history)], fencedLockModel, options);

@@ -16,7 +16,8 @@ export function exclusive(history: History, ops: readonly HoldOp[], rule: string
     overlaps(sections, () => 'all').map(({ earlier, later }) =>
       broken(
         rule,
-        `${object}: ${later.acquire.process} began with fence ${later.grant.fence} while ${earlier.acquire.process} still held it ` +
+        `${object}: ${later.acquire.process} began with fence ${later.grant.fence} while ` +
+          `${earlier.acquire.process} still held it ` +
           `with fence ${earlier.grant.fence}`,
         earlier.acquire.end,
         later.acquire.end,

@@ -18,8 +18,9 @@ interface Overtaken {
 }
 
 /**
- * First deliveries of one priority come in the order in which the items came in, and no lower priority goes before a higher that was
- * there. Delayed items are left out. A take whose answer was lost may have been somebody's first delivery: each excuses one.
+ * First deliveries of one priority come in the order in which the items came in, and no lower priority goes before a
+ * higher that was there. Delayed items are left out. A take whose answer was lost may have been somebody's first
+ * delivery: each excuses one.
  */
 export function firstOutOfOrder(history: History, tale: QueueTale): Violation[] {
   const lost = operationsOf(history, 'queue.take')
@@ -61,18 +62,22 @@ function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
   return arrivals.sort((a, b) => compareBigints(a.first.claim, b.first.claim));
 }
 
-/** Each item that was overtaken, with one that overtook it: from the last delivery to the first, one pass. */
+/** Each item that was overtaken, with one that overtook it: one pass in the order of claims. */
 function overtakenIn(inClaimOrder: readonly Arrival[]): Overtaken[] {
-  const found = new Map<string, Overtaken>();
-  const oldest = new Map<number, Arrival>();
-  for (const by of [...inClaimOrder].reverse()) {
-    for (const [priority, item] of oldest) {
-      // A higher priority goes first only if it was there at the time of the claim.
-      const before = priority === by.priority ? by.revision : by.first.claim;
-      if (priority >= by.priority && item.revision < before) found.set(item.enqueue.input.item, { item, by });
-    }
-    const known = oldest.get(by.priority);
-    if (known === undefined || by.revision < known.revision) oldest.set(by.priority, by);
+  const found: Overtaken[] = [];
+  const newest = new Map<number, Arrival>();
+  const latest = new Map<number, Arrival>();
+  for (const item of inClaimOrder) {
+    const same = newest.get(item.priority);
+    const before = same !== undefined && same.revision > item.revision ? same : undefined;
+    // A higher priority goes first only if it was there at the time of the claim.
+    const lower = [...latest.values()].find(
+      (each) => each.priority < item.priority && each.first.claim > item.revision,
+    );
+    const by = before ?? lower;
+    if (by !== undefined) found.push({ item, by });
+    if (same === undefined || item.revision > same.revision) newest.set(item.priority, item);
+    latest.set(item.priority, item);
   }
-  return [...found.values()];
+  return found;
 }

@@ -113,7 +113,9 @@ function latestClaim(history: History, { queue: name, deliveries, acks }: QueueT
     const rule = 'queue: no ack by an expired claim';
     const later = ofItem.find(({ claim, take }) => claim > input.claim && take.endAt < from);
     if (later !== undefined) {
-      const message = `${name}: ${process} acknowledged ${input.item} by claim ${input.claim} when ${later.claim} had been given`;
+      const message =
+        `${name}: ${process} acknowledged ${input.item} by claim ${input.claim} when ${later.claim} had been ` +
+        `given`;
       return [broken(rule, message, own.take.end, later.take.end, invoke, end)];
     }
     const ended = own.lease === undefined ? undefined : ends.get(own.lease)?.find(({ at }) => at < from);

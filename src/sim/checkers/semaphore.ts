@@ -35,7 +35,8 @@ function bounded(object: string, sections: readonly Section[]): Violation[] {
     if (permits > limit) {
       const waiting = beside.some(({ from }) => from > section.from);
       const rule = waiting ? 'semaphore: fair' : 'semaphore: bounded';
-      const message = `${object}: ${permits} of ${limit} permits were out when fence ${section.grant.fence} was admitted`;
+      const message =
+        `${object}: ${permits} of ${limit} permits were out when fence ${section.grant.fence} was ` + `admitted`;
       found.push(broken(rule, message, ...beside.map(({ acquire }) => acquire.end), section.acquire.end));
     }
     before.push(section);

@@ -3,7 +3,9 @@ import { broken, type Violation } from './violation.js';
 import type { WatchTale } from './watch.js';
 import { type Change, idOf, type Log, matches, placeAfter } from './watch-log.js';
 
-/** Between the first and the last event that were told nothing is left out; nor at the end, if the watch stayed open. */
+/**
+ * Between the first and the last event that were told nothing is left out; nor at the end, if the watch stayed open.
+ */
 export function reliable(tale: WatchTale, log: Log): Violation[] {
   const { told, start, started } = tale;
   const first = told[0]?.event.revision ?? tale.after;
@@ -29,7 +31,8 @@ export function resumable({ told, start, after, started }: WatchTale, log: Log):
   if (first === undefined || after === undefined) return [];
   const rule = 'watch: resumable';
   if (first.event.revision <= after) {
-    const message = `${start.watch}: asked for what comes after revision ${after}, and was told ${first.event.revision}`;
+    const message =
+      `${start.watch}: asked for what comes after revision ${after}, and was told ` + `${first.event.revision}`;
     return [broken(rule, message, started.note, first.batch.note)];
   }
   const due = log.changes.slice(placeAfter(log, after)).find(({ event }) => matches(start, event));

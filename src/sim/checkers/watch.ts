@@ -28,8 +28,8 @@ export interface Told {
 }
 
 /**
- * etcd's nine guarantees of a watch (tests/robustness/validate), each judged against the server's log: ordered, unique, atomic,
- * reliable, resumable, bookmarkable, previous value, creation, filter.
+ * etcd's nine guarantees of a watch (tests/robustness/validate), each judged against the server's log: ordered,
+ * unique, atomic, reliable, resumable, bookmarkable, previous value, creation, filter.
  */
 export function watch(history: History): Violation[] {
   const log = logOf(history);

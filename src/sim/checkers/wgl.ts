@@ -29,9 +29,9 @@ export interface WglOptions {
 }
 
 /**
- * Whether operations that overlap can be put in one order that respects time and that the model allows, per part. The search of Wing and
- * Gong ("Testing and verifying concurrent objects", 1993) with Lowe's memory of what was tried ("Testing for
- * linearizability", 2016): exponential in the number of operations at one time, so keep that small.
+ * Whether operations that overlap can be put in one order that respects time and that the model allows, per part. The
+ * search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's memory of what was tried
+ * ("Testing for linearizability", 2016): exponential in the number of operations at one time, so keep that small.
  */
 export function wgl<State, Op>(
   operations: readonly Timed<Op>[],
@@ -47,7 +47,9 @@ export function wgl<State, Op>(
       const message = `${part}: gave up after ${search.steps} steps with ${each.length} operations`;
       return [undecided(rule, message, ...search.stuckAt)];
     }
-    const message = `${part}: no order of the ${each.length} operations explains what was seen; the longest explains ${search.longest}`;
+    const message =
+      `${part}: no order of the ${each.length} operations explains what was seen; the longest explains ` +
+      `${search.longest}`;
     return [broken(rule, message, ...search.stuckAt)];
   });
 }

@@ -67,3 +67,28 @@ export const partition: FaultWord = faultWord<{
     ]);
   },
 );
+
+/**
+ * Answers take longer and longer, then nothing passes any more: a link that drowns. What was acknowledged late is the last that a
+ * client hears, and what it may rely on counts from when it asked.
+ */
+export const fade: FaultWord = faultWord<{ readonly client: Target; readonly slowMs: number; readonly cutMs: number }>(
+  'fade',
+  (random, field) => {
+    const cutMs = random.between(field.ttlMs / 3, field.ttlMs);
+    return {
+      durationMs: cutMs + random.between(field.ttlMs, 1.6 * field.ttlMs),
+      params: { client: drawTarget(random, field), slowMs: random.between(50, field.ttlMs / 5), cutMs },
+    };
+  },
+  (field, { client, slowMs, cutMs }, { atMs, untilMs }) => {
+    const rules = linksOf(field, client).map((link) =>
+      link.add((message, fate, random) => {
+        const sinceMs = field.world.nowMs - atMs;
+        if (sinceMs > cutMs) fate.delayMs += Math.max(0, untilMs - field.world.nowMs);
+        else if (message.direction === 'toClient') fate.delayMs += random.between(0.5, 1) * slowMs;
+      }),
+    );
+    return together(rules);
+  },
+);

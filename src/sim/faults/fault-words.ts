@@ -23,6 +23,7 @@ export const faultWords: readonly FaultWord[] = [
   client.clientCrash,
   client.clockJump,
   client.clockRate,
+  connection.fade,
 ];
 
 export function faultWordOf(name: string): FaultWord {

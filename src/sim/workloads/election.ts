@@ -5,6 +5,7 @@ import type { Leader } from '../../election/leader.js';
 import type { Leadership } from '../../election/leadership.js';
 import { election } from '../checkers/election.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
+import { firstInLine } from '../checkers/first-in-line.js';
 import { guardedWrites } from '../checkers/guarded-writes.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
@@ -47,9 +48,9 @@ export const electionWorkload: Workload = {
   recordsKv: false,
   hasWatchers: true,
   keeps: (key) => key.startsWith('data/'),
-  checkers: [election, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  checkers: [firstInLine, election, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) => {
-    const turns = random.pick([1, 2, 2, 3]);
+    const turns = random.pick([1, 1, 2, 3]);
     const observers = random.pick([0, 1, 2]);
     let lastValue = 0;
     return Array.from({ length: clients }, (_, client) => [

@@ -4,7 +4,6 @@ import { ConclaveError } from '../../core/errors.js';
 import { WatchFilter } from '../../store/messages.js';
 import { createdAt, get, modifiedAt, put, remove } from '../../store/ops.js';
 import { heldInTime } from '../checkers/held-in-time.js';
-import type { History } from '../history.js';
 import { kvLinearizable } from '../checkers/kv-linearizable.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
@@ -44,14 +43,7 @@ export const kvWorkload: Workload = {
   recordsKv: true,
   hasWatchers: true,
   keeps: (key) => key.startsWith(prefix),
-  checkers: [
-    (history: History) => kvLinearizable(history, { foreignWrites: true }),
-    watch,
-    heldInTime,
-    leaseNotEarly,
-    noHangingPromise,
-    nothingLeft,
-  ],
+  checkers: [kvLinearizable, watch, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) => {
     const turns = random.pick([3, 6, 10]);
     return Array.from({ length: clients }, () => [Array.from({ length: turns }, () => drawOperation(random))]);

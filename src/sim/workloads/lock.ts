@@ -1,8 +1,10 @@
 import { pause } from '../../core/abort.js';
+import { utf8 } from '../../core/bytes.js';
 import type { AcquireOptions } from '../../line/context.js';
 import type { Held } from '../../line/held.js';
 import { Mutex } from '../../lock/mutex.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
+import { firstInLine } from '../checkers/first-in-line.js';
 import { guardedWrites } from '../checkers/guarded-writes.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
@@ -12,10 +14,12 @@ import { nothingLeft } from '../checkers/nothing-left.js';
 import type { Json, Plan } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
+import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, gaveUp } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
+import { LeaderTruth } from './leader-truth.js';
 
 /** One turn of a task with a lock. */
 type LockOperation = {
@@ -50,11 +54,11 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
     recordsKv: false,
     hasWatchers: false,
     keeps: (key) => key.startsWith('data/'),
-    checkers: [mutualExclusion, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+    checkers: [firstInLine, mutualExclusion, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
     draw: (random, clients) => {
       const names = random.pick([['a'], ['a'], ['a', 'b'], ['a/b', 'a']] as const);
-      const tasks = random.pick([1, 1, 1, 2]);
-      const turns = random.pick([1, 2, 2, 4]);
+      const tasks = random.pick([1, 1, 1, 1, 2]);
+      const turns = random.pick([1, 1, 2, 3]);
       return Array.from({ length: clients }, () =>
         Array.from({ length: tasks }, () => Array.from({ length: turns }, () => drawOperation(random, names))),
       );
@@ -73,8 +77,8 @@ function drawOperation(random: Prng, names: readonly string[]): LockOperation {
     workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
     writes: random.pick(['etcd', 'outside', 'none'] as const),
     careful: random.chance(0.5),
-    timeoutMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
-    abortAfterMs: random.chance(0.15) ? Math.round(random.between(0, 3000)) : null,
+    timeoutMs: random.chance(0.35) ? Math.round(random.between(0, 3000)) : null,
+    abortAfterMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
     inner: later.length > 0 && random.chance(0.3) ? random.pick(later) : null,
   };
 }
@@ -82,9 +86,14 @@ function drawOperation(random: Prng, names: readonly string[]): LockOperation {
 class LockStage implements Stage {
   readonly #samples = new HeldSamples();
   readonly #counters: GuardedCounters;
+  readonly #truths = ['a', 'b', 'a/b'].map((name) => new LeaderTruth(lineOf(name), utf8(`locks/${name}/`)));
 
   constructor(plan: Plan, fenced: boolean) {
     this.#counters = new GuardedCounters(plan, fenced);
+  }
+
+  changed(server: SimServer): void {
+    for (const truth of this.#truths) truth.look(server);
   }
 
   look(): void {

@@ -134,7 +134,9 @@ describe('held in time', () => {
   });
 });
 
-/** Heartbeats and readings at random; the last reading comes so many ms after the last moment at which it may be true. */
+/**
+ * Heartbeats and readings at random; the last reading comes so many ms after the last moment at which it may be true.
+ */
 function readings(seed: number, lateMs: number): History {
   const random = new Prng(seed);
   const tale = new Tale();

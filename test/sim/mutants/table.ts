@@ -31,7 +31,7 @@ export const mutants: readonly Mutant[] = [
       },
     ],
     workloads: ['lock', 'election'],
-    rules: ['mutual-exclusion: exclusive', 'election: one leader', 'guarded-writes: in fence order', 'held-in-time: expired'],
+    rules: ['first-in-line'],
   },
   {
     name: 'release by name',

@@ -1,6 +1,9 @@
 import type { Model } from '../wgl.js';
 
-/** One value. `got`: what a read returned, or whether a compare-and-set found what it expected; undefined: nobody was told. */
+/**
+ * One value. `got`: what a read returned, or whether a compare-and-set found what it expected; undefined: nobody was
+ * told.
+ */
 export type RegisterOp =
   | { readonly op: 'read'; readonly got: string | null }
   | { readonly op: 'write'; readonly value: string }

@@ -15,7 +15,9 @@ export interface EngineTraffic {
   readonly lostPercent: number;
 }
 
-/** Random requests of overlapping clients to the real engine: what it answers is right, so a checker must find nothing. */
+/**
+ * Random requests of overlapping clients to the real engine: what it answers is right, so a checker must find nothing.
+ */
 export function engineTraffic(options: EngineTraffic): History {
   const traffic = new Traffic(options);
   // Bounded: each turn calls, carries out or ends one of a limited number of operations.

@@ -23,8 +23,8 @@ export interface LineOptions {
 export const permitsMax = 3;
 
 /**
- * A valid history of one line: random processes join, are admitted in order of their fences, and let go, are lost, crash, or are stopped
- * while their lease runs out. Plays the part of a right implementation, as simply as can be.
+ * A valid history of one line: random processes join, are admitted in order of their fences, and let go, are lost,
+ * crash, or are stopped while their lease runs out. Plays the part of a right implementation, as simply as can be.
  */
 export function validLine({ kind, seed, steps }: LineOptions): History {
   const play = new LinePlay(kind, new Prng(seed));

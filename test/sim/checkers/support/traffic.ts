@@ -15,7 +15,10 @@ interface Cell {
   readonly version: bigint;
 }
 
-/** Half puts, half reads of single keys by clients that overlap: each takes effect at one moment between call and answer. */
+/**
+ * Half puts, half reads of single keys by clients that overlap: each takes effect at one moment between call and
+ * answer.
+ */
 export function keyValueTraffic({ seed, operations, clients, keys }: TrafficOptions): History {
   const random = new Prng(seed);
   const history: Entry[] = [];

@@ -1,0 +1,28 @@
+/** Somebody who waits while time passes; `asked` tells whether that is over, and lets go of whatever it holds. */
+export interface Waiter {
+  asked(): boolean;
+  fail(error: unknown): void;
+}
+
+/** Everyone who wants time to pass. */
+export class Waiters {
+  readonly #waiting = new Set<Waiter>();
+
+  get any(): boolean {
+    return this.#waiting.size > 0;
+  }
+
+  add(waiter: Waiter): void {
+    this.#waiting.add(waiter);
+  }
+
+  /** Asks each, in the order in which they came, and forgets those who wait no more. */
+  ask(): void {
+    for (const waiter of this.#waiting) if (waiter.asked()) this.#waiting.delete(waiter);
+  }
+
+  failAll(error: unknown): void {
+    for (const waiter of this.#waiting) waiter.fail(error);
+    this.#waiting.clear();
+  }
+}

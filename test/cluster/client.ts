@@ -1,0 +1,90 @@
+import { pathToFileURL } from 'node:url';
+import { Conclave } from '../../src/conclave.js';
+import { openStore } from '../../src/connect/open-store.js';
+import { Scope } from '../../src/core/scope.js';
+import { SessionKeeper } from '../../src/lease/session-keeper.js';
+import { thisProcess } from '../../src/node/environment.js';
+import { NodeRuntime } from '../../src/node/node-runtime.js';
+import { Prng } from '../../src/sim/prng.js';
+import { RecordingStore } from '../../src/sim/recording-store.js';
+import type { Store } from '../../src/store/store.js';
+import type { ClientConfig, Order, Report } from './messages.js';
+import { Tape } from './tape.js';
+import { electionWork } from './work/election.js';
+import { kvWork } from './work/kv.js';
+import { lockWork } from './work/lock.js';
+import type { Client, Work } from './work/work.js';
+
+const works = { lock: lockWork, outside: lockWork, election: electionWork, kv: kvWork } as const satisfies Record<
+  ClientConfig['work'],
+  Work
+>;
+
+/** One client process: the library as it is, over real sockets, and a history of what it did. */
+async function clientMain(config: ClientConfig): Promise<void> {
+  const tape = new Tape(config.file);
+  const { conclave, store } = connectRecorded(config, tape);
+  const finish = new AbortController();
+  const closing = new AbortController();
+  const client: Client = {
+    name: config.process,
+    config,
+    conclave,
+    store,
+    tape,
+    recorder: tape.recorder,
+    random: new Prng(config.seed),
+    finishing: finish.signal,
+    closing: closing.signal,
+    tell: (report: Report) => process.send?.(report),
+  };
+  const work = works[config.work];
+  const running = work.run(client);
+  const observing = work.observe?.(client);
+  const settle = async () => {
+    await observing?.settled;
+    client.tell({ type: 'settled' });
+  };
+  const close = async () => {
+    closing.abort();
+    await observing?.done;
+    await conclave.close();
+    tape.close();
+    process.disconnect();
+  };
+  const obey: Record<Order, () => void> = {
+    finish: () => finish.abort(),
+    settle: () => void settle(),
+    close: () => void close(),
+  };
+  process.on('message', (order: Order) => obey[order]());
+  client.tell({ type: 'ready' });
+  await running;
+  client.tell({ type: 'finished' });
+}
+
+/** As `connect()` does it, with a recording of what the session asks: `held` is judged by it. */
+function connectRecorded(config: ClientConfig, tape: Tape): { conclave: Conclave; store: Store } {
+  const runtime = new NodeRuntime();
+  const opened = openStore(config.url, { requestTimeoutMs: config.requestTimeoutMs }, runtime);
+  const store = new RecordingStore(opened.store, tape.recorder, config.process);
+  const scope = new Scope();
+  scope.add(() => opened.close());
+  const sessions = new SessionKeeper({ store, runtime }, { ttlMs: config.ttlMs });
+  const context = { store, runtime, sessions, namespace: '', identity: thisProcess(config.process) };
+  return { conclave: new Conclave(context, scope), store };
+}
+
+// Only as a process of its own; whoever started it is gone when the channel closes.
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  let over = false;
+  process.on('disconnect', () => {
+    if (!over) process.exit(1);
+  });
+  const disconnect = process.disconnect?.bind(process);
+  process.disconnect = () => {
+    over = true;
+    disconnect?.();
+  };
+  await clientMain(JSON.parse(process.argv[2] ?? '{}') as ClientConfig);
+}
