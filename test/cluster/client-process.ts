@@ -17,6 +17,8 @@ export function spawnNode(script: string, args: readonly string[], env: NodeJS.P
 /** One client of the run, seen from the suite. */
 export class ClientProcess {
   readonly config: ClientConfig;
+  /** Which of the clients' proxies it uses. */
+  readonly place: number;
   /** What it says that it holds. */
   holding: string | null = null;
   /** Things done so far. */
@@ -27,8 +29,9 @@ export class ClientProcess {
   #paused = false;
 
   /** @param script The client as JavaScript. */
-  constructor(script: string, config: ClientConfig, env?: NodeJS.ProcessEnv) {
+  constructor(script: string, place: number, config: ClientConfig, env?: NodeJS.ProcessEnv) {
     this.config = config;
+    this.place = place;
     this.#child = spawnNode(script, [JSON.stringify(config)], env);
     this.#child.on('message', (report: Report) => this.#hear(report));
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {

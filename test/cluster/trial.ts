@@ -10,7 +10,7 @@ import { ClientProcess, spawnNode } from './client-process.js';
 import { monotonicMs, until } from './clock.js';
 import { Cluster } from './cluster.js';
 import type { ClientConfig, Variant, WorkName } from './messages.js';
-import { TcpProxy } from './tcp-proxy.js';
+import { openLink, TcpProxy } from './tcp-proxy.js';
 import { Witness } from './witness.js';
 
 export interface TrialOptions {
@@ -47,6 +47,7 @@ export class Trial implements AsyncDisposable {
   readonly witness: Witness;
   readonly world = new Recorder({ nowMs: monotonicMs });
   readonly random: Prng;
+  /** All that ever were. */
   readonly clients: ClientProcess[] = [];
   /** What went wrong beside the history: a client that ended, or did not. */
   readonly problems: string[] = [];
@@ -79,9 +80,9 @@ export class Trial implements AsyncDisposable {
     return this.#options.work;
   }
 
-  /** The proxies of the n-th client, one per member. */
-  links(client: number): readonly TcpProxy[] {
-    return this.#proxies[client] ?? [];
+  /** The proxies of the clients of one place, one per member. */
+  links(place: number): readonly TcpProxy[] {
+    return this.#proxies[place] ?? [];
   }
 
   note(fault: Plain): void {
@@ -103,7 +104,7 @@ export class Trial implements AsyncDisposable {
   async replaceClient(client: ClientProcess): Promise<void> {
     await client.kill();
     this.world.note(client.name, 'client', 'crash', null);
-    await this.#startClient(this.clients.indexOf(client) % this.#options.clients);
+    await this.#startClient(client.place);
   }
 
   /** Those that are not dead. */
@@ -113,7 +114,7 @@ export class Trial implements AsyncDisposable {
 
   /** No fault is active from here on, and everyone gets somewhere again. */
   async heal(): Promise<void> {
-    for (const proxies of this.#proxies) for (const proxy of proxies) proxy.link = { up: { type: 'pass' }, down: { type: 'pass' } };
+    for (const proxy of this.#proxies.flat()) proxy.link = openLink;
     await this.cluster.heal();
     for (const client of this.live) if (client.paused) this.resumeClient(client);
     this.world.note('world', 'cluster', 'phase', { phase: 'healed' });
@@ -182,15 +183,11 @@ export class Trial implements AsyncDisposable {
       storePort: this.#store?.port,
     };
     const env = { ...process.env, ...this.#options.env };
-    const client = new ClientProcess(this.#script('client.js'), config, env);
-    const old = this.clients.findIndex((each, i) => i % this.#options.clients === place && !each.running);
-    if (old >= 0) this.#retired.push(...this.clients.splice(old, 1, client));
-    else this.clients.push(client);
+    const client = new ClientProcess(this.#script('client.js'), place, config, env);
+    this.clients.push(client);
     if (!(await until(20_000, () => client.has('ready') || !client.running))) throw new Error(`${name} is not ready`);
     if (!client.running) throw new Error(`${name} ended at once: ${client.stderr}`);
   }
-
-  readonly #retired: ClientProcess[] = [];
 
   async #all(order: 'finish' | 'settle', report: 'finished' | 'settled', boundMs: number): Promise<void> {
     for (const client of this.live) client.order(order);

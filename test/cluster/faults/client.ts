@@ -1,0 +1,40 @@
+import type { ClientProcess } from '../client-process.js';
+import { sleep, until } from '../clock.js';
+import type { Trial } from '../trial.js';
+import { type Fault, longMs } from './fault.js';
+
+/** Whoever holds something, if somebody does soon; else anybody. */
+async function holder(trial: Trial): Promise<ClientProcess> {
+  let found: ClientProcess | undefined;
+  const look = () => (found = trial.live.find(({ holding, paused }) => holding !== null && !paused)) !== undefined;
+  await until(1000, look, 1);
+  return found ?? trial.random.pick(trial.live);
+}
+
+/** SIGSTOP for longer than the TTL, of one that holds: it goes on as if nothing had happened. */
+export const clientStop: Fault = {
+  word: 'client-stop',
+  run: async (trial) => {
+    const stopped = [await holder(trial)];
+    await trial.pauseClient(stopped[0] as ClientProcess);
+    if (trial.random.chance(0.3)) {
+      const second = await holder(trial);
+      if (!stopped.includes(second)) {
+        await trial.pauseClient(second);
+        stopped.push(second);
+      }
+    }
+    await sleep(longMs + trial.random.between(0, 1000));
+    for (const client of stopped) trial.resumeClient(client);
+    await sleep(trial.random.between(300, 1000));
+  },
+};
+
+/** SIGKILL of one that holds; another process comes in its place. */
+export const clientKill: Fault = {
+  word: 'client-kill',
+  run: async (trial) => {
+    await trial.replaceClient(await holder(trial));
+    await sleep(trial.random.between(2500, 3500));
+  },
+};
