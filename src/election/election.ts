@@ -82,7 +82,7 @@ export class Election {
     try {
       return await this.campaign(value, options);
     } catch (error) {
-      const mayPass = ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE', 'LEASE_NOT_FOUND');
+      const mayPass = ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE');
       options.signal?.throwIfAborted();
       if (!mayPass || options.session?.signal.aborted) throw error;
       // The next session asks the store before anything else, and a connection that was closed says so at once.

@@ -122,6 +122,11 @@ export class Session {
     throw new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is not open`);
   }
 
+  /** For whoever heard from the server that the lease is gone: ends the session, which may not be able to ask itself. */
+  leaseGone(): void {
+    this.#end('server', 'the server says that its lease is gone');
+  }
+
   /** Asks the server now whether the lease is there; the session has ended by the time this resolves if it is not. */
   async verify(): Promise<void> {
     if (this.#state.type === 'live') await this.#state.heartbeat.beatNow();
@@ -174,7 +179,7 @@ export class Session {
     const heartbeat = new Heartbeat(this.#context, this.leaseId, {
       remainingMs: () => this.remainingMs,
       acknowledged: (sentAt, ttlMs) => this.#extend(sentAt, ttlMs),
-      gone: () => this.#end('server', 'the server says that its lease is gone'),
+      gone: () => this.leaseGone(),
     });
     this.#state = { type: 'live', deadline, heartbeat };
     heartbeat.start(deadline.ttlMs);

@@ -153,12 +153,9 @@ export class Line {
 
   /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */
   async #explain(error: unknown, signal: AbortSignal): Promise<unknown> {
-    if (signal.aborted) return signal.reason;
-    if (ConclaveError.is(error, 'LEASE_NOT_FOUND', 'LOST')) {
-      await this.#session.verify();
-      if (signal.aborted) return signal.reason;
-    }
-    return error;
+    if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) this.#session.leaseGone();
+    else if (ConclaveError.is(error, 'LOST')) await this.#session.verify();
+    return signal.aborted ? signal.reason : error;
   }
 }
 

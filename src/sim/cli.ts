@@ -78,7 +78,10 @@ async function replay(options: SimOptions, host: SimHost): Promise<number> {
 }
 
 /** History and events in order of time. */
-function* tale(result: SeedResult, events: readonly { readonly atMs: number; readonly line: string }[]): Generator<string> {
+function* tale(
+  result: SeedResult,
+  events: readonly { readonly atMs: number; readonly line: string }[],
+): Generator<string> {
   let next = 0;
   for (const entry of result.history) {
     for (let event = events[next]; event !== undefined && event.atMs <= entry.atMs; event = events[next]) {

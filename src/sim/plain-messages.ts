@@ -17,7 +17,9 @@ import type {
 
 export function plainRange(request: m.RangeRequest): KvRange {
   const { revision, limit, serializable, countOnly, keysOnly } = request;
-  const shaped = [request.sortOrder, request.minModRevision, request.maxModRevision, request.minCreateRevision].some(set);
+  const shaped = [request.sortOrder, request.minModRevision, request.maxModRevision, request.minCreateRevision].some(
+    set,
+  );
   return {
     key: latin1(request.key),
     ...rangeEndOf(request.rangeEnd),
@@ -52,7 +54,13 @@ export function plainEvent({ type, kv, prevKv }: m.Event): WatchedEvent {
   };
 }
 
-export function plainWatch({ key, rangeEnd, startRevision, filters = [], prevKv }: WatchSpec): Omit<WatchStart, 'watch'> {
+export function plainWatch({
+  key,
+  rangeEnd,
+  startRevision,
+  filters = [],
+  prevKv,
+}: WatchSpec): Omit<WatchStart, 'watch'> {
   return {
     key: latin1(key),
     ...rangeEndOf(rangeEnd),

@@ -91,4 +91,3 @@ export class RecordingKvStore implements Store {
     this.#recorder.note(this.#process, 'kv', fact, data);
   }
 }
-

@@ -1,5 +1,5 @@
 import { showViolation } from './checkers/violation.js';
-import { encodeEntry, type Entry } from './history.js';
+import { type Entry, encodeEntry } from './history.js';
 import { type Plan, sizeOf } from './plan.js';
 import type { SeedResult } from './run-seed.js';
 

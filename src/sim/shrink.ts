@@ -69,7 +69,10 @@ function* withShorterFaults(plan: Plan): Generator<Plan> {
     const lastsMs = fault.untilMs - fault.atMs;
     if (lastsMs < 20) continue;
     const shorter = { ...fault, untilMs: fault.atMs + Math.round(lastsMs / 2) };
-    yield withFaults(plan, plan.faults.map((each, i) => (i === at ? shorter : each)));
+    yield withFaults(
+      plan,
+      plan.faults.map((each, i) => (i === at ? shorter : each)),
+    );
   }
 }
 

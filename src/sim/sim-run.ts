@@ -8,8 +8,8 @@ import type { Plan, PlannedFault } from './plan.js';
 import type { Prng } from './prng.js';
 import { SimLink } from './sim-link.js';
 import { SimServer } from './sim-server.js';
-import { type TraceListener, World } from './world.js';
 import type { Stage, Workload } from './workload.js';
+import { type TraceListener, World } from './world.js';
 
 /**
  * Simulated milliseconds after the last fault within which every waiter must have finished: a few looks of a line (10 s each),
@@ -79,7 +79,8 @@ export class SimRun {
     const healedAtMs = this.#world.nowMs;
     const onTheWayMs = Math.max(...this.#slots.map(({ link }) => link.lastArrivalMs));
     const finished = await this.#world.run(() => this.#idle(), healedAtMs + healedBoundMs);
-    if (!finished) this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);
+    if (!finished)
+      this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);
     const healedMs = this.#world.nowMs - healedAtMs;
     await this.#settle(onTheWayMs);
     this.#phase('end');
@@ -100,7 +101,15 @@ export class SimRun {
     const world = this.#world;
     const link = new SimLink(world, random.fork(), this.#plan.network);
     const { recordsKv } = this.#workload;
-    const site = { world, recordsKv, plan: this.#plan, recorder: this.#recorder, server: this.#server, link, random: random.fork() };
+    const site = {
+      world,
+      recordsKv,
+      plan: this.#plan,
+      recorder: this.#recorder,
+      server: this.#server,
+      link,
+      random: random.fork(),
+    };
     const onError = (error: unknown) => {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       this.#fault('unexpected error', text);
@@ -123,7 +132,12 @@ export class SimRun {
         this.#pending.delete(stop);
         end();
       };
-      const cancelEnd = this.#world.after(Math.max(0, fault.untilMs - this.#world.nowMs), undefined, 'fault ends', stop);
+      const cancelEnd = this.#world.after(
+        Math.max(0, fault.untilMs - this.#world.nowMs),
+        undefined,
+        'fault ends',
+        stop,
+      );
       this.#pending.add(stop);
     });
     this.#pending.add(cancel);
@@ -194,6 +208,10 @@ export class SimRun {
   }
 }
 
-function openTimers({ process }: { readonly process: { readonly crashed: boolean; readonly pendingTimers: number } }): number {
+function openTimers({
+  process,
+}: {
+  readonly process: { readonly crashed: boolean; readonly pendingTimers: number };
+}): number {
   return process.crashed ? 0 : process.pendingTimers;
 }

@@ -69,7 +69,8 @@ export class StreamCall<Request, Response> implements OpenCall {
     this.#instance = this.#site.server.instance;
     if (this.#instance === undefined) {
       this.#serverOver = true;
-      return this.#endClientLater(connectionLost());
+      this.#endClientLater(connectionLost());
+      return;
     }
     const cancelled = () => this.#abort(errorOfStatus(Status.cancelled, 'the call was cancelled'));
     this.#stopListening = onAbort(this.#options.signal, cancelled);
@@ -124,7 +125,8 @@ export class StreamCall<Request, Response> implements OpenCall {
     const handler = this.#instance?.service.duplex(this.path);
     if (handler === undefined) {
       this.#finish('server');
-      return this.#endClientLater(errorOfStatus(Status.unimplemented, `unknown method ${this.path}`));
+      this.#endClientLater(errorOfStatus(Status.unimplemented, `unknown method ${this.path}`));
+      return;
     }
     const reply: DuplexReply<Response> = {
       send: (message) => this.#sendToClient(message),

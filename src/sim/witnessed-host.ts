@@ -73,11 +73,14 @@ export class WitnessedHost extends EngineHost {
         return;
       }
       case 'leaseGranted':
-        return this.#note('lease.granted', { lease: entry.id, ttlMs: Number(entry.ttlS) * 1000 });
+        this.#note('lease.granted', { lease: entry.id, ttlMs: Number(entry.ttlS) * 1000 });
+        return;
       case 'leaseEnded':
-        return this.#leaseEnded(entry.id);
+        this.#leaseEnded(entry.id);
+        return;
       case 'compacted':
-        return this.#note('kv.compacted', { revision: entry.revision });
+        this.#note('kv.compacted', { revision: entry.revision });
+        return;
       case 'base':
         return;
     }

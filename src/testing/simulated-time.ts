@@ -25,19 +25,21 @@ export class SimulatedTime extends TestTime {
   }
 
   async #go(): Promise<void> {
-    const { world, waiters } = this;
-    const rested = () => {
-      if (!this.stopped) waiters.ask();
-      return !this.#busy();
-    };
+    const { world } = this;
     try {
       // Bounded: everyone who waits has planned a moment at which they give up, and messages arrive.
-      while (!rested()) await world.run(rested, Math.max(world.nowMs, world.nextDueMs ?? 0));
+      while (this.#busy()) await world.run(() => this.#mustStop(), Math.max(this.lastBoundMs, world.lastArrivalMs));
     } catch (error) {
       this.#blame(error);
     } finally {
       this.#going = false;
     }
+  }
+
+  /** Before the next event happens, whoever has waited long enough goes on. */
+  #mustStop(): boolean {
+    const answered = !this.stopped && this.waiters.ask();
+    return answered || !this.#busy();
   }
 
   #busy(): boolean {
@@ -46,9 +48,12 @@ export class SimulatedTime extends TestTime {
 
   /** What happens in the world must not throw: it is a bug, and the test must hear of it. */
   #blame(error: unknown): void {
-    if (this.waiters.any) return this.waiters.failAll(error);
-    queueMicrotask(() => {
-      throw error;
-    });
+    if (this.waiters.any) {
+      this.waiters.failAll(error);
+    } else {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -1,5 +1,6 @@
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
+import { onGrid } from '../sim/world.js';
 import { type Awaitable, endingOf } from './condition.js';
 import type { TestWorld } from './test-world.js';
 import { Waiters } from './waiters.js';
@@ -17,6 +18,8 @@ export abstract class TestTime {
   abstract readonly world: TestWorld;
   protected readonly waiters = new Waiters();
   protected stopped = false;
+  /** The last moment at which somebody who waits gives up, in milliseconds of the world. */
+  protected lastBoundMs = 0;
   readonly #defaultMaxMs: number;
   readonly #describe: () => string;
 
@@ -87,6 +90,7 @@ export abstract class TestTime {
     const { promise, resolve, reject } = deferred<T>();
     const { atBound, asked } = waiterOf({ resolve, reject });
     const cancelBound = this.world.after(boundMs, undefined, 'bound', atBound);
+    this.lastBoundMs = Math.max(this.lastBoundMs, onGrid(this.world.nowMs + boundMs));
     this.waiters.add({ asked, fail: reject });
     this.wake();
     try {
@@ -105,7 +109,10 @@ export abstract class TestTime {
 /** @throws ConclaveError `INVALID_ARGUMENT`. */
 export function checkMs(name: string, ms: number): void {
   if (typeof ms === 'number' && ms >= 0 && Number.isFinite(ms)) return;
-  throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a finite number of milliseconds of at least 0, got ${ms}`);
+  throw new ConclaveError(
+    'INVALID_ARGUMENT',
+    `${name} must be a finite number of milliseconds of at least 0, got ${ms}`,
+  );
 }
 
 function closed(): ConclaveError {

@@ -16,9 +16,11 @@ export class Waiters {
     this.#waiting.add(waiter);
   }
 
-  /** Asks each, in the order in which they came, and forgets those who wait no more. */
-  ask(): void {
+  /** Asks each, in the order in which they came, and forgets those who wait no more; tells whether there were any. */
+  ask(): boolean {
+    const before = this.#waiting.size;
     for (const waiter of this.#waiting) if (waiter.asked()) this.#waiting.delete(waiter);
+    return this.#waiting.size < before;
   }
 
   failAll(error: unknown): void {

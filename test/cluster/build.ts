@@ -1,6 +1,17 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const folders = ['src', 'test/cluster', 'test/support/etcd'];
@@ -14,7 +25,7 @@ export function builtTree(repository: string): string {
   const files = folders.flatMap((folder) => sourcesBelow(repository, folder));
   const hash = createHash('sha256');
   const texts = files.map((file) => readFileSync(join(repository, file), 'utf8'));
-  files.forEach((file, i) => hash.update(`${file}\0${texts[i]}\0`));
+  for (const [i, file] of files.entries()) hash.update(`${file}\0${texts[i]}\0`);
   const cache = join(repository, '.cache', 'cluster');
   const target = join(cache, hash.digest('hex').slice(0, 16));
   if (existsSync(target)) return target;
@@ -34,6 +45,14 @@ export function builtTree(repository: string): string {
     if (!existsSync(target)) throw error;
   }
   return target;
+}
+
+/** Git-ignored, of this checkout, whether this file runs from there or from a tree in it. */
+export function cacheFolder(): string {
+  let folder = fileURLToPath(new URL('.', import.meta.url));
+  // Bounded: a folder further up each turn.
+  while (!existsSync(join(folder, 'package.json'))) folder = dirname(folder);
+  return join(folder, '.cache');
 }
 
 function sourcesBelow(repository: string, folder: string): string[] {

@@ -87,8 +87,8 @@ export class ClientProcess {
   }
 
   /** Whether it ends by itself in time. */
-  ends(boundMs: number): Promise<boolean> {
-    return until(boundMs, () => !this.running);
+  async ends(boundMs: number): Promise<boolean> {
+    return (await until(boundMs, () => !this.running)) ?? false;
   }
 
   /** How it ended, if not as it should. */

@@ -7,13 +7,18 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, ms)));
 }
 
-/** Asks until `look` says yes, at most for `boundMs`; false: it never did. */
-export async function until(boundMs: number, look: () => boolean | Promise<boolean>, everyMs = 20): Promise<boolean> {
+/** Asks until `look` says something that counts, at most for `boundMs`; undefined: it never did. */
+export async function until<T>(
+  boundMs: number,
+  look: () => T | Promise<T>,
+  everyMs = 20,
+): Promise<Exclude<T, false | undefined> | undefined> {
   const endMs = monotonicMs() + boundMs;
   // Bounded by `boundMs`.
   for (;;) {
-    if (await look()) return true;
-    if (monotonicMs() >= endMs) return false;
+    const found = await look();
+    if (found !== undefined && found !== false) return found as Exclude<T, false | undefined>;
+    if (monotonicMs() >= endMs) return undefined;
     await sleep(everyMs);
   }
 }

@@ -13,8 +13,8 @@ const startAttempts = 3;
 
 export interface ClusterOptions {
   readonly etcd: string;
-  /** Called with a member's folder before it is first started, to mount something there. */
-  readonly prepare?: ((folder: string, index: number) => void) | undefined;
+  /** Called with a member's folder before it is first started, to mount something there; returns how to undo it. */
+  readonly prepare?: ((folder: string, index: number) => Promise<(() => Promise<void>) | undefined>) | undefined;
 }
 
 /** Three real etcd processes on loopback, with proxies between them. */
@@ -22,6 +22,7 @@ export class Cluster implements AsyncDisposable {
   readonly members: readonly Member[];
   readonly peers: PeerNetwork;
   readonly #folder: string;
+  readonly #cleanups: (() => Promise<void>)[] = [];
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     for (let attempt = 1; ; attempt++) {
@@ -53,9 +54,8 @@ export class Cluster implements AsyncDisposable {
 
   /** Waits for a leader. @throws Error when none is found in time. */
   async needLeader(boundMs = readyBoundMs): Promise<Member> {
-    let leader: Member | undefined;
-    const found = await until(boundMs, async () => (leader = await this.leader()) !== undefined, 50);
-    if (!found || leader === undefined) throw new Error(`the cluster has had no leader for ${boundMs} ms`);
+    const leader = await until(boundMs, () => this.leader(), 50);
+    if (leader === undefined) throw new Error(`the cluster has had no leader for ${boundMs} ms`);
     return leader;
   }
 
@@ -71,6 +71,7 @@ export class Cluster implements AsyncDisposable {
   async close(): Promise<void> {
     await Promise.all(this.members.map((member) => member.kill()));
     await this.peers.close();
+    for (const cleanup of this.#cleanups.splice(0)) await cleanup();
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -79,7 +80,10 @@ export class Cluster implements AsyncDisposable {
   }
 
   async #start({ prepare }: ClusterOptions): Promise<void> {
-    this.members.forEach(({ folder }, index) => prepare?.(folder, index));
+    for (const [index, { folder }] of this.members.entries()) {
+      const cleanup = await prepare?.(folder, index);
+      if (cleanup !== undefined) this.#cleanups.push(cleanup);
+    }
     await Promise.all(this.members.map((member) => member.start()));
     const statuses = await Promise.all(this.members.map(({ gateway }) => gateway.status()));
     this.members.forEach((member, i) => {

@@ -1,7 +1,7 @@
-import type { Fault } from './faults/fault.js';
 import { monotonicMs, sleep } from './clock.js';
 import { clientKill, clientStop } from './faults/client.js';
 import { diskFull } from './faults/disk.js';
+import type { Fault } from './faults/fault.js';
 import { leaderCut, leaderKill, leaderStop, slowPeers } from './faults/leader.js';
 import { brokenLinks, clientCut, slowLinks } from './faults/links.js';
 import { compaction } from './faults/store.js';
@@ -33,6 +33,7 @@ export async function injectFaults(
   trial: Trial,
   faults: readonly Fault[],
   forMs: number,
+  stop: AbortSignal,
   say: (line: string) => void,
 ): Promise<void> {
   const startMs = monotonicMs();
@@ -40,7 +41,7 @@ export async function injectFaults(
   trial.note({ window: 'none' });
   await sleep(Math.min(calmMs, forMs));
   // Bounded by `forMs`: every fault takes time.
-  while (monotonicMs() - startMs < forMs) {
+  while (monotonicMs() - startMs < forMs && !stop.aborted) {
     if (bag.length === 0) bag = shuffled(trial, faults);
     const fault = bag.pop();
     if (fault === undefined) return;

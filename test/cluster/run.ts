@@ -1,27 +1,147 @@
-import { Cluster } from './cluster.js';
-import { Witness } from './witness.js';
-import { monotonicMs, sleep } from './clock.js';
-export async function main(): Promise<number> {
-  const t = monotonicMs();
-  const cluster = await Cluster.start({ etcd: '/usr/bin/etcd' });
-  console.log('up', monotonicMs() - t);
-  const witness = new Witness(cluster); witness.start();
-  let leader = await cluster.needLeader();
-  console.log(leader.name, cluster.members.map(m=>m.id));
-  await leader.gateway.put('a','1');
-  for (const how of ['both','hears nothing','is not heard'] as const) {
-    leader = await cluster.needLeader();
-    cluster.peers.isolate(cluster.members.indexOf(leader), how);
-    const t1 = monotonicMs();
-    for (;;) { const l = await cluster.leader(); if (l && l !== leader) { console.log(how, 'new leader', l.name, monotonicMs()-t1); break; } if (monotonicMs()-t1>8000) {console.log(how,'none', l?.name); break;} await sleep(50); }
-    cluster.peers.heal();
-    const r = await (await cluster.needLeader()).gateway.put('a',how);
-    console.log('put', r, await witness.reaches(r, 5000));
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { showViolation } from '../../src/sim/checkers/index.js';
+import { encodeHistory } from '../../src/sim/history.js';
+import { fakeClockFor, usableFaults } from './environment.js';
+import { etcdBinary } from './etcd-binary.js';
+import { mountSmallDisk, smallDiskMember } from './faults/disk.js';
+import type { Fault } from './faults/fault.js';
+import { injectFaults } from './faults.js';
+import type { Variant, WorkName } from './messages.js';
+import { parseOptions, type RunOptions, usage } from './options.js';
+import { Summary } from './report/summary.js';
+import { figuresText, sum, table } from './report/table.js';
+import { type Verdict, verdictOf } from './report/verdict.js';
+import { ownTree, Trial } from './trial.js';
+
+/** Start, healing, finishing and judging of a trial, beside the faults. */
+const overheadMs = 12_000;
+const shortestMs = 8_000;
+const controlMs = 10_000;
+const shownMax = 20;
+
+/** The exit code: 0 only if everything was kept, and the control run showed what happens without. */
+export async function main(args: readonly string[]): Promise<number> {
+  let options: RunOptions;
+  try {
+    options = parseOptions(args);
+  } catch (error) {
+    console.error(`${(error as Error).message}\n${usage}`);
+    return 2;
   }
-  leader = await cluster.needLeader();
-  const t2=monotonicMs(); await leader.kill(); const l2 = await cluster.needLeader(); console.log('kill', leader.name, l2.name, monotonicMs()-t2);
-  await leader.start(); await cluster.heal();
-  console.log(witness.events.length, witness.problem);
-  console.log(1); await witness.stop(); console.log(2);for (const m of cluster.members) await m.kill(); console.log(3); await cluster.peers.close(); console.log(process.getActiveResourcesInfo()); await cluster.close(); await sleep(300); for (const h of (process as any)._getActiveHandles()) console.log(h.constructor.name, h.localPort, h.remotePort, h.destroyed, h.readyState, h.connecting, h.writableLength, h.writableEnded, h.writableFinished, h.readableEnded, h.resetAndClosing);console.log(cluster.members.map(m=>m.clientPort));
-  return 0;
+  const etcd = await etcdBinary();
+  if ('missing' in etcd) {
+    console.error(`test:cluster: not run: ${etcd.missing}`);
+    return 1;
+  }
+  const stop = new AbortController();
+  const onSignal = () => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  const runner = new Runner(options, etcd.etcd, stop.signal);
+  return options.selfCheck ? runner.selfCheck() : runner.all();
+}
+
+class Runner {
+  readonly #options: RunOptions;
+  readonly #etcd: string;
+  readonly #stop: AbortSignal;
+  readonly #summary = new Summary();
+
+  constructor(options: RunOptions, etcd: string, stop: AbortSignal) {
+    this.#options = options;
+    this.#etcd = etcd;
+    this.#stop = stop;
+  }
+
+  async all(): Promise<number> {
+    const { works, minutes, seed } = this.#options;
+    const clock = await fakeClockFor(this.#options.faults);
+    const { faults, missing } = await usableFaults(clock, this.#options.faults);
+    for (const [word, why] of missing) this.#summary.notRun(word, why);
+    const shareMs = (minutes * 60_000) / works.length;
+    try {
+      for (const work of works) {
+        const control = work === 'outside';
+        const forMs = Math.max(shortestMs, shareMs - overheadMs - (control ? controlMs + overheadMs : 0));
+        const env = 'missing' in clock ? undefined : clock.env;
+        this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
+        if (control) this.#control(await this.#trial(work, 'unfenced', only(faults, 'client-stop'), controlMs));
+        if (this.#stop.aborted) break;
+      }
+    } finally {
+      if (!('missing' in clock)) clock.close();
+    }
+    console.log(`\n${this.#summary.text(seed)}`);
+    return this.#summary.failed ? 1 : 0;
+  }
+
+  /** A client that breaks the rules must be found, or the checkers prove nothing. */
+  async selfCheck(): Promise<number> {
+    const { faults } = await usableFaults({ missing: 'not needed' }, ['client-stop']);
+    const { violations } = await this.#trial('lock', 'stale', faults, shortestMs);
+    const rules = [...new Set(violations.map(({ rule }) => rule))];
+    const found = rules.some((rule) => rule.startsWith('guarded-writes'));
+    const control = await this.#trial('outside', 'unfenced', faults, shortestMs);
+    const lost = sum(control.rows, 'lost');
+    console.log(
+      `\nself-check: a client without guard and look ${found ? `was found: ${rules.join(', ')}` : 'was NOT found'}`,
+    );
+    console.log(
+      `self-check: without fences ${lost} of ${sum(control.rows, 'acknowledged')} acknowledged writes were lost`,
+    );
+    console.log(`self-check: ${found && lost > 0 ? 'passed' : 'FAILED'}`);
+    return found && lost > 0 ? 0 : 1;
+  }
+
+  #control(verdict: Verdict): void {
+    const lost = sum(verdict.rows, 'lost');
+    this.#summary.control(lost, sum(verdict.rows, 'acknowledged'));
+  }
+
+  async #trial(
+    work: WorkName,
+    variant: Variant,
+    faults: readonly Fault[],
+    forMs: number,
+    env?: NodeJS.ProcessEnv,
+  ): Promise<Verdict> {
+    const { seed, clients } = this.#options;
+    const words = faults.map(({ word }) => word);
+    console.log(
+      `\n${work} (${variant}): seed ${seed}, ${clients} clients, ${(forMs / 1000).toFixed(0)} s of ${words.join(', ')}`,
+    );
+    const small = words.includes('disk-full');
+    const prepare = async (folder: string, index: number) =>
+      small && index === smallDiskMember ? mountSmallDisk(folder) : undefined;
+    const trial = await Trial.start({ etcd: this.#etcd, tree: ownTree(), work, variant, clients, seed, env, prepare });
+    try {
+      await injectFaults(trial, faults, forMs, this.#stop, (line) => console.log(`  ${line}`));
+      const verdict = await verdictOf(trial, variant);
+      this.#show(work, variant, verdict);
+      return verdict;
+    } finally {
+      await trial[Symbol.asyncDispose]();
+    }
+  }
+
+  #show(work: WorkName, variant: Variant, verdict: Verdict): void {
+    const { rows, violations, problems, figures, early, history } = verdict;
+    for (const violation of violations.slice(0, shownMax)) console.log(showViolation(violation));
+    if (violations.length > shownMax) console.log(`… and ${violations.length - shownMax} more`);
+    for (const problem of problems) console.log(`problem: ${problem}`);
+    console.log(table(variant === 'sound' ? work : `${work}/${variant}`, rows));
+    console.log(figuresText(figures));
+    if (early > 0) console.log(`etcd itself took ${early} live leases before their time`);
+    const { keep, seed } = this.#options;
+    if (keep === undefined || violations.length === 0) return;
+    mkdirSync(keep, { recursive: true });
+    const file = join(keep, `${work}-${variant}-${seed}.jsonl`);
+    writeFileSync(file, encodeHistory(history));
+    console.log(`history kept in ${file}`);
+  }
+}
+
+function only(faults: readonly Fault[], word: string): readonly Fault[] {
+  const found = faults.filter((each) => each.word === word);
+  return found.length > 0 ? found : faults;
 }

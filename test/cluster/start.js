@@ -9,7 +9,10 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 const builder = join(repository, '.cache', 'cluster', `build-${process.pid}.mjs`);
 const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
 mkdirSync(join(repository, '.cache', 'cluster'), { recursive: true });
-writeFileSync(builder, ts.transpileModule(readFileSync(join(here, 'build.ts'), 'utf8'), { compilerOptions }).outputText);
+writeFileSync(
+  builder,
+  ts.transpileModule(readFileSync(join(here, 'build.ts'), 'utf8'), { compilerOptions }).outputText,
+);
 const { builtTree } = await import(pathToFileURL(builder).href);
 const { rmSync } = await import('node:fs');
 rmSync(builder);

@@ -7,21 +7,25 @@ export class Tape {
   readonly recorder: Recorder;
   readonly #file: number;
   #stampMs: number | undefined;
+  #lastMs = 0;
 
   constructor(path: string) {
     this.#file = openSync(path, 'a');
     this.recorder = new Recorder({
       nowMs: () => this.#stampMs ?? monotonicMs(),
-      onEntry: (entry) => writeSync(this.#file, encodeEntry(entry)),
+      onEntry: (entry) => {
+        this.#lastMs = entry.atMs;
+        writeSync(this.#file, encodeEntry(entry));
+      },
     });
   }
 
   /**
    * What `write` records is stamped with `atMs`, a moment just before: a process may be stopped between a look at
-   * something and the writing down of what it saw.
+   * something and the writing down of what it saw. What the look itself made others write stays before it.
    */
   at(atMs: number, write: () => void): void {
-    this.#stampMs = atMs;
+    this.#stampMs = Math.max(atMs, this.#lastMs);
     try {
       write();
     } finally {

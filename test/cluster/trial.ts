@@ -1,14 +1,14 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type History, mergeHistories, type Plain, Recorder } from '../../src/sim/history.js';
 import { Prng } from '../../src/sim/prng.js';
 import { fastTemp } from '../support/etcd/process.js';
 import { ClientProcess, spawnNode } from './client-process.js';
 import { monotonicMs, until } from './clock.js';
-import { Cluster } from './cluster.js';
+import { Cluster, type ClusterOptions } from './cluster.js';
 import type { ClientConfig, Variant, WorkName } from './messages.js';
 import { openLink, TcpProxy } from './tcp-proxy.js';
 import { Witness } from './witness.js';
@@ -21,7 +21,7 @@ export interface TrialOptions {
   readonly variant: Variant;
   readonly clients: number;
   readonly seed: number;
-  readonly prepare?: ((folder: string, index: number) => void) | undefined;
+  readonly prepare?: ClusterOptions['prepare'];
   /** More environment for clients, as for libfaketime. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
@@ -134,7 +134,8 @@ export class Trial implements AsyncDisposable {
     this.world.note('world', 'cluster', 'phase', { phase: 'end' });
     for (const client of this.live) client.order('close');
     for (const client of this.live) {
-      if (!(await client.ends(closeBoundMs))) this.problems.push(`${client.name} did not close within ${closeBoundMs} ms`);
+      if (!(await client.ends(closeBoundMs)))
+        this.problems.push(`${client.name} did not close within ${closeBoundMs} ms`);
     }
     for (const client of this.clients) if (client.fault !== undefined) this.problems.push(client.fault);
     await this.#residue();
@@ -193,7 +194,11 @@ export class Trial implements AsyncDisposable {
     for (const client of this.live) client.order(order);
     const slow = () => this.live.filter((client) => !client.has(report));
     if (await until(boundMs, () => slow().length === 0)) return;
-    this.problems.push(`not ${report} within ${boundMs} ms: ${slow().map(({ name }) => name).join()}`);
+    this.problems.push(
+      `not ${report} within ${boundMs} ms: ${slow()
+        .map(({ name }) => name)
+        .join()}`,
+    );
   }
 
   /** A last write: whoever has seen it has seen everything. */
@@ -210,11 +215,15 @@ export class Trial implements AsyncDisposable {
     const { gateway } = await this.cluster.needLeader();
     let keys: string[] = [];
     let leases: bigint[] = [];
-    await until(5 * ttlMs, async () => {
-      keys = [...(await gateway.keys('locks/')), ...(await gateway.keys('elections/'))];
-      leases = await gateway.leases();
-      return keys.length === 0 && leases.length === 0;
-    }, 200);
+    await until(
+      5 * ttlMs,
+      async () => {
+        keys = [...(await gateway.keys('locks/')), ...(await gateway.keys('elections/'))];
+        leases = await gateway.leases();
+        return keys.length === 0 && leases.length === 0;
+      },
+      200,
+    );
     this.world.note('server', 'kv', 'residue', { keys, leases });
   }
 

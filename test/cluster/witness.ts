@@ -1,5 +1,5 @@
-import type { Cluster } from './cluster.js';
 import { monotonicMs, sleep, until } from './clock.js';
+import type { Cluster } from './cluster.js';
 import type { GatewayEvent } from './gateway.js';
 
 export interface Witnessed extends GatewayEvent {
@@ -40,8 +40,8 @@ export class Witness {
   }
 
   /** Whether everything up to `revision` was seen in time. */
-  reaches(revision: bigint, boundMs: number): Promise<boolean> {
-    return until(boundMs, () => this.#revision >= revision);
+  async reaches(revision: bigint, boundMs: number): Promise<boolean> {
+    return (await until(boundMs, () => this.#revision >= revision)) ?? false;
   }
 
   async stop(): Promise<void> {

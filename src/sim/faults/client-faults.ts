@@ -20,9 +20,7 @@ export const clientPause: FaultWord = faultWord<{
       .map((slot) => slot.current)
       .filter(({ process }) => !process.paused && !process.crashed);
     for (const each of paused) each.pause();
-    return together(
-      paused.map((each) => () => each.resume(timersFirst, sleeps ? field.world.nowMs - startMs : 0)),
-    );
+    return together(paused.map((each) => () => each.resume(timersFirst, sleeps ? field.world.nowMs - startMs : 0)));
   },
 );
 

@@ -1,7 +1,7 @@
+import type { ClientSlot } from '../client-slot.js';
 import type { Recorder } from '../history.js';
 import type { Json, PlannedFault } from '../plan.js';
 import type { Prng } from '../prng.js';
-import type { ClientSlot } from '../client-slot.js';
 import type { SimLink } from '../sim-link.js';
 import type { SimServer } from '../sim-server.js';
 import type { World } from '../world.js';

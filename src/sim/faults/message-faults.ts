@@ -1,5 +1,13 @@
 import type { Message, Rule } from '../sim-link.js';
-import { type FaultField, type FaultWord, faultWord, drawTarget, linksOf, type Target, together } from './fault-word.js';
+import {
+  drawTarget,
+  type FaultField,
+  type FaultWord,
+  faultWord,
+  linksOf,
+  type Target,
+  together,
+} from './fault-word.js';
 import { mayRunTwice } from './may-run-twice.js';
 
 type Sometimes = { readonly client: Target; readonly chance: number };
@@ -77,4 +85,3 @@ function endSilence({ server }: FaultField): void {
 function onLinks(field: FaultField, client: Target, rule: Rule): () => void {
   return together(linksOf(field, client).map((link) => link.add(rule)));
 }
-

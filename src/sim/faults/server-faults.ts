@@ -1,7 +1,15 @@
 import { ConclaveError } from '../../core/errors.js';
-import { EventType, type Event, type WatchResponse } from '../../store/messages.js';
+import { type Event, EventType, type WatchResponse } from '../../store/messages.js';
 import { watchMethods } from '../../wire/methods.js';
-import { drawTarget, type FaultField, type FaultWord, faultWord, linksOf, type Target, together } from './fault-word.js';
+import {
+  drawTarget,
+  type FaultField,
+  type FaultWord,
+  faultWord,
+  linksOf,
+  type Target,
+  together,
+} from './fault-word.js';
 
 /** SIGSTOP of the server: its clocks go on, what is sent to it waits in its sockets. */
 export const serverPause: FaultWord = faultWord<{ readonly timersFirst: boolean }>(

@@ -1,5 +1,5 @@
-import { utf8, utf8Text } from '../../core/bytes.js';
 import { pause } from '../../core/abort.js';
+import { utf8, utf8Text } from '../../core/bytes.js';
 import type { Held } from '../../line/held.js';
 import { put } from '../../store/ops.js';
 import type { Plan } from '../plan.js';

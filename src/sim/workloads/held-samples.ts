@@ -73,5 +73,11 @@ function read(sampled: Sampled): void {
   const news = `${held} ${serverHas}`;
   if (news === sampled.last && (serverHas || !held)) return;
   sampled.last = news;
-  client.recorder.note(client.name, object, 'held', { fence, lease, held, remainingMs: sampled.remainingMs(), serverHas });
+  client.recorder.note(client.name, object, 'held', {
+    fence,
+    lease,
+    held,
+    remainingMs: sampled.remainingMs(),
+    serverHas,
+  });
 }

@@ -125,7 +125,7 @@ class KvStage implements Stage {
       case 'both': {
         const value = this.#newValue(client);
         const success = [put(turn.key, value), put(turn.other, value)];
-        await store.txn({ compare: [createdAt(turn.key, 0n)], success, failure: [get(turn.key), remove(turn.other)] });
+        await store.txn({ compare: [createdAt(turn.key, 0n)], success, failure: [get(turn.key), get(turn.other)] });
         return;
       }
       case 'watch':
@@ -177,7 +177,10 @@ class OpenWatch {
     this.#startRevision = startRevision;
   }
 
-  start(spec: { key: Uint8Array; rangeEnd?: Uint8Array; prevKv: boolean; filters?: number[] }, onOver: () => void): void {
+  start(
+    spec: { key: Uint8Array; rangeEnd?: Uint8Array; prevKv: boolean; filters?: number[] },
+    onOver: () => void,
+  ): void {
     const stop = this.client.store.watch(
       { ...spec, startRevision: this.#startRevision },
       { onEvents: () => {}, onEnd: onOver },

@@ -54,7 +54,16 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
     recordsKv: false,
     hasWatchers: false,
     keeps: (key) => key.startsWith('data/'),
-    checkers: [firstInLine, mutualExclusion, fenceGrowth, guardedWrites, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+    checkers: [
+      firstInLine,
+      mutualExclusion,
+      fenceGrowth,
+      guardedWrites,
+      heldInTime,
+      leaseNotEarly,
+      noHangingPromise,
+      nothingLeft,
+    ],
     draw: (random, clients) => {
       const names = random.pick([['a'], ['a'], ['a', 'b'], ['a/b', 'a']] as const);
       const tasks = random.pick([1, 1, 1, 1, 2]);

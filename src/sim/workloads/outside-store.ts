@@ -35,8 +35,8 @@ export class OutsideStore {
   }
 
   #admit<T>(name: string, fence: bigint, access: (cell: Cell) => T): Access<T> {
-    let cell = this.#cells.get(name);
-    if (cell === undefined) this.#cells.set(name, (cell = { value: '', writes: 0n, fence: 0n }));
+    const cell = this.#cells.get(name) ?? { value: '', writes: 0n, fence: 0n };
+    this.#cells.set(name, cell);
     if (this.#fenced && fence < cell.fence) return { refused: true };
     cell.fence = fence > cell.fence ? fence : cell.fence;
     return { refused: false, value: access(cell) };

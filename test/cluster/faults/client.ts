@@ -5,10 +5,8 @@ import { type Fault, longMs } from './fault.js';
 
 /** Whoever holds something, if somebody does soon; else anybody. */
 async function holder(trial: Trial): Promise<ClientProcess> {
-  let found: ClientProcess | undefined;
-  const look = () => (found = trial.live.find(({ holding, paused }) => holding !== null && !paused)) !== undefined;
-  await until(1000, look, 1);
-  return found ?? trial.random.pick(trial.live);
+  const holding = () => trial.live.find((client) => client.holding !== null && !client.paused);
+  return (await until(1000, holding, 1)) ?? trial.random.pick(trial.live);
 }
 
 /** SIGSTOP for longer than the TTL, of one that holds: it goes on as if nothing had happened. */

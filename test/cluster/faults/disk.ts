@@ -31,7 +31,11 @@ export const diskFull: Fault = {
       await (await mountSmallDisk(folder))();
       return undefined;
     } catch (error) {
-      return `no tmpfs can be mounted: ${String((error as Error).message).split('\n').at(-2) ?? error}`;
+      return `no tmpfs can be mounted: ${
+        String((error as Error).message)
+          .split('\n')
+          .at(-2) ?? error
+      }`;
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
@@ -46,7 +50,7 @@ export const diskFull: Fault = {
     } catch {
       // Full a little earlier than foreseen, which is what is wanted.
     }
-    const ended = await until(4000, () => !member.running);
+    const ended = (await until(4000, () => !member.running)) ?? false;
     trial.note({ word: 'disk-full', ended });
     await sleep(trial.random.between(0, 1000));
     rmSync(ballast, { force: true });

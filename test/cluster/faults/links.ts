@@ -62,8 +62,12 @@ export const brokenLinks: Fault = {
 };
 
 function breakLink(proxy: TcpProxy, how: 'reset' | 'refused' | 'half server' | 'half client'): void {
-  if (how === 'half server') return proxy.halfClose('server');
-  if (how === 'half client') return proxy.halfClose('client');
-  if (how === 'refused') proxy.link = { ...openLink, refused: true };
-  proxy.cut();
+  if (how === 'half server') {
+    proxy.halfClose('server');
+  } else if (how === 'half client') {
+    proxy.halfClose('client');
+  } else {
+    if (how === 'refused') proxy.link = { ...openLink, refused: true };
+    proxy.cut();
+  }
 }

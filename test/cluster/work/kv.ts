@@ -66,9 +66,7 @@ async function read(client: Client): Promise<boolean> {
 
 function blindWrite(client: Client, value: string): KvTxn {
   const key = keyOf(client);
-  const op: KvOp = client.random.chance(0.2)
-    ? { op: 'delete', input: { key } }
-    : { op: 'put', input: { key, value } };
+  const op: KvOp = client.random.chance(0.2) ? { op: 'delete', input: { key } } : { op: 'put', input: { key, value } };
   return { compare: [], success: [op], failure: [] };
 }
 

@@ -1,8 +1,9 @@
-import { get, put, rangeAt } from '../../../src/store/ops.js';
 import { utf8Text } from '../../../src/core/bytes.js';
 import type { Held } from '../../../src/line/held.js';
+import { get, put, rangeAt } from '../../../src/store/ops.js';
 import { monotonicMs, sleep } from '../clock.js';
 import { type Access, OutsideClient } from '../outside-store.js';
+import { countIn } from './counter.js';
 import { type Client, expectError, readHeld, release, type Work, watchHeld } from './work.js';
 
 const acquireTimeoutMs = 8000;
@@ -104,9 +105,4 @@ async function writeOutside(
   readHeld(client, line, held);
   const written: Access<bigint> = await outside.write(object, fence, wrote);
   pending.ok(written.refused ? { applied: false } : { applied: true, position: written.value });
-}
-
-/** Values are `count:turn`, so that each is written once only. */
-export function countIn(value: string): number {
-  return value === '' ? 0 : Number(value.slice(0, value.indexOf(':')));
 }

@@ -1,0 +1,36 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { cacheFolder } from './build.js';
+import { clockJump, type FakeClock, fakeClock } from './faults/clock-jump.js';
+import type { Fault } from './faults/fault.js';
+import { plainFaults } from './faults.js';
+
+export type ClockOrNot = (FakeClock & { close(): void }) | { readonly missing: string };
+
+/** A wall clock that can be set, if `faults` asks for it. */
+export async function fakeClockFor(faults: readonly string[] | undefined): Promise<ClockOrNot> {
+  if (faults !== undefined && !faults.includes('clock-jump')) return { missing: 'not asked for' };
+  const folder = mkdtempSync(join(tmpdir(), 'conclave-clock-'));
+  const close = () => rmSync(folder, { recursive: true, force: true });
+  const clock = await fakeClock(join(cacheFolder(), 'faketime'), join(folder, 'offset'));
+  if (!('missing' in clock)) return { ...clock, close };
+  close();
+  return clock;
+}
+
+/** Those of `words` that can be made on this machine, and why the others cannot. */
+export async function usableFaults(
+  clock: FakeClock | { readonly missing: string },
+  words: readonly string[] | undefined,
+): Promise<{ faults: readonly Fault[]; missing: readonly (readonly [word: string, why: string])[] }> {
+  const asked = [...plainFaults, clockJump(clock)].filter(({ word }) => words?.includes(word) ?? true);
+  const faults: Fault[] = [];
+  const missing: [string, string][] = [];
+  for (const fault of asked) {
+    const why = await fault.missing?.();
+    if (why === undefined) faults.push(fault);
+    else missing.push([fault.word, why]);
+  }
+  return { faults, missing };
+}

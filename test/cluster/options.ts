@@ -1,0 +1,60 @@
+import { parseArgs } from 'node:util';
+import { plainFaults } from './faults.js';
+import type { WorkName } from './messages.js';
+
+export interface RunOptions {
+  readonly minutes: number;
+  readonly works: readonly WorkName[];
+  /** Words; undefined: whatever suits each work. */
+  readonly faults: readonly string[] | undefined;
+  readonly seed: number;
+  readonly clients: number;
+  /** Where the history of a run with violations is kept; undefined: nowhere. */
+  readonly keep: string | undefined;
+  readonly selfCheck: boolean;
+}
+
+export const usage = `npm run test:cluster -- [--minutes 10] [--workload lock|outside|election|kv|all] [--faults WORD,WORD|all]
+                        [--seed N] [--clients 5] [--keep FOLDER] [--self-check]`;
+
+const works: readonly WorkName[] = ['lock', 'outside', 'election', 'kv'];
+
+/** @throws Error that says what is wrong with the arguments. */
+export function parseOptions(args: readonly string[]): RunOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: 'string', default: '10' },
+      workload: { type: 'string', default: 'all' },
+      faults: { type: 'string', default: 'all' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      clients: { type: 'string', default: '5' },
+      keep: { type: 'string' },
+      'self-check': { type: 'boolean', default: false },
+    },
+  });
+  const chosen = values.workload === 'all' ? works : (values.workload.split(',') as WorkName[]);
+  const faults = values.faults === 'all' ? undefined : values.faults.split(',');
+  refuseOthers('workload', chosen, works);
+  refuseOthers('fault', faults ?? [], [...plainFaults.map(({ word }) => word), 'clock-jump']);
+  return {
+    minutes: positive('minutes', values.minutes),
+    works: chosen,
+    faults,
+    seed: positive('seed', values.seed),
+    clients: positive('clients', values.clients),
+    keep: values.keep,
+    selfCheck: values['self-check'],
+  };
+}
+
+function refuseOthers(what: string, given: readonly string[], known: readonly string[]): void {
+  const other = given.find((each) => !known.includes(each));
+  if (other !== undefined) throw new Error(`no ${what} is called ${other}: there are ${known.join(', ')}`);
+}
+
+function positive(name: string, text: string): number {
+  const number = Number(text);
+  if (!(number > 0)) throw new Error(`--${name} must be a number above 0, not ${text}`);
+  return number;
+}
