@@ -39,7 +39,11 @@ async function claimRun(conclave, leadership) {
   try {
     const last = await conclave.get(lastRunKey);
     const run = Number(last?.value.toString() ?? 0) + 1;
-    const claim = await conclave.txn().if(leadership.guard()).then(put(lastRunKey, String(run))).commit();
+    const claim = await conclave
+      .txn()
+      .if(leadership.guard())
+      .then(put(lastRunKey, String(run)))
+      .commit();
     return claim.succeeded ? run : undefined;
   } catch (error) {
     // Not known whether the number is ours: nobody uses it.

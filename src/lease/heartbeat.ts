@@ -111,8 +111,7 @@ export class Heartbeat {
     const { store, runtime } = this.#context;
     this.#beating = true;
     const sentAt = runtime.clocks();
-    // A beat that hangs must leave time for another one, perhaps over another endpoint.
-    const call = { timeoutMs: Math.max(leftMs / 3, 100), signal: this.#cancelBeat.signal };
+    const call = { timeoutMs: patienceMs(leftMs), signal: this.#cancelBeat.signal };
     let nextBeatMs = leftMs / 10;
     try {
       const kept = await store.leaseKeepAlive({ id: this.#leaseId }, call);
@@ -129,4 +128,12 @@ export class Heartbeat {
     }
     this.#schedule(Math.max(nextBeatMs, 50));
   }
+}
+
+/**
+ * How long a beat may hang: it must leave time for another one over another endpoint, and last long enough for its own
+ * to be known as silent and left (`wire/calls.ts`). With a TTL of 2 s a third of what is left is too short for that.
+ */
+function patienceMs(leftMs: number): number {
+  return Math.max(leftMs / 3, Math.min(leftMs / 2, 500), 100);
 }

@@ -122,7 +122,9 @@ export class Session {
     throw new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is not open`);
   }
 
-  /** For whoever heard from the server that the lease is gone: ends the session, which may not be able to ask itself. */
+  /**
+   * For whoever heard from the server that the lease is gone: ends the session, which may not be able to ask itself.
+   */
   leaseGone(): void {
     this.#end('server', 'the server says that its lease is gone');
   }

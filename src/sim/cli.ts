@@ -3,6 +3,7 @@ import type { Plan } from './plan.js';
 import { entryLine, failureReport } from './report.js';
 import { runPlan, type SeedResult } from './run-seed.js';
 import { shrink } from './shrink.js';
+import { TraceHash } from './trace.js';
 import { workloadOf, workloads } from './workloads/workloads.js';
 
 export interface SimOptions {
@@ -41,12 +42,15 @@ export async function sim(options: SimOptions, host: SimHost): Promise<number> {
   const { seeds = 100, from = 1, maxFailures = 5 } = options;
   const startedMs = host.nowMs();
   let [ran, failures, events, simMs] = [0, 0, 0, 0];
+  // Over all seeds: the same on every machine and every version of Node.
+  const trace = new TraceHash();
   for (let seed = from; seed < from + seeds && failures < maxFailures; seed++) {
     const name = options.workload ?? workloadOfSeed(seed);
     host.begins?.(seed, name);
     const result = await runPlan(drawPlan(seed, workloadOf(name)));
     ran += 1;
     events += result.events;
+    trace.word(result.traceHash);
     simMs += result.simMs;
     if (result.ok) continue;
     failures += 1;
@@ -56,7 +60,7 @@ export async function sim(options: SimOptions, host: SimHost): Promise<number> {
   const seconds = (host.nowMs() - startedMs) / 1000;
   const rate = Math.round(ran / seconds);
   const figures = `${rate} seeds/s, ${events} events, ${(simMs / 3_600_000).toFixed(1)} simulated hours`;
-  host.print(`sim: ${ran} seeds, ${failures} failures, ${figures}, ${seconds.toFixed(1)} s`);
+  host.print(`sim: ${ran} seeds, ${failures} failures, ${figures}, ${seconds.toFixed(1)} s, trace ${trace.digest}`);
   return failures === 0 ? 0 : 1;
 }
 

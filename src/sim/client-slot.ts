@@ -4,8 +4,8 @@ import type { SimLink } from './sim-link.js';
 import type { Stage } from './workload.js';
 
 /**
- * A client's place in the run: its scripts, and the process that performs them now. After a crash another process goes on
- * behind the operations that were under way.
+ * A client's place in the run: its scripts, and the process that performs them now. After a crash another process goes
+ * on behind the operations that were under way.
  */
 export class ClientSlot {
   readonly name: string;

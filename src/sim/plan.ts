@@ -16,8 +16,8 @@ export interface PlannedFault {
 export type Script = readonly Json[];
 
 /**
- * Everything that a run does, apart from the chance that its seed decides (delays, ids, which message a fault hits): made
- * from a seed, written as JSON, and made smaller by the shrinker.
+ * Everything that a run does, apart from the chance that its seed decides (delays, ids, which message a fault hits):
+ * made from a seed, written as JSON, and made smaller by the shrinker.
  */
 export interface Plan {
   readonly seed: number;

@@ -35,7 +35,7 @@ export function entryLine(entry: Entry): string {
 }
 
 function compact(entry: Entry): string {
-  const { atMs: _, process: __, type: ___, ...rest } = JSON.parse(encodeEntry(entry)) as Record<string, unknown>;
-  const shown = rest.data ?? rest.input ?? rest.output ?? rest.error ?? null;
+  const { data, input, output, error } = JSON.parse(encodeEntry(entry)) as Record<string, unknown>;
+  const shown = data ?? input ?? output ?? error ?? null;
   return shown === null ? '' : JSON.stringify(shown);
 }

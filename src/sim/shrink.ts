@@ -12,8 +12,8 @@ export interface Shrunk {
 }
 
 /**
- * A smaller plan that breaks the same promise: fewer faults first, then fewer operations, then shorter faults; again from the front
- * for as long as that helps.
+ * A smaller plan that breaks the same promise: fewer faults first, then fewer operations, then shorter faults; again
+ * from the front for as long as that helps.
  */
 export async function shrink(failing: SeedResult, { maxRuns = 400 }: ShrinkOptions = {}): Promise<Shrunk> {
   const rules = new Set(failing.violations.map(({ rule }) => rule));

@@ -30,8 +30,8 @@ export interface OpenCall {
 }
 
 /**
- * A connection of one client process to the server: calls over a simulated network to the real handlers. After a reset the
- * next call opens it again, as grpc channels do.
+ * A connection of one client process to the server: calls over a simulated network to the real handlers. After a reset
+ * the next call opens it again, as grpc channels do.
  */
 export class SimChannel implements RpcChannel {
   readonly endpoint: string;

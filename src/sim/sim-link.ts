@@ -16,8 +16,8 @@ export interface Message {
 export interface Fate {
   delayMs: number;
   /**
-   * `silently`: nobody hears of it until a timeout or the end of the connection; `reset`: its call ends with an error on both
-   * sides. On a stream nothing that was sent after it arrives either: TCP does not leave gaps.
+   * `silently`: nobody hears of it until a timeout or the end of the connection; `reset`: its call ends with an error
+   * on both sides. On a stream nothing that was sent after it arrives either: TCP does not leave gaps.
    */
   lost: 'silently' | 'reset' | undefined;
   /** The server carries it out twice, one right after the other, and the second answer counts. */

@@ -106,8 +106,8 @@ export class SimProcess implements Runtime {
   }
 
   /**
-   * SIGCONT. Whether its loop finds the timers or the sockets first is open: both orders are seen in Node. With `sleptMs` the
-   * whole machine slept, and the monotonic clock did not go on for so long.
+   * SIGCONT. Whether its loop finds the timers or the sockets first is open: both orders are seen in Node. With
+   * `sleptMs` the whole machine slept, and the monotonic clock did not go on for so long.
    */
   resume(timersFirst: boolean, sleptMs = 0): void {
     if (!this.#paused) return;

@@ -1,4 +1,5 @@
 import { latin1 } from '../core/bytes.js';
+import type { Revision } from '../engine/key-record.js';
 import { broken, type Violation } from './checkers/violation.js';
 import { ClientSlot } from './client-slot.js';
 import type { FaultField } from './faults/fault-word.js';
@@ -12,8 +13,8 @@ import type { Stage, Workload } from './workload.js';
 import { type TraceListener, World } from './world.js';
 
 /**
- * Simulated milliseconds after the last fault within which every waiter must have finished: a few looks of a line (10 s each),
- * a request timeout, the TTL of whoever crashed, and the operations that are still to come.
+ * Simulated milliseconds after the last fault within which every waiter must have finished: a few looks of a line (10
+ * s each), a request timeout, the TTL of whoever crashed, and the operations that are still to come.
  */
 export const healedBoundMs = 60_000;
 /** How long a watch may take to be told everything: after its stream was lost, and on a stream that works. */
@@ -22,7 +23,10 @@ const quietMs = 500;
 const restBoundMs = 5000;
 /** The same for giving everything back. */
 export const closeBoundMs = 20_000;
-/** How much longer than its TTL a lease may be there that nobody keeps alive any more: old heartbeats may still be on the way. */
+/**
+ * How much longer than its TTL a lease may be there that nobody keeps alive any more: old heartbeats may still be on
+ * the way.
+ */
 const expiryBoundMs = 40_000;
 
 /** What came of a run. */
@@ -61,9 +65,9 @@ export class SimRun {
     const stage = workload.stage(plan);
     this.#stage = stage;
     const { recordsKv } = workload;
-    const onChanged = (server: SimServer) => {
+    const onChanged = (server: SimServer, revision: Revision) => {
       this.#lastChangeMs = world.nowMs;
-      stage.changed?.(server);
+      stage.changed?.(server, revision);
     };
     this.#server = new SimServer(world, random.fork(), this.#recorder, { recordsKv, onChanged });
     this.#slots = plan.scripts.map((scripts, index) => this.#slot(scripts, index, stage, random));

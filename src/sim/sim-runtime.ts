@@ -168,7 +168,9 @@ function hostTurn(): Promise<void> {
   return new Promise((resolve) => hostImmediate(resolve));
 }
 
-/** Turns that are asked for at once: microtasks are done between them all the same, sockets are looked at once a round. */
+/**
+ * Turns that are asked for at once: microtasks are done between them all the same, sockets are looked at once a round.
+ */
 const turnsPerRound = 64;
 
 /**

@@ -1,5 +1,5 @@
-import { latin1, utf8 } from '../core/bytes.js';
 import type { JournalEntry } from '../engine/journal.js';
+import type { Revision } from '../engine/key-record.js';
 import { createService } from '../server/service.js';
 import type { RpcService } from '../wire/rpc-service.js';
 import type { Recorder } from './history.js';
@@ -20,10 +20,13 @@ export interface SimServerOptions {
   /** Records every change of the store, for the checkers of KV and watch. */
   readonly recordsKv: boolean;
   /** Called after each revision. */
-  readonly onChanged: (server: SimServer) => void;
+  readonly onChanged: (server: SimServer, revision: Revision) => void;
 }
 
-/** The engine behind the real handlers, in a process of its own, which can be paused, killed and started again with its log. */
+/**
+ * The engine behind the real handlers, in a process of its own, which can be paused, killed and started again with its
+ * log.
+ */
 export class SimServer {
   readonly #world: World;
   readonly #random: Prng;
@@ -88,9 +91,9 @@ export class SimServer {
     this.#latest = this.#start();
   }
 
-  /** Whether `key` exists with this create revision. */
-  has(key: string, createRevision: bigint): boolean {
-    return this.truth.engine.space.get(latin1(utf8(key)))?.createRevision === createRevision;
+  /** Whether the key, given as latin1 text, exists with this create revision. */
+  has(text: string, createRevision: bigint): boolean {
+    return this.truth.engine.space.get(text)?.createRevision === createRevision;
   }
 
   hasLease(lease: bigint): boolean {
@@ -105,7 +108,7 @@ export class SimServer {
       ...this.#ids,
       onEntry: (entry) => {
         this.#journal.push(entry);
-        if (entry.type === 'changes') this.#options.onChanged(this);
+        if (entry.type === 'changes') this.#options.onChanged(this, entry.changes);
       },
     });
     host.restore(this.#journal);

@@ -20,8 +20,8 @@ export interface StreamOptions {
 type Direction = Message['direction'];
 
 /**
- * One call with many messages each way. In each direction they arrive in the order in which they were sent, up to the first
- * that is lost. Each end may end it; the other hears of it in its own time.
+ * One call with many messages each way. In each direction they arrive in the order in which they were sent, up to the
+ * first that is lost. Each end may end it; the other hears of it in its own time.
  */
 export class StreamCall<Request, Response> implements OpenCall {
   readonly #site: CallSite;

@@ -1,6 +1,6 @@
 /**
- * The run in one number: everything that happened, with its time and order. Equal seeds must give equal hashes, on every
- * machine and every version of Node; the cheapest proof that nothing but the seed decided.
+ * The run in one number: everything that happened, with its time and order. Equal seeds must give equal hashes, on
+ * every machine and every version of Node; the cheapest proof that nothing but the seed decided.
  */
 export class TraceHash {
   readonly #words = new Map<string, number>();
@@ -30,7 +30,10 @@ export class TraceHash {
     return hex(this.#a) + hex(this.#b);
   }
 
-  /** Two lanes of murmur3's mixing steps, with the byte order of the host's typed arrays: little-endian everywhere Node runs. */
+  /**
+   * Two lanes of murmur3's mixing steps, with the byte order of the host's typed arrays: little-endian everywhere Node
+   * runs.
+   */
   #mix(word: number): void {
     const spread = Math.imul(word, 0xcc9e2d51);
     this.#a = Math.imul((this.#a ^ spread) >>> 0, 0x85ebca6b) + 0xe6546b64;

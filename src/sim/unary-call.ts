@@ -60,15 +60,20 @@ export class UnaryCall<Request, Response> implements OpenCall {
     const body = asBytes ? codec.decode(codec.encode(request)) : request;
     const fate = link.fateOf({ direction: 'toServer', shape: 'unary', path, body });
     const instance = server.instance;
-    if (instance === undefined) return this.#failLater('refused');
-    if (fate.lost === 'reset') return this.#failLater('reset');
-    if (fate.lost === 'silently') return;
+    if (instance === undefined || fate.lost !== undefined) {
+      if (fate.lost !== 'silently') this.#failLater(instance === undefined ? 'refused' : 'reset');
+      return;
+    }
     const { process } = instance;
     world.after(fate.delayMs, process, path, () => {
-      if (!fate.twice) return this.#serve(instance, fate.body as Request);
-      // Nobody waits for the answer to the first run.
-      void this.#handle(instance, fate.body as Request).catch(() => {});
-      world.after(againAfterMs, process, path, () => this.#serve(instance, fate.body as Request));
+      const serve = () => this.#serve(instance, fate.body as Request);
+      if (fate.twice) {
+        // Nobody waits for the answer to the first run.
+        void this.#handle(instance, fate.body as Request).catch(() => {});
+        world.after(againAfterMs, process, path, serve);
+      } else {
+        serve();
+      }
     });
   }
 
@@ -90,11 +95,11 @@ export class UnaryCall<Request, Response> implements OpenCall {
     if (this.#over) return;
     const { link, world, client, asBytes } = this.#site;
     const { path, response: codec } = this.#method;
-    const body = 'response' in answer && asBytes ? codec.decode(codec.encode(answer.response)) : answer;
-    const response = 'response' in answer ? (asBytes ? body : answer.response) : undefined;
-    const fate = link.fateOf({ direction: 'toClient', shape: 'unary', path, body: response });
-    if (fate.lost === 'reset') return this.#failLater('reset');
-    if (fate.lost === 'silently') return;
+    const response = 'response' in answer ? answer.response : undefined;
+    const body = asBytes && response !== undefined ? codec.decode(codec.encode(response)) : response;
+    const fate = link.fateOf({ direction: 'toClient', shape: 'unary', path, body });
+    if (fate.lost === 'reset') this.#failLater('reset');
+    if (fate.lost !== undefined) return;
     world.after(fate.delayMs, client, 'reply', () => {
       if ('error' in answer) this.#reject(overTheWire(answer.error));
       else this.#resolve(fate.body as Response);

@@ -12,7 +12,9 @@ export interface WitnessOptions {
   readonly recordsKv: boolean;
 }
 
-/** The engine's host, whose deeds are written into the history: what was true at the server, whatever clients believe. */
+/**
+ * The engine's host, whose deeds are written into the history: what was true at the server, whatever clients believe.
+ */
 export class WitnessedHost extends EngineHost {
   readonly #recorder: Recorder;
   readonly #options: WitnessOptions;

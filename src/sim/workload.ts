@@ -1,3 +1,4 @@
+import type { Revision } from '../engine/key-record.js';
 import type { Checker } from './checkers/violation.js';
 import type { Json, Plan } from './plan.js';
 import type { Prng } from './prng.js';
@@ -7,7 +8,9 @@ import type { SimServer } from './sim-server.js';
 /** What clients do in a run, and what must be true of it. */
 export interface Workload {
   readonly name: string;
-  /** Whether every change of the store and every request of the clients are recorded, for the checkers of KV and watch. */
+  /**
+   * Whether every change of the store and every request of the clients are recorded, for the checkers of KV and watch.
+   */
   readonly recordsKv: boolean;
   /** Whether something goes on beside the operations that must be given time to hear the latest. */
   readonly hasWatchers: boolean;
@@ -29,7 +32,7 @@ export interface Stage {
   /** After each event of the run: looks at what is held. */
   look?(): void;
   /** After each revision of the store. */
-  changed?(server: SimServer): void;
+  changed?(server: SimServer, revision: Revision): void;
   /** Ends what still goes on in the background. */
   end?(): Promise<void>;
 }

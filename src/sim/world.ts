@@ -17,8 +17,8 @@ export interface SimEvent {
 export type TraceListener = (atMs: number, process: string, kind: string) => void;
 
 /**
- * Moments are multiples of 1/1024 ms, so that sums and differences of them are exact: a lease that lives a rounding error
- * short of its TTL is no violation.
+ * Moments are multiples of 1/1024 ms, so that sums and differences of them are exact: a lease that lives a rounding
+ * error short of its TTL is no violation.
  */
 export function onGrid(ms: number): number {
   return Math.ceil(ms * 1024) / 1024;
@@ -82,8 +82,8 @@ export class World {
   }
 
   /**
-   * Lets time pass until `done`, at most until `endMs` or until nothing is left to happen. Tells whether it is done. `done` is asked
-   * after every event.
+   * Lets time pass until `done`, at most until `endMs` or until nothing is left to happen. Tells whether it is done.
+   * `done` is asked after every event.
    */
   async run(done: () => boolean, endMs: number): Promise<boolean> {
     let finished = false;

@@ -15,8 +15,8 @@ export interface LoseOptions {
   /** How many. Default: 1. */
   readonly count?: number | undefined;
   /**
-   * `reset`: the connection breaks, and the call fails at once with `UNAVAILABLE`, outcome unknown; `silently`: it waits
-   * for its own timeout. Default: `reset`.
+   * `reset`: the connection breaks, and the call fails at once with `UNAVAILABLE`, outcome unknown; `silently`: it
+   * waits for its own timeout. Default: `reset`.
    */
   readonly how?: 'reset' | 'silently' | undefined;
 }

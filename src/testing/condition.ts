@@ -4,8 +4,8 @@ export type Awaitable<T> = PromiseLike<T> | (() => T | PromiseLike<T>);
 /** How it ended. */
 export type Ending<T> = { readonly value: T } | { readonly error: unknown };
 
-/** `what` as a question that can be asked at any time; undefined: not yet. */
-export function endingOf<T>(what: Awaitable<T>, onSettled: () => void): () => Ending<T> | undefined {
+/** `what` as a question that can be asked at any time; `asking`: just now, and the answer is not there yet. */
+export function endingOf<T>(what: Awaitable<T>, onSettled: () => void): () => Ending<T> | 'asking' | undefined {
   let ending: Ending<T> | undefined;
   const settle = (end: Ending<T>) => {
     ending = end;
@@ -18,22 +18,28 @@ export function endingOf<T>(what: Awaitable<T>, onSettled: () => void): () => En
     );
     return () => ending;
   }
-  let asking = false;
+  let state: 'ready' | 'asking' | 'answered' = 'ready';
   const answered = (value: T) => {
-    asking = false;
+    state = 'answered';
     if (value) settle({ value });
   };
   return () => {
-    if (ending !== undefined || asking) return ending;
+    if (ending !== undefined || state === 'asking') return ending;
+    if (state === 'answered') {
+      // Something must happen first, or the answer would be the same for ever.
+      state = 'ready';
+      return undefined;
+    }
     try {
       const answer = what();
       if (!isPromise(answer)) return answer ? { value: answer } : undefined;
-      asking = true;
+      state = 'asking';
       answer.then(answered, (error: unknown) => settle({ error }));
     } catch (error) {
       ending = { error };
+      return ending;
     }
-    return ending;
+    return 'asking';
   };
 }
 

@@ -8,9 +8,9 @@ export interface TestClusterOptions {
   /** Decides every delay, id and clock: the same seed, the same run. Default: 1. */
   readonly seed?: number | undefined;
   /**
-   * `simulated`: time stands still but for what messages need, and passes when the test says so; code under test must take
-   * its time from the cluster. `real`: time passes by itself; for code under test with timers or I/O of its own. Default:
-   * `simulated`.
+   * `simulated`: time stands still but for what messages need, and passes when the test says so; code under test must
+   * take its time from the cluster. `real`: time passes by itself; for code under test with timers or I/O of its own.
+   * Default: `simulated`.
    */
   readonly time?: 'simulated' | 'real' | undefined;
   /** How long a message is on its way, in milliseconds. Default: 0.5 to 3 in simulated time, 0 in real time. */
@@ -20,7 +20,8 @@ export interface TestClusterOptions {
 /**
  * A store, a network and clients for tests, all in this process; nothing listens, nothing is written to disk. Whoever
  * makes one closes it: `await using`, or `close()`.
- * @throws ConclaveError `INVALID_ARGUMENT` for a seed that is no whole number from 0 to 2^53 - 1, or a network that is none.
+ * @throws ConclaveError `INVALID_ARGUMENT` for a seed that is no whole number from 0 to 2^53 - 1, or a network that is
+ * none.
  */
 export async function createTestCluster(options: TestClusterOptions = {}): Promise<TestCluster> {
   const { seed = 1, time = 'simulated' } = options;
@@ -37,8 +38,8 @@ export async function createTestCluster(options: TestClusterOptions = {}): Promi
 }
 
 /**
- * Runs `test` once per seed, each time with a cluster of its own, which it closes. The first failure rejects, names its seed
- * and has the test's own error as its `cause`; play that one again with `{ seed }`.
+ * Runs `test` once per seed, each time with a cluster of its own, which it closes. The first failure rejects, names its
+ * seed and has the test's own error as its `cause`; play that one again with `{ seed }`.
  */
 export async function forEachSeed(
   seeds: Iterable<number> | number,

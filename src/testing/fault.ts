@@ -49,7 +49,9 @@ export class ActiveFault<Params> implements Fault {
   }
 }
 
-/** The faults of one client, or of the server: at most one of each kind, so that to begin it twice is to begin it once. */
+/**
+ * The faults of one client, or of the server: at most one of each kind, so that to begin it twice is to begin it once.
+ */
 export class FaultBoard {
   readonly #faults = new Map<string, ActiveFault<unknown>>();
 
@@ -63,8 +65,8 @@ export class FaultBoard {
   }
 
   /**
-   * Begins a fault of this `kind` with `start`, which returns what ends it; one that is active gets the new `params` instead.
-   * A kind always has parameters of one type.
+   * Begins a fault of this `kind` with `start`, which returns what ends it; one that is active gets the new `params`
+   * instead. A kind always has parameters of one type.
    */
   begin<Params>(
     kind: string,

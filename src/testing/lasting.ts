@@ -2,8 +2,8 @@ import type { ActiveFault, Fault, FaultBoard } from './fault.js';
 import { checkMs, type TestTime } from './test-time.js';
 
 /**
- * Begins the fault `name` with `start` and ends it `ms` from now. Where one of this `kind` is active it goes on, until the
- * later of both moments. A fault of 0 ms is over when this returns.
+ * Begins the fault `name` with `start` and ends it `ms` from now. Where one of this `kind` is active it goes on, until
+ * the later of both moments. A fault of 0 ms is over when this returns.
  */
 export function lastingFor(
   time: TestTime,

@@ -3,8 +3,8 @@ import type { Message } from '../sim/sim-link.js';
 import { kvMethods, leaseMethods, watchMethods } from '../wire/methods.js';
 
 /**
- * What is sent between a client and the store. Every write is a `txn`: `put` and `delete` of a `Conclave`, entering a line
- * and leaving it. `keepAlive` (the heartbeat) and `watch` are streams.
+ * What is sent between a client and the store. Every write is a `txn`: `put` and `delete` of a `Conclave`, entering a
+ * line and leaving it. `keepAlive` (the heartbeat) and `watch` are streams.
  */
 export type MessageName =
   | 'range'

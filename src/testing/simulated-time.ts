@@ -5,8 +5,8 @@ import { TestWorld } from './test-world.js';
 const defaultMaxMs = 600_000;
 
 /**
- * Time that passes only when somebody wants it to: from event to event while a test waits in `advance` or `until`, and by
- * the few milliseconds that messages need while any is on its way.
+ * Time that passes only when somebody wants it to: from event to event while a test waits in `advance` or `until`, and
+ * by the few milliseconds that messages need while any is on its way.
  */
 export class SimulatedTime extends TestTime {
   readonly world: TestWorld;

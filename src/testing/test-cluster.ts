@@ -24,8 +24,8 @@ export interface ClusterParts {
 }
 
 /**
- * A store with clients, a network between them, and everything that can go wrong with it. Faults begin at once and return
- * at once; what follows from them takes time, which `advance` and `until` let pass. Each is safe to call twice.
+ * A store with clients, a network between them, and everything that can go wrong with it. Faults begin at once and
+ * return at once; what follows from them takes time, which `advance` and `until` let pass. Each is safe to call twice.
  *
  * Every method that takes a `Conclave` throws ConclaveError `INVALID_ARGUMENT` unless it is a client of this cluster.
  */
@@ -85,9 +85,11 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /**
-   * Lets time pass until `what` has come true: a promise that settles, or a function that returns something truthy (or a
-   * promise of it), which is asked after every event. Settles as the promise does, or resolves to what the function gave.
-   * @throws ConclaveError `TIMEOUT` after `maxMs`, naming the seed and the faults that are active; whatever `what` throws.
+   * Lets time pass until `what` has come true: a promise that settles, or a function that returns something truthy (or
+   * a promise of it), which is asked after every event. Settles as the promise does, or resolves to what the function
+   * gave.
+   * @throws ConclaveError `TIMEOUT` after `maxMs`, naming the seed and the faults that are active; whatever `what`
+   * throws.
    */
   until<T>(what: Awaitable<T>, options: UntilOptions = {}): Promise<T> {
     return this.#time.until(what, options);
@@ -125,8 +127,8 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /**
-   * Keys, leases, watches and timers that are there now: all empty when everybody has closed and `settle()` has resolved.
-   * `ignore`: prefixes of keys that are to stay.
+   * Keys, leases, watches and timers that are there now: all empty when everybody has closed and `settle()` has
+   * resolved. `ignore`: prefixes of keys that are to stay.
    */
   leftBehind({ ignore = [] }: { readonly ignore?: readonly string[] } = {}): LeftBehind {
     const living = [...this.#clients.values()].filter(({ process }) => !process.crashed);
@@ -143,16 +145,27 @@ export class TestCluster implements AsyncDisposable {
     return this.recorder.history;
   }
 
-  /** Of everything that has happened, with its time and order: in simulated time equal for equal seeds and equal tests. */
+  /**
+   * Of everything that has happened, with its time and order: in simulated time equal for equal seeds and equal tests.
+   */
   get traceHash(): string {
     return this.#time.world.hash.digest;
+  }
+
+  /** Seed and active faults, for messages: `seed 7, faults: partition of client-1`. */
+  describe(): string {
+    const ofClients = [...this.#clients.values()].flatMap((client) =>
+      client.faults.active.map((name) => `${name} of ${client.name}`),
+    );
+    const active = [...this.#serverBoard.active, ...ofClients];
+    return `seed ${this.seed}, faults: ${active.length === 0 ? 'none' : active.join(', ')}`;
   }
 
   // Faults of one client's network.
 
   /**
-   * Nothing passes between the client and the server, or only one way: `toServer` loses what the client sends, `toClient`
-   * what it is sent. Nobody is told. When it heals, what was under way fails with `UNAVAILABLE`.
+   * Nothing passes between the client and the server, or only one way: `toServer` loses what the client sends,
+   * `toClient` what it is sent. Nobody is told. When it heals, what was under way fails with `UNAVAILABLE`.
    */
   partition(conclave: Conclave, { direction = 'both' }: { direction?: faults.Direction | 'both' } = {}): Fault {
     return faults.partition(this.#client(conclave), direction);
@@ -168,7 +181,9 @@ export class TestCluster implements AsyncDisposable {
     return faults.loseNext(this.#client(conclave), 'toClient', 'loseNextReply', options);
   }
 
-  /** The store carries out the client's next request twice, as behind a proxy that retries; the second answer counts. */
+  /**
+   * The store carries out the client's next request twice, as behind a proxy that retries; the second answer counts.
+   */
   duplicateNextRequest(conclave: Conclave, options: faults.DuplicateOptions = {}): Fault {
     return faults.duplicateNext(this.#client(conclave), 'duplicateNextRequest', options);
   }
@@ -190,7 +205,9 @@ export class TestCluster implements AsyncDisposable {
     return faults.standStill(this.#client(conclave), 'pause', ms, this.#time);
   }
 
-  /** Its event loop is busy for `ms`: like `pause`, but the late timers run before anything that has arrived is seen. */
+  /**
+   * Its event loop is busy for `ms`: like `pause`, but the late timers run before anything that has arrived is seen.
+   */
   stall(conclave: Conclave, ms: number): Fault {
     return faults.standStill(this.#client(conclave), 'stall', ms, this.#time);
   }
@@ -214,8 +231,8 @@ export class TestCluster implements AsyncDisposable {
   // Faults of the server.
 
   /**
-   * The server revokes a lease that is alive, and deletes its keys, though nobody asked for it: etcd #12528, #15247. Takes
-   * whatever has a `leaseId`: a session, something held; or the id.
+   * The server revokes a lease that is alive, and deletes its keys, though nobody asked for it: etcd #12528, #15247.
+   * Takes whatever has a `leaseId`: a session, something held; or the id.
    * @throws ConclaveError `LEASE_NOT_FOUND` if there was no such lease; `UNAVAILABLE` while the server is down.
    */
   expire(lease: { readonly leaseId: bigint } | bigint): void {
@@ -258,7 +275,9 @@ export class TestCluster implements AsyncDisposable {
     }
   }
 
-  /** Heals everything and closes every client. Idempotent. In real time nothing is left that keeps the process alive. */
+  /**
+   * Heals everything and closes every client. Idempotent. In real time nothing is left that keeps the process alive.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -283,14 +302,5 @@ export class TestCluster implements AsyncDisposable {
     const client = this.#clients.get(conclave);
     if (client !== undefined) return client;
     throw new ConclaveError('INVALID_ARGUMENT', 'not a client of this test cluster: take one that its connect() gave');
-  }
-
-  /** For messages: what one needs to know to play it again. */
-  describe(): string {
-    const ofClients = [...this.#clients.values()].flatMap((client) =>
-      client.faults.active.map((name) => `${name} of ${client.name}`),
-    );
-    const active = [...this.#serverBoard.active, ...ofClients];
-    return `seed ${this.seed}, faults: ${active.length === 0 ? 'none' : active.join(', ')}`;
   }
 }

@@ -1,14 +1,14 @@
-import { deferred } from '../core/deferred.js';
+import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { onGrid } from '../sim/world.js';
 import { type Awaitable, endingOf } from './condition.js';
 import type { TestWorld } from './test-world.js';
-import { Waiters } from './waiters.js';
+import { type Answer, Waiters } from './waiters.js';
 
 export interface UntilOptions {
   /**
-   * Milliseconds after which `until` gives up. Default: 600,000 of simulated time; in real time 4,000, so that it says why
-   * before the test runner's own limit of 5 s ends the test.
+   * Milliseconds after which `until` gives up. Default: 600,000 of simulated time; in real time 4,000, so that it says
+   * why before the test runner's own limit of 5 s ends the test.
    */
   readonly maxMs?: number | undefined;
 }
@@ -39,10 +39,10 @@ export abstract class TestTime {
         endMs = world.nowMs;
       },
       // Whatever else is due at that moment has happened, too.
-      asked: () => {
-        if (endMs === undefined || (world.nextDueMs ?? Number.POSITIVE_INFINITY) <= endMs) return false;
+      ask: () => {
+        if (endMs === undefined || (world.nextDueMs ?? Number.POSITIVE_INFINITY) <= endMs) return 'waiting';
         resolve();
-        return true;
+        return 'over';
       },
     }));
   }
@@ -53,20 +53,19 @@ export abstract class TestTime {
     const ending = endingOf(what, () => this.wake());
     return this.#wait<T>(maxMs, ({ resolve, reject }) => {
       let late = false;
-      const asked = () => {
+      const ask = () => {
         const end = ending();
-        if (end === undefined) {
-          if (late) reject(this.#timeout(what, maxMs));
-          return late;
-        }
-        if ('error' in end) reject(end.error);
+        if (end === 'asking') return end;
+        if (end === undefined && !late) return 'waiting';
+        if (end === undefined) reject(this.#timeout(what, maxMs));
+        else if ('error' in end) reject(end.error);
         else resolve(end.value);
-        return true;
+        return 'over';
       };
       const atBound = () => {
         late = true;
       };
-      return { atBound, asked };
+      return { atBound, ask };
     });
   }
 
@@ -81,17 +80,14 @@ export abstract class TestTime {
 
   async #wait<T>(
     boundMs: number,
-    waiterOf: (ends: { resolve(value: T): void; reject(error: unknown): void }) => {
-      atBound(): void;
-      asked(): boolean;
-    },
+    waiterOf: (ends: Omit<Deferred<T>, 'promise'>) => { atBound(): void; ask(): Answer },
   ): Promise<T> {
     if (this.stopped) throw closed();
     const { promise, resolve, reject } = deferred<T>();
-    const { atBound, asked } = waiterOf({ resolve, reject });
+    const { atBound, ask } = waiterOf({ resolve, reject });
     const cancelBound = this.world.after(boundMs, undefined, 'bound', atBound);
     this.lastBoundMs = Math.max(this.lastBoundMs, onGrid(this.world.nowMs + boundMs));
-    this.waiters.add({ asked, fail: reject });
+    this.waiters.add({ ask, fail: reject });
     this.wake();
     try {
       return await promise;

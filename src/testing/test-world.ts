@@ -11,7 +11,10 @@ export class TestWorld extends World {
     this.#onPlanned = fn;
   }
 
-  /** Whether something that was sent has not arrived. What a process that stands still has not looked at counts as arrived. */
+  /**
+   * Whether something that was sent has not arrived. What a process that stands still has not looked at counts as
+   * arrived.
+   */
   get onTheWay(): boolean {
     const { nextDueMs } = this;
     return nextDueMs !== undefined && nextDueMs <= this.#lastArrivalMs;

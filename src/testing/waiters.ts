@@ -1,6 +1,9 @@
-/** Somebody who waits while time passes; `asked` tells whether that is over, and lets go of whatever it holds. */
+/** `over`: nothing is waited for any more; `asking`: a question has gone out just now whose answer may be near. */
+export type Answer = 'over' | 'asking' | 'waiting';
+
+/** Somebody who waits while time passes. */
 export interface Waiter {
-  asked(): boolean;
+  ask(): Answer;
   fail(error: unknown): void;
 }
 
@@ -16,11 +19,18 @@ export class Waiters {
     this.#waiting.add(waiter);
   }
 
-  /** Asks each, in the order in which they came, and forgets those who wait no more; tells whether there were any. */
+  /**
+   * Asks each, in the order in which they came, and forgets those whose wait is over. Tells whether somebody has
+   * something to do before time passes: who has waited long enough goes on, or an answer is being looked for.
+   */
   ask(): boolean {
-    const before = this.#waiting.size;
-    for (const waiter of this.#waiting) if (waiter.asked()) this.#waiting.delete(waiter);
-    return this.#waiting.size < before;
+    let busy = false;
+    for (const waiter of this.#waiting) {
+      const answer = waiter.ask();
+      busy ||= answer !== 'waiting';
+      if (answer === 'over') this.#waiting.delete(waiter);
+    }
+    return busy;
   }
 
   failAll(error: unknown): void {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { decodeHistory, type History } from '../../src/sim/history.js';
 import { executable } from '../support/etcd/machine.js';
-import { until } from './clock.js';
+import { monotonicMs, until } from './clock.js';
 import type { ClientConfig, Order, Report } from './messages.js';
 
 /** A node process that the kernel kills with this one, and that can be spoken to. */
@@ -21,6 +21,8 @@ export class ClientProcess {
   readonly place: number;
   /** What it says that it holds. */
   holding: string | null = null;
+  /** When it said so. */
+  heardAtMs = 0;
   /** Things done so far. */
   progress = 0;
   readonly #child: ChildProcess;
@@ -106,7 +108,9 @@ export class ClientProcess {
     this.#told.add(report.type);
     if (report.type !== 'progress') return;
     this.progress += 1;
-    if (report.holding !== undefined) this.holding = report.holding;
+    if (report.holding === undefined) return;
+    this.holding = report.holding;
+    this.heardAtMs = monotonicMs();
   }
 }
 

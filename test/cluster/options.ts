@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly faults: readonly string[] | undefined;
   readonly seed: number;
   readonly clients: number;
-  /** Where the history of a run with violations is kept; undefined: nowhere. */
+  /** Where histories are kept; undefined: nowhere. */
   readonly keep: string | undefined;
   readonly selfCheck: boolean;
 }

@@ -133,7 +133,7 @@ class Runner {
     console.log(figuresText(figures));
     if (early > 0) console.log(`etcd itself took ${early} live leases before their time`);
     const { keep, seed } = this.#options;
-    if (keep === undefined || violations.length === 0) return;
+    if (keep === undefined) return;
     mkdirSync(keep, { recursive: true });
     const file = join(keep, `${work}-${variant}-${seed}.jsonl`);
     writeFileSync(file, encodeHistory(history));

@@ -24,10 +24,10 @@ export class Tape {
    * What `write` records is stamped with `atMs`, a moment just before: a process may be stopped between a look at
    * something and the writing down of what it saw. What the look itself made others write stays before it.
    */
-  at(atMs: number, write: () => void): void {
+  at<T>(atMs: number, write: () => T): T {
     this.#stampMs = Math.max(atMs, this.#lastMs);
     try {
-      write();
+      return write();
     } finally {
       this.#stampMs = undefined;
     }

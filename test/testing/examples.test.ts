@@ -10,7 +10,11 @@ const vitest = join(import.meta.dirname, '../../node_modules/vitest/vitest.mjs')
 /** What was printed, without colours; a failing run rejects with all of it. */
 async function output(args: readonly string[], folder: string): Promise<string> {
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-  const { stdout } = await run(process.execPath, args, { cwd: folder, env: { ...env, NO_COLOR: '1' }, timeout: 60_000 });
+  const { stdout } = await run(process.execPath, args, {
+    cwd: folder,
+    env: { ...env, NO_COLOR: '1' },
+    timeout: 60_000,
+  });
   return stdout;
 }
 

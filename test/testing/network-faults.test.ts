@@ -107,7 +107,9 @@ describe('loseNextReply', () => {
       const of = 'lock' as 'txn';
       expect(() => cluster.loseNextReply(a, { of })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
       for (const count of [0, 1.5]) {
-        expect(() => cluster.loseNextReply(a, { count })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+        expect(() => cluster.loseNextReply(a, { count })).toThrow(
+          expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+        );
       }
     }));
 });

@@ -108,6 +108,7 @@ describe('until', () => {
       const found = await cluster.until(() => conclave.get('a'));
       expect(found?.value.toString()).toBe('1');
       await written;
+      expect(await errorOf(cluster.until(async () => false, { maxMs: 60_000 }))).toMatchObject({ code: 'TIMEOUT' });
     }));
 
   it('rejects with what the function throws, at once or later', () =>

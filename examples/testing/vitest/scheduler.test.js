@@ -5,25 +5,34 @@ import { runScheduler } from '../scheduler.js';
 
 /** @type {import('conclave/testing').TestCluster} */
 let cluster;
-const stop = new AbortController();
+/** @type {AbortController} */
+let stop;
+/** What schedulers have ended with that should not end. */
+let failures;
 
 beforeEach(async () => {
-  cluster = await createTestCluster();
+  cluster = await createTestCluster({ seed: Number(process.env.SEED ?? 1) });
+  stop = new AbortController();
+  failures = [];
 });
 
-afterEach(() => cluster.close());
+afterEach(async () => {
+  stop.abort();
+  await cluster.close();
+  expect(failures).toEqual([]);
+});
 
 /** A host with a scheduler; `runs` is what its job was called with. */
 async function startHost(host) {
   const conclave = await cluster.connect({ name: host, ttlMs: 10_000 });
   const runs = [];
-  void runScheduler(conclave, {
+  runScheduler(conclave, {
     host,
     job: (run) => runs.push(run),
     signal: stop.signal,
     everyMs: 1000,
     sleep: (ms, signal) => cluster.sleep(conclave, ms, { signal }),
-  }).catch(() => {}); // ends with the cluster
+  }).catch((error) => failures.push(error));
   return { conclave, runs };
 }
 

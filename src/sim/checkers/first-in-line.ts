@@ -4,9 +4,9 @@ import { grantsOf } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 /**
- * Whoever is told that it holds was first in line at the server, at some moment before it was told. A place that was gone
- * before its turn came is a phantom's (etcd #11456: the wait ended, and nobody looked at the own key). For lines of which
- * the server's states are recorded: `{ term }` of the first, or null.
+ * Whoever is told that it holds was first in line at the server, at some moment before it was told. A place that was
+ * gone before its turn came is a phantom's (etcd #11456: the wait ended, and nobody looked at the own key). For lines
+ * of which the server's states are recorded: `{ term }` of the first, or null.
  */
 export function firstInLine(history: History): Violation[] {
   const states = groupBy(factsOf(history, 'state'), ({ object }) => object);

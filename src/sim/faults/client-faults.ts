@@ -1,8 +1,8 @@
 import { drawTarget, type FaultWord, faultWord, slotsOf, type Target, together } from './fault-word.js';
 
 /**
- * SIGSTOP of a client: shorter or longer than its lease. With `sleeps` its machine slept: the monotonic clock stood still as
- * well, and only the boot-time and wall clocks tell (Node #47724).
+ * SIGSTOP of a client: shorter or longer than its lease. With `sleeps` its machine slept: the monotonic clock stood
+ * still as well, and only the boot-time and wall clocks tell (Node #47724).
  */
 export const clientPause: FaultWord = faultWord<{
   readonly client: Target;
@@ -55,7 +55,9 @@ export const clockJump: FaultWord = faultWord<{ readonly client: Target; readonl
   },
 );
 
-/** The clocks of a client run faster or slower than the server's, within what the margin of the deadline allows: 1 %. */
+/**
+ * The clocks of a client run faster or slower than the server's, within what the margin of the deadline allows: 1 %.
+ */
 export const clockRate: FaultWord = faultWord<{ readonly client: Target; readonly rate: number }>(
   'clock-rate',
   (random, field) => ({

@@ -35,8 +35,8 @@ export const halfOpen: FaultWord = faultWord<{ readonly client: Target; readonly
 );
 
 /**
- * Nothing passes in one direction. TCP sends it again: what was sent meanwhile arrives when it ends, unless the connection
- * has given up by then.
+ * Nothing passes in one direction. TCP sends it again: what was sent meanwhile arrives when it ends, unless the
+ * connection has given up by then.
  */
 export const partition: FaultWord = faultWord<{
   readonly client: Target;
@@ -69,8 +69,8 @@ export const partition: FaultWord = faultWord<{
 );
 
 /**
- * Answers take longer and longer, then nothing passes any more: a link that drowns. What was acknowledged late is the last that a
- * client hears, and what it may rely on counts from when it asked.
+ * Answers take longer and longer, then nothing passes any more: a link that drowns. What was acknowledged late is the
+ * last that a client hears, and what it may rely on counts from when it asked.
  */
 export const fade: FaultWord = faultWord<{ readonly client: Target; readonly slowMs: number; readonly cutMs: number }>(
   'fade',

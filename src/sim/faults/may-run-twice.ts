@@ -13,11 +13,11 @@ const repeatable: ReadonlySet<string> = new Set([
 ]);
 
 /** Where recipes keep their keys: every txn of theirs is promised to be safe to run twice. */
-const recipeRoots = ['locks/', 'elections/'];
+const recipeRoots: readonly string[] = ['locks/', 'elections/'];
 
 /**
- * Whether a retrying proxy could send the request again. An application's own txn is nobody's to repeat: what it means to
- * run it twice only its author knows.
+ * Whether a retrying proxy could send the request again. An application's own txn is nobody's to repeat: what it means
+ * to run it twice only its author knows.
  */
 export function mayRunTwice({ path, body }: Message): boolean {
   if (repeatable.has(path)) return true;

@@ -36,9 +36,9 @@ export const loseRequest: FaultWord = losing('lose-request', 'toServer');
 export const loseReply: FaultWord = losing('lose-reply', 'toClient');
 
 /**
- * The request is carried out twice, and the second answer counts: what npm etcd3's default policy and retrying proxies do
- * when the first answer was lost (DESIGN.md section 2, rule 3). Only requests that are promised to be safe to repeat: see
- * `mayRunTwice`. Messages of streams are never repeated: TCP does not.
+ * The request is carried out twice, and the second answer counts: what npm etcd3's default policy and retrying proxies
+ * do when the first answer was lost (DESIGN.md section 2, rule 3). Only requests that are promised to be safe to
+ * repeat: see `mayRunTwice`. Messages of streams are never repeated: TCP does not.
  */
 export const duplicate: FaultWord = faultWord<Sometimes>(
   'duplicate',

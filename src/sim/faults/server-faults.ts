@@ -81,7 +81,9 @@ export const earlyRevocation: FaultWord = faultWord<{ readonly nth: number }>(
   },
 );
 
-/** A new leader of the cluster grants every lease its full TTL again, and answers nothing meanwhile: connections break. */
+/**
+ * A new leader of the cluster grants every lease its full TTL again, and answers nothing meanwhile: connections break.
+ */
 export const leaderChange: FaultWord = faultWord<{ readonly breaks: boolean }>(
   'leader-change',
   (random) => ({ durationMs: 0, params: { breaks: random.chance(0.5) } }),

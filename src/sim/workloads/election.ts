@@ -3,6 +3,7 @@ import { utf8 } from '../../core/bytes.js';
 import { Election } from '../../election/election.js';
 import type { Leader } from '../../election/leader.js';
 import type { Leadership } from '../../election/leadership.js';
+import type { Revision } from '../../engine/key-record.js';
 import { election } from '../checkers/election.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
 import { firstInLine } from '../checkers/first-in-line.js';
@@ -104,8 +105,8 @@ class ElectionStage implements Stage {
     this.#samples.look();
   }
 
-  changed(server: SimServer): void {
-    this.#truth.look(server);
+  changed(server: SimServer, revision: Revision): void {
+    this.#truth.look(server, revision);
   }
 
   /** Ends the observers. */
@@ -228,8 +229,9 @@ class ElectionStage implements Stage {
 }
 
 /**
- * A campaign may make more than one place: `run` begins again after a loss, and a request of unknown fate may arrive after all, when
- * another try of it has been answered. Whose place it was can be seen, though nobody was told that it leads.
+ * A campaign may make more than one place: `run` begins again after a loss, and a request of unknown fate may arrive
+ * after all, when another try of it has been answered. Whose place it was can be seen, though nobody was told that it
+ * leads.
  */
 function recordAttempts({ recorder, name }: SimClient, value: string): void {
   recorder.invoke(name, line, 'election.campaign', { value }).unknown('further tries of the same campaign');

@@ -12,8 +12,8 @@ import { OutsideStore } from './outside-store.js';
 const outsideSalt = 0x3c6ef372;
 
 /**
- * Read-modify-write under a place that is held: each write names what it saw and is told apart from every other, so that a
- * lost one shows.
+ * Read-modify-write under a place that is held: each write names what it saw and is told apart from every other, so
+ * that a lost one shows.
  */
 export class GuardedCounters {
   readonly #outside: OutsideStore;

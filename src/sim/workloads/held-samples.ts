@@ -1,3 +1,4 @@
+import { latin1, utf8 } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Held } from '../../line/held.js';
 import type { SimClient } from '../sim-client.js';
@@ -21,8 +22,8 @@ interface Sampled extends Belief {
 }
 
 /**
- * Everything that is held now, by whoever believes so. It is read while its process runs, at any event of the world: between
- * two events of the process there is no other moment at which its own code could read it.
+ * Everything that is held now, by whoever believes so. It is read while its process runs, at any event of the world:
+ * between two events of the process there is no other moment at which its own code could read it.
  */
 export class HeldSamples {
   readonly #sampled = new Set<Sampled>();
@@ -36,7 +37,8 @@ export class HeldSamples {
 
   /** Samples `held` until the function returned is called, and writes down a loss. */
   watch(client: SimClient, object: string, held: Held): () => void {
-    const { fence, leaseId: lease, key, signal } = held;
+    const { fence, leaseId: lease, signal } = held;
+    const key = latin1(utf8(held.key));
     const stopSamples = this.add({
       ...{ client, object, fence, lease },
       remainingMs: () => held.remainingMs,

@@ -1,5 +1,6 @@
 import { pause } from '../../core/abort.js';
 import { utf8 } from '../../core/bytes.js';
+import type { Revision } from '../../engine/key-record.js';
 import type { AcquireOptions } from '../../line/context.js';
 import type { Held } from '../../line/held.js';
 import { Mutex } from '../../lock/mutex.js';
@@ -35,13 +36,16 @@ type LockOperation = {
   readonly careful: boolean;
   readonly timeoutMs: number | null;
   readonly abortAfterMs: number | null;
-  /** A second lock that is taken under the first; always one that comes later in the list, so that nobody waits in a circle. */
+  /**
+   * A second lock that is taken under the first; always one that comes later in the list, so that nobody waits in a
+   * circle.
+   */
   readonly inner: string | null;
 };
 
 /**
- * Locks, with writes that must be lost by nobody: guarded increments on etcd, and an outside store that is shown the fence
- * with reads and writes.
+ * Locks, with writes that must be lost by nobody: guarded increments on etcd, and an outside store that is shown the
+ * fence with reads and writes.
  */
 export const lockWorkload: Workload = lockWorkloadOf('lock', true);
 
@@ -69,14 +73,14 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
       const tasks = random.pick([1, 1, 1, 1, 2]);
       const turns = random.pick([1, 1, 2, 3]);
       return Array.from({ length: clients }, () =>
-        Array.from({ length: tasks }, () => Array.from({ length: turns }, () => drawOperation(random, names))),
+        Array.from({ length: tasks }, () => Array.from({ length: turns }, () => drawOperation(random, names, fenced))),
       );
     },
     stage: (plan) => new LockStage(plan, fenced),
   };
 }
 
-function drawOperation(random: Prng, names: readonly string[]): LockOperation {
+function drawOperation(random: Prng, names: readonly string[], fenced: boolean): LockOperation {
   const name = random.pick(names);
   const later = names.slice(names.indexOf(name) + 1);
   return {
@@ -84,8 +88,8 @@ function drawOperation(random: Prng, names: readonly string[]): LockOperation {
     name,
     idleMs: Math.round(random.between(0, random.pick([10, 500]))),
     workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
-    writes: random.pick(['etcd', 'outside', 'none'] as const),
-    careful: random.chance(0.5),
+    writes: fenced ? random.pick(['etcd', 'outside', 'none'] as const) : 'outside',
+    careful: fenced && random.chance(0.5),
     timeoutMs: random.chance(0.35) ? Math.round(random.between(0, 3000)) : null,
     abortAfterMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
     inner: later.length > 0 && random.chance(0.3) ? random.pick(later) : null,
@@ -101,8 +105,8 @@ class LockStage implements Stage {
     this.#counters = new GuardedCounters(plan, fenced);
   }
 
-  changed(server: SimServer): void {
-    for (const truth of this.#truths) truth.look(server);
+  changed(server: SimServer, revision: Revision): void {
+    for (const truth of this.#truths) truth.look(server, revision);
   }
 
   look(): void {

@@ -5,9 +5,9 @@ import type { SimClient } from '../sim-client.js';
 export type Access<T> = { readonly refused: true } | { readonly refused: false; readonly value: T };
 
 /**
- * Something that etcd does not know of: a file share, a database. It remembers the highest fence that it was shown, on reads as
- * well as on writes, and refuses lower ones (DESIGN.md section 3, rule 11). With `fenced: false` it takes whatever comes: the
- * control run that must show losses.
+ * Something that etcd does not know of: a file share, a database. It remembers the highest fence that it was shown, on
+ * reads as well as on writes, and refuses lower ones (DESIGN.md section 3, rule 11). With `fenced: false` it takes
+ * whatever comes: the control run that must show losses.
  */
 export class OutsideStore {
   readonly #random: Prng;

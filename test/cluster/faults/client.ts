@@ -1,12 +1,18 @@
 import type { ClientProcess } from '../client-process.js';
-import { sleep, until } from '../clock.js';
+import { monotonicMs, sleep, until } from '../clock.js';
 import type { Trial } from '../trial.js';
 import { type Fault, longMs } from './fault.js';
 
 /** Whoever holds something, if somebody does soon; else anybody. */
 async function holder(trial: Trial): Promise<ClientProcess> {
-  const holding = () => trial.live.find((client) => client.holding !== null && !client.paused);
-  return (await until(1000, holding, 1)) ?? trial.random.pick(trial.live);
+  return (await nextHolder(trial, 1000)) ?? trial.random.pick(trial.live);
+}
+
+/** The next client that begins to hold something: what it does with it is still before it. */
+export function nextHolder(trial: Trial, boundMs: number): Promise<ClientProcess | undefined> {
+  const fromMs = monotonicMs();
+  const began = ({ holding, heardAtMs, paused }: ClientProcess) => holding !== null && heardAtMs > fromMs && !paused;
+  return until(boundMs, () => trial.live.find(began), 1);
 }
 
 /** SIGSTOP for longer than the TTL, of one that holds: it goes on as if nothing had happened. */

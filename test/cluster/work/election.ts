@@ -1,7 +1,7 @@
 import type { Leader } from '../../../src/election/leader.js';
 import type { Leadership } from '../../../src/election/leadership.js';
 import { monotonicMs, sleep, until } from '../clock.js';
-import { type Client, expectError, type Observing, readHeld, release, type Work, watchHeld } from './work.js';
+import { type Client, callAsHolder, expectError, type Observing, release, type Work, watchHeld } from './work.js';
 
 const campaignTimeoutMs = 10_000;
 /** In which every observer must have been shown the last state, after everything is healed. */
@@ -69,8 +69,9 @@ async function campaign(client: Client, name: string, line: string, value: strin
 
 async function proclaim(client: Client, line: string, leadership: Leadership, value: string): Promise<void> {
   const { fence } = leadership;
-  const pending = client.recorder.invoke(client.name, line, 'election.proclaim', { fence, value });
-  if (!readHeld(client, line, leadership)) return pending.fail('not the leader any more');
+  const call = () => client.recorder.invoke(client.name, line, 'election.proclaim', { fence, value });
+  const pending = callAsHolder(client, line, leadership, call);
+  if (pending === undefined) return;
   try {
     await leadership.proclaim(value);
     pending.ok(null);

@@ -4,7 +4,7 @@ import { get, put, rangeAt } from '../../../src/store/ops.js';
 import { monotonicMs, sleep } from '../clock.js';
 import { type Access, OutsideClient } from '../outside-store.js';
 import { countIn } from './counter.js';
-import { type Client, expectError, readHeld, release, type Work, watchHeld } from './work.js';
+import { type Client, callAsHolder, expectError, release, type Work, watchHeld } from './work.js';
 
 const acquireTimeoutMs = 8000;
 
@@ -62,9 +62,9 @@ async function writeEtcd(client: Client, name: string, line: string, held: Held,
   await sleep(stale ? client.random.between(20, 60) : client.random.between(0, 4));
   const wrote = `${countIn(saw) + 1}:${turn}`;
   const input = { line, fence: held.fence, saw, wrote };
-  const pending = client.recorder.invoke(client.name, key, 'guarded.write', input);
-  // After the invoke: a process that is stopped between the two must not look as if it meant to write.
-  if (!readHeld(client, line, held) && !stale) return pending.fail('not held any more');
+  const call = () => client.recorder.invoke(client.name, key, 'guarded.write', input);
+  const pending = callAsHolder(client, line, held, call, stale);
+  if (pending === undefined) return;
   try {
     const guards = stale ? [] : [held.guard()];
     const txn = await client.store.txn({ compare: guards, success: [put(key, wrote)] });
@@ -101,8 +101,8 @@ async function writeOutside(
   await sleep(client.random.between(5, 40));
   const wrote = `${countIn(seen.value) + 1}:${turn}`;
   const input = { line, fence: held.fence, saw: seen.value, wrote, outside: true };
-  const pending = client.recorder.invoke(client.name, object, 'guarded.write', input);
-  readHeld(client, line, held);
+  const call = () => client.recorder.invoke(client.name, object, 'guarded.write', input);
+  const pending = callAsHolder(client, line, held, call, true);
   const written: Access<bigint> = await outside.write(object, fence, wrote);
-  pending.ok(written.refused ? { applied: false } : { applied: true, position: written.value });
+  pending?.ok(written.refused ? { applied: false } : { applied: true, position: written.value });
 }

@@ -55,6 +55,24 @@ export function readHeld(client: Client, line: string, held: Held): boolean {
   return data.held;
 }
 
+/**
+ * Writes down what `held` says and, if it is true or `anyway`, that an operation was called on the strength of it, with
+ * the same stamp: a process that is stopped between the two must not look as if it went on as a holder afterwards.
+ * Undefined: not called.
+ */
+export function callAsHolder<T>(
+  client: Client,
+  line: string,
+  held: Held,
+  call: () => T,
+  anyway = false,
+): T | undefined {
+  const atMs = monotonicMs();
+  const believes = readHeld(client, line, held);
+  if (!believes) return anyway ? call() : undefined;
+  return client.tape.at(atMs, call);
+}
+
 const sampleEveryMs = 20;
 
 /** Reads `held` often and writes down its end, and a loss, until the function returned is called. */

@@ -1,8 +1,8 @@
 import type { Mutant } from './mutant.js';
 
 /**
- * Each of these is a bug that a well-known system had (DESIGN.md section 3, reliability.md section 1). The simulator must find every
- * one of them, or it proves nothing about those that nobody has thought of.
+ * Each of these is a bug that a well-known system had (DESIGN.md section 3, reliability.md section 1). The simulator
+ * must find every one of them, or it proves nothing about those that nobody has thought of.
  */
 export const mutants: readonly Mutant[] = [
   {
@@ -141,10 +141,12 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/leave.js',
-        find: `    await entered.catch(() => { });
-    await removeUnless(context, session, key, 0n);`,
-        replace: `    const timeout = pause(context.runtime, 50);
-    await Promise.race([entered.then(() => removeUnless(context, session, key, 0n), () => { }), timeout]);`,
+        find: `    const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
+    try {
+        await untilAnswered(runtime, session.signal, () => store.txn(txn));`,
+        replace: `    const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
+    try {
+        await store.txn(txn, { timeoutMs: 50 });`,
       },
       {
         file: 'line/leave.js',
