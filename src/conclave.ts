@@ -1,7 +1,7 @@
 import type { WaitOptions } from './core/abort.js';
 import { prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
-import { Scope } from './core/scope.js';
+import type { Scope } from './core/scope.js';
 import { Election } from './election/election.js';
 import type { Session } from './lease/session.js';
 import type { AcquireOptions, RecipeContext } from './line/context.js';

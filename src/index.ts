@@ -12,10 +12,6 @@ export type { Session, SessionEvents } from './lease/session.js';
 export type { AcquireOptions } from './line/context.js';
 export type { Held } from './line/held.js';
 export type { LockPlace, LockState } from './lock/inspect.js';
-export { createdAt, get, modifiedAt, put, remove, type Text } from './store/ops.js';
-export type { TxnBuilder } from './store/txn-builder.js';
-export type { WatchBatch } from './store/watch-batches.js';
-
 // etcd's messages, for plain operations.
 export {
   type Compare,
@@ -32,3 +28,6 @@ export {
   type TxnResponse,
   WatchFilter,
 } from './store/messages.js';
+export { createdAt, get, modifiedAt, put, remove, type Text } from './store/ops.js';
+export type { TxnBuilder } from './store/txn-builder.js';
+export type { WatchBatch } from './store/watch-batches.js';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ConclaveError, connect, type ErrorCode } from '../../src/index.js';
 import { type Certificates, makeCertificates } from '../support/certificates.js';
-import { describeEtcd, findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
 import { freePorts } from '../support/etcd/free-ports.js';
+import { describeEtcd, findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
 import { describeSkipped } from '../support/skip.js';
 
 async function codeOf(promise: Promise<unknown>): Promise<ErrorCode | undefined> {
