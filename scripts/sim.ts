@@ -5,6 +5,7 @@ import { replayCommand } from '../src/sim/report.js';
 
 // npm run sim -- --seeds N [--from SEED] [--workload NAME]     runs seeds
 // npm run sim -- --seed N [--workload NAME] [--events]         replays one, with what happened in it
+// npm run sim -- ... --clients N                               with other than 4 clients
 // npm run sim -- --plan FILE                                   replays a plan that was written down
 
 const { values } = parseArgs({
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     from: { type: 'string' },
     seed: { type: 'string' },
     workload: { type: 'string' },
+    clients: { type: 'string' },
     plan: { type: 'string' },
     events: { type: 'boolean' },
     'max-failures': { type: 'string' },
@@ -24,6 +26,7 @@ const options: SimOptions = {
   from: wholeNumber('from'),
   seed: wholeNumber('seed'),
   workload: values.workload,
+  clients: wholeNumber('clients'),
   plan: values.plan === undefined ? undefined : JSON.parse(readFileSync(values.plan, 'utf8')),
   events: values.events,
   maxFailures: wholeNumber('max-failures'),
@@ -46,7 +49,7 @@ process.exitCode = await sim(options, {
   },
 });
 
-function wholeNumber(name: 'seeds' | 'from' | 'seed' | 'max-failures'): number | undefined {
+function wholeNumber(name: 'seeds' | 'from' | 'seed' | 'clients' | 'max-failures'): number | undefined {
   const text = values[name];
   if (text === undefined) return undefined;
   if (!/^\d+$/.test(text)) throw new Error(`--${name} takes a whole number, not ${text}`);

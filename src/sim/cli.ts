@@ -15,6 +15,8 @@ export interface SimOptions {
   readonly from?: number | undefined;
   /** Default: all; for a replay the one that the seed belongs to. */
   readonly workload?: string | undefined;
+  /** Default: 4. */
+  readonly clients?: number | undefined;
   /** A plan of one's own, in place of the seed's. */
   readonly plan?: Plan | undefined;
   /** With a replay: every event, not only the history. */
@@ -31,6 +33,9 @@ export interface SimHost {
   begins?(seed: number, workload: string): void;
 }
 
+/** A line for those who wait. */
+const progressEvery = 10_000;
+
 /** The workload of a seed where none is named: every seed has one. */
 export function workloadOfSeed(seed: number): string {
   return (workloads[seed % workloads.length] ?? workloadOf('lock')).name;
@@ -39,7 +44,7 @@ export function workloadOfSeed(seed: number): string {
 /** What `npm run sim` does; resolves to the exit code. The last line is the summary. */
 export async function sim(options: SimOptions, host: SimHost): Promise<number> {
   if (options.seed !== undefined || options.plan !== undefined) return replay(options, host);
-  const { seeds = 100, from = 1, maxFailures = 5 } = options;
+  const { seeds = 100, from = 1, maxFailures = 5, clients } = options;
   const startedMs = host.nowMs();
   let [ran, failures, events, simMs] = [0, 0, 0, 0];
   // Over all seeds: the same on every machine and every version of Node.
@@ -47,11 +52,12 @@ export async function sim(options: SimOptions, host: SimHost): Promise<number> {
   for (let seed = from; seed < from + seeds && failures < maxFailures; seed++) {
     const name = options.workload ?? workloadOfSeed(seed);
     host.begins?.(seed, name);
-    const result = await runPlan(drawPlan(seed, workloadOf(name)));
+    const result = await runPlan(drawPlan(seed, workloadOf(name), { clients }));
     ran += 1;
     events += result.events;
     trace.word(result.traceHash);
     simMs += result.simMs;
+    if (ran % progressEvery === 0 && ran < seeds) host.print(`... ${ran} seeds, ${failures} failures`);
     if (result.ok) continue;
     failures += 1;
     const { result: smaller } = await shrink(result);
@@ -66,7 +72,7 @@ export async function sim(options: SimOptions, host: SimHost): Promise<number> {
 
 async function replay(options: SimOptions, host: SimHost): Promise<number> {
   const { seed = 0, workload = workloadOfSeed(seed) } = options;
-  const plan = options.plan ?? drawPlan(seed, workloadOf(workload));
+  const plan = options.plan ?? drawPlan(seed, workloadOf(workload), { clients: options.clients });
   host.print(`plan: ${JSON.stringify(plan)}`);
   host.begins?.(plan.seed, plan.workload);
   const events: { readonly atMs: number; readonly line: string }[] = [];

@@ -3,6 +3,8 @@ import type { Plan, PlannedFault } from './plan.js';
 import { Prng } from './prng.js';
 import type { Workload } from './workload.js';
 
+export const clientsDefault = 4;
+
 export interface DrawOptions {
   /** Default: 4. */
   readonly clients?: number | undefined;
@@ -12,7 +14,7 @@ export interface DrawOptions {
 const planSalt = 0x51ed270b;
 
 /** The whole plan of a seed. The same seed gives the same plan, on every machine. */
-export function drawPlan(seed: number, workload: Workload, { clients = 4 }: DrawOptions = {}): Plan {
+export function drawPlan(seed: number, workload: Workload, { clients = clientsDefault }: DrawOptions = {}): Plan {
   const random = new Prng(seed * 2 ** 8 + planSalt);
   const ttlMs = random.pick([2000, 3000, 5000]);
   const faultsMs = random.pick([2000, 4000, 8000]);

@@ -1,4 +1,5 @@
 import { showViolation } from './checkers/violation.js';
+import { clientsDefault } from './draw-plan.js';
 import { type Entry, encodeEntry } from './history.js';
 import { type Plan, sizeOf } from './plan.js';
 import type { SeedResult } from './run-seed.js';
@@ -12,12 +13,13 @@ export function failureReport(failed: SeedResult, shrunk: Plan | undefined): str
     ...(failed.violations.length > 3 ? [`... and ${failed.violations.length - 3} more violations`] : []),
     `plan: ${planText(failed.plan)}`,
     ...(shrunk === undefined ? [] : [`shrunk to ${planText(shrunk)}`]),
-    `replay: ${replayCommand(seed, workload)}`,
+    `replay: ${replayCommand(seed, workload, failed.plan.scripts.length)}`,
   ].join('\n');
 }
 
-export function replayCommand(seed: number, workload: string): string {
-  return `npm run sim -- --seed ${seed} --workload ${workload}`;
+export function replayCommand(seed: number, workload: string, clients = clientsDefault): string {
+  const others = clients === clientsDefault ? '' : ` --clients ${clients}`;
+  return `npm run sim -- --seed ${seed} --workload ${workload}${others}`;
 }
 
 export function planText(plan: Plan): string {

@@ -81,7 +81,7 @@ export class SimRun {
     await this.#world.run(() => this.#idle(), this.#plan.healAtMs);
     this.#heal();
     const healedAtMs = this.#world.nowMs;
-    const onTheWayMs = Math.max(...this.#slots.map(({ link }) => link.lastArrivalMs));
+    const onTheWayMs = Math.max(healedAtMs, ...this.#slots.map(({ link }) => link.lastArrivalMs));
     const finished = await this.#world.run(() => this.#idle(), healedAtMs + healedBoundMs);
     if (!finished)
       this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);

@@ -47,7 +47,17 @@ export async function injectFaults(
     if (fault === undefined) return;
     trial.note({ window: fault.word });
     say(`${((monotonicMs() - startMs) / 1000).toFixed(1)} s ${fault.word}`);
+    await injected(trial, fault);
+  }
+}
+
+/** A fault that cannot be put right again is a finding, and no reason to leave the rest unjudged. */
+async function injected(trial: Trial, fault: Fault): Promise<void> {
+  try {
     await fault.run(trial);
+  } catch (error) {
+    trial.problems.push(`${fault.word}: ${(error as Error).message}`);
+    await trial.cluster.heal();
   }
 }
 

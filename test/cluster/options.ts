@@ -9,13 +9,16 @@ export interface RunOptions {
   readonly faults: readonly string[] | undefined;
   readonly seed: number;
   readonly clients: number;
+  /** Of every session, in milliseconds. */
+  readonly ttlMs: number;
   /** Where histories are kept; undefined: nowhere. */
   readonly keep: string | undefined;
   readonly selfCheck: boolean;
 }
 
-export const usage = `npm run test:cluster -- [--minutes 10] [--workload lock|outside|election|kv|all] [--faults WORD,WORD|all]
-                        [--seed N] [--clients 5] [--keep FOLDER] [--self-check]`;
+export const usage = `npm run test:cluster -- [--minutes 10] [--workload lock|outside|election|kv|all]
+                        [--faults WORD,WORD|all] [--seed N]
+                        [--clients 6] [--ttl-ms 2000] [--keep FOLDER] [--self-check]`;
 
 const works: readonly WorkName[] = ['lock', 'outside', 'election', 'kv'];
 
@@ -28,7 +31,8 @@ export function parseOptions(args: readonly string[]): RunOptions {
       workload: { type: 'string', default: 'all' },
       faults: { type: 'string', default: 'all' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-      clients: { type: 'string', default: '5' },
+      clients: { type: 'string', default: '6' },
+      'ttl-ms': { type: 'string', default: '2000' },
       keep: { type: 'string' },
       'self-check': { type: 'boolean', default: false },
     },
@@ -43,6 +47,7 @@ export function parseOptions(args: readonly string[]): RunOptions {
     faults,
     seed: positive('seed', values.seed),
     clients: positive('clients', values.clients),
+    ttlMs: positive('ttl-ms', values['ttl-ms']),
     keep: values.keep,
     selfCheck: values['self-check'],
   };

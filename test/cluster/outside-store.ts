@@ -28,8 +28,8 @@ interface Cell {
 }
 
 /**
- * Something that etcd knows nothing of: a database, a file share. It remembers the highest fence that it was shown, with
- * reads as well as with writes, and refuses lower ones (DESIGN.md section 3, rule 11).
+ * Something that etcd knows nothing of: a database, a file share. It remembers the highest fence that it was shown,
+ * with reads as well as with writes, and refuses lower ones (DESIGN.md section 3, rule 11).
  */
 export class OutsideStore {
   readonly #cells = new Map<string, Cell>();

@@ -20,7 +20,7 @@ interface Queued {
   readonly dueMs: number;
 }
 
-/** One direction of one connection: everything that `from` sends goes to `to`, in order, as the flow of the moment says. */
+/** One direction of one connection: what `from` sends goes to `to`, in order, as the flow of the moment says. */
 export class Pipe {
   readonly #from: Socket;
   readonly #to: Socket;

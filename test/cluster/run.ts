@@ -4,6 +4,7 @@ import { showViolation } from '../../src/sim/checkers/index.js';
 import { encodeHistory } from '../../src/sim/history.js';
 import { fakeClockFor, usableFaults } from './environment.js';
 import { etcdBinary } from './etcd-binary.js';
+import { clientStop } from './faults/client.js';
 import { mountSmallDisk, smallDiskMember } from './faults/disk.js';
 import type { Fault } from './faults/fault.js';
 import { injectFaults } from './faults.js';
@@ -19,6 +20,12 @@ const overheadMs = 12_000;
 const shortestMs = 8_000;
 const controlMs = 10_000;
 const shownMax = 20;
+
+/** What could be done to a cluster, and is not done here. */
+const elsewhere = [
+  ['etcd in containers', 'processes on loopback instead'],
+  ['iptables and network namespaces', 'proxies between all processes instead'],
+] as const;
 
 /** The exit code: 0 only if everything was kept, and the control run showed what happens without. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -57,7 +64,7 @@ class Runner {
     const { works, minutes, seed } = this.#options;
     const clock = await fakeClockFor(this.#options.faults);
     const { faults, missing } = await usableFaults(clock, this.#options.faults);
-    for (const [word, why] of missing) this.#summary.notRun(word, why);
+    for (const [word, why] of [...missing, ...elsewhere]) this.#summary.notRun(word, why);
     const shareMs = (minutes * 60_000) / works.length;
     try {
       for (const work of works) {
@@ -65,19 +72,20 @@ class Runner {
         const forMs = Math.max(shortestMs, shareMs - overheadMs - (control ? controlMs + overheadMs : 0));
         const env = 'missing' in clock ? undefined : clock.env;
         this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
-        if (control) this.#control(await this.#trial(work, 'unfenced', only(faults, 'client-stop'), controlMs));
         if (this.#stop.aborted) break;
+        if (control) this.#control(await this.#trial(work, 'unfenced', [clientStop], controlMs));
       }
     } finally {
       if (!('missing' in clock)) clock.close();
     }
+    if (this.#stop.aborted) this.#summary.notRun('the rest', 'interrupted');
     console.log(`\n${this.#summary.text(seed)}`);
-    return this.#summary.failed ? 1 : 0;
+    return this.#summary.failed || this.#stop.aborted ? 1 : 0;
   }
 
   /** A client that breaks the rules must be found, or the checkers prove nothing. */
   async selfCheck(): Promise<number> {
-    const { faults } = await usableFaults({ missing: 'not needed' }, ['client-stop']);
+    const faults = [clientStop];
     const { violations } = await this.#trial('lock', 'stale', faults, shortestMs);
     const rules = [...new Set(violations.map(({ rule }) => rule))];
     const found = rules.some((rule) => rule.startsWith('guarded-writes'));
@@ -105,7 +113,7 @@ class Runner {
     forMs: number,
     env?: NodeJS.ProcessEnv,
   ): Promise<Verdict> {
-    const { seed, clients } = this.#options;
+    const { seed, clients, ttlMs } = this.#options;
     const words = faults.map(({ word }) => word);
     console.log(
       `\n${work} (${variant}): seed ${seed}, ${clients} clients, ${(forMs / 1000).toFixed(0)} s of ${words.join(', ')}`,
@@ -113,7 +121,17 @@ class Runner {
     const small = words.includes('disk-full');
     const prepare = async (folder: string, index: number) =>
       small && index === smallDiskMember ? mountSmallDisk(folder) : undefined;
-    const trial = await Trial.start({ etcd: this.#etcd, tree: ownTree(), work, variant, clients, seed, env, prepare });
+    const trial = await Trial.start({
+      etcd: this.#etcd,
+      tree: ownTree(),
+      work,
+      variant,
+      clients,
+      seed,
+      ttlMs,
+      env,
+      prepare,
+    });
     try {
       await injectFaults(trial, faults, forMs, this.#stop, (line) => console.log(`  ${line}`));
       const verdict = await verdictOf(trial, variant);
@@ -139,9 +157,4 @@ class Runner {
     writeFileSync(file, encodeHistory(history));
     console.log(`history kept in ${file}`);
   }
-}
-
-function only(faults: readonly Fault[], word: string): readonly Fault[] {
-  const found = faults.filter((each) => each.word === word);
-  return found.length > 0 ? found : faults;
 }

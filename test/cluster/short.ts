@@ -15,6 +15,7 @@ export async function killLeaderUntilAllMoved(trial: Trial): Promise<void> {
   trial.note({ window: 'leader-kill' });
   const leader = await trial.cluster.needLeader();
   await leader.kill();
+  trial.note({ killed: leader.name });
   await trial.cluster.needLeader();
   await allMove(trial, 'after the leader was killed');
   await leader.start();

@@ -21,12 +21,13 @@ export interface TrialOptions {
   readonly variant: Variant;
   readonly clients: number;
   readonly seed: number;
+  /** Of every session; etcd grants 2 s at least. Default: 2,000. */
+  readonly ttlMs?: number | undefined;
   readonly prepare?: ClusterOptions['prepare'];
   /** More environment for clients, as for libfaketime. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
 
-export const ttlMs = 2000;
 const requestTimeoutMs = 2000;
 /** In which each client must do something again after everything is healed. */
 const progressBoundMs = 20_000;
@@ -35,7 +36,7 @@ const finishBoundMs = 30_000;
 const closeBoundMs = 15_000;
 
 const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
-  lock: ['a', 'b'],
+  lock: ['a', 'b', 'c', 'd'],
   outside: ['a'],
   election: ['a'],
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
@@ -49,6 +50,7 @@ export class Trial implements AsyncDisposable {
   readonly random: Prng;
   /** All that ever were. */
   readonly clients: ClientProcess[] = [];
+  readonly ttlMs: number;
   /** What went wrong beside the history: a client that ended, or did not. */
   readonly problems: string[] = [];
   readonly #options: TrialOptions;
@@ -74,10 +76,16 @@ export class Trial implements AsyncDisposable {
     this.cluster = cluster;
     this.witness = new Witness(cluster);
     this.random = new Prng(options.seed);
+    this.ttlMs = options.ttlMs ?? 2000;
   }
 
   get work(): WorkName {
     return this.#options.work;
+  }
+
+  /** Longer than the TTL of every session, by more than etcd is late. */
+  get longMs(): number {
+    return this.ttlMs + 1500;
   }
 
   /** The proxies of the clients of one place, one per member. */
@@ -175,7 +183,7 @@ export class Trial implements AsyncDisposable {
       process: name,
       file: join(this.#folder, `${name}.jsonl`),
       url: `http://${endpoints.join()}`,
-      ttlMs,
+      ttlMs: this.ttlMs,
       requestTimeoutMs,
       seed: this.random.uint32(),
       work: this.work,
@@ -216,7 +224,7 @@ export class Trial implements AsyncDisposable {
     let keys: string[] = [];
     let leases: bigint[] = [];
     await until(
-      5 * ttlMs,
+      5 * this.ttlMs,
       async () => {
         keys = [...(await gateway.keys('locks/')), ...(await gateway.keys('elections/'))];
         leases = await gateway.leases();

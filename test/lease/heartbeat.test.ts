@@ -29,6 +29,18 @@ describe('the heartbeat of a session', () => {
       await world.advance(3_600_000);
     }));
 
+  it('LEASE-7: with a TTL of 2 s one that hangs has half a second, in which its endpoint is known as silent', () =>
+    inWorld(async (world) => {
+      const { session, store } = world.client({ ttlMs: 2_000 });
+      const own = session();
+      await world.until(own.open());
+      store.delay('leaseKeepAlive', { replyMs: 490 });
+      await world.advance(2_000 / 3 + 495);
+      expect(store.counts.leaseKeepAlive).toBe(1);
+      expect(own.remainingMs).toBeGreaterThan(1_000);
+      await world.until(own.close());
+    }));
+
   it('LEASE-7: comes sooner after a failed one, and an error alone never ends the session', () =>
     inWorld(async (world) => {
       const { session, store } = world.client({ ttlMs });

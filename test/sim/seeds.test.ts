@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sim } from '../../src/sim/cli.js';
 import { drawPlan } from '../../src/sim/draw-plan.js';
 import { faultWords } from '../../src/sim/faults/fault-words.js';
@@ -7,6 +7,15 @@ import { workloadOf, workloads } from '../../src/sim/workloads/workloads.js';
 
 const chunk = 250;
 const chunks = Array.from({ length: 8 }, (_, i) => 1 + i * chunk);
+
+// Errors are expected by the thousand here, and their stacks take half of the time.
+const { stackTraceLimit } = Error;
+beforeAll(() => {
+  Error.stackTraceLimit = 0;
+});
+afterAll(() => {
+  Error.stackTraceLimit = stackTraceLimit;
+});
 
 describe('the simulator', () => {
   // Together 2,000 seeds, the workloads in turns.

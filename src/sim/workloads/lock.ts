@@ -9,6 +9,7 @@ import { firstInLine } from '../checkers/first-in-line.js';
 import { guardedWrites } from '../checkers/guarded-writes.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
+import { linearizableLocks } from '../checkers/linearizable-locks.js';
 import { mutualExclusion } from '../checkers/mutual-exclusion.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
@@ -60,6 +61,7 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
     keeps: (key) => key.startsWith('data/'),
     checkers: [
       firstInLine,
+      linearizableLocks,
       mutualExclusion,
       fenceGrowth,
       guardedWrites,

@@ -1,7 +1,7 @@
 import type { ClientProcess } from '../client-process.js';
 import { monotonicMs, sleep, until } from '../clock.js';
 import type { Trial } from '../trial.js';
-import { type Fault, longMs } from './fault.js';
+import type { Fault } from './fault.js';
 
 /** Whoever holds something, if somebody does soon; else anybody. */
 async function holder(trial: Trial): Promise<ClientProcess> {
@@ -28,7 +28,7 @@ export const clientStop: Fault = {
         stopped.push(second);
       }
     }
-    await sleep(longMs + trial.random.between(0, 1000));
+    await sleep(trial.longMs + trial.random.between(0, 1000));
     for (const client of stopped) trial.resumeClient(client);
     await sleep(trial.random.between(300, 1000));
   },

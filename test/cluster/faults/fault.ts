@@ -7,6 +7,3 @@ export interface Fault {
   readonly missing?: (() => Promise<string | undefined>) | undefined;
   run(trial: Trial): Promise<void>;
 }
-
-/** Longer than the TTL of every session, by more than etcd is late. */
-export const longMs = 3500;

@@ -1,7 +1,7 @@
 import { sleep } from '../clock.js';
 import type { Isolation } from '../peer-network.js';
 import type { Trial } from '../trial.js';
-import { type Fault, longMs } from './fault.js';
+import type { Fault } from './fault.js';
 
 /** SIGKILL; back with its data after a while. */
 export const leaderKill: Fault = {
@@ -9,9 +9,10 @@ export const leaderKill: Fault = {
   run: async (trial) => {
     const leader = await trial.cluster.needLeader();
     await leader.kill();
+    trial.note({ killed: leader.name });
     await sleep(trial.random.between(300, 2500));
     await leader.start();
-    await sleep(trial.random.between(1000, 2500));
+    await sleep(trial.random.between(2000, 3500));
   },
 };
 
@@ -21,7 +22,7 @@ export const leaderStop: Fault = {
   run: async (trial) => {
     const leader = await trial.cluster.needLeader();
     leader.pause();
-    await sleep(longMs + trial.random.between(0, 1500));
+    await sleep(trial.longMs + trial.random.between(0, 1500));
     leader.resume();
     await sleep(1500);
   },
@@ -35,7 +36,7 @@ export const leaderCut: Fault = {
     const how = trial.random.pick<Isolation>(['both', 'hears nothing', 'is not heard']);
     trial.note({ word: 'leader-cut', how });
     trial.cluster.peers.isolate(trial.cluster.members.indexOf(leader), how);
-    await sleep(longMs);
+    await sleep(trial.longMs);
     trial.cluster.peers.heal();
     await sleep(1500);
   },
@@ -48,7 +49,7 @@ export const slowPeers: Fault = {
     const ms = trial.random.between(20, 120);
     trial.note({ word: 'slow-peers', ms });
     trial.cluster.peers.links = { up: { type: 'delay', ms }, down: { type: 'delay', ms } };
-    await sleep(longMs);
+    await sleep(trial.longMs);
     trial.cluster.peers.heal();
     await sleep(500);
   },

@@ -2,7 +2,7 @@ import { sleep } from '../clock.js';
 import type { Flow } from '../pipe.js';
 import { openLink, type TcpProxy } from '../tcp-proxy.js';
 import type { Trial } from '../trial.js';
-import { type Fault, longMs } from './fault.js';
+import type { Fault } from './fault.js';
 
 const lost: Flow = { type: 'blackhole' };
 const pass: Flow = { type: 'pass' };
@@ -25,7 +25,7 @@ export const clientCut: Fault = {
     ]);
     trial.note({ word: 'client-cut', links: links.length, up: link.up.type, down: link.down.type });
     for (const proxy of links) proxy.link = link;
-    await sleep(longMs);
+    await sleep(trial.longMs);
     for (const proxy of links) proxy.link = openLink;
     await sleep(500);
   },
@@ -40,7 +40,7 @@ export const slowLinks: Fault = {
     trial.note({ word: 'slow-links', flow: flow.type, ...(flow.type === 'delay' && { ms }) });
     const links = trial.live.filter(() => trial.random.chance(0.5)).flatMap(({ place }) => trial.links(place));
     for (const proxy of links) proxy.link = { up: flow, down: flow };
-    await sleep(longMs);
+    await sleep(trial.longMs);
     for (const proxy of links) proxy.link = openLink;
     await sleep(500);
   },

@@ -1,12 +1,11 @@
 import { monotonicMs, sleep } from '../clock.js';
 import type { Fault } from './fault.js';
-import { longMs } from './fault.js';
 
 /** History vanishes right behind the present, again and again, with a defragmentation of each member in between. */
 export const compaction: Fault = {
   word: 'compaction',
   run: async (trial) => {
-    const endMs = monotonicMs() + longMs;
+    const endMs = monotonicMs() + trial.longMs;
     let compacted = 0;
     for (let turn = 0; monotonicMs() < endMs; turn++) {
       const { members } = trial.cluster;

@@ -168,7 +168,7 @@ export function figuresOf(history: History): Figures {
 function outages(history: History): number[] {
   const done = [...operationsOf(history, 'guarded.write', 'kv.txn').filter(isOk)];
   return factsOf(history, 'fault').flatMap(({ data, note }) => {
-    if ((data as { window?: string }).window !== 'leader-kill') return [];
+    if ((data as { killed?: string }).killed === undefined) return [];
     const next = done
       .filter(({ invoke }) => invoke.atMs > note.atMs)
       .reduce((first, { end }) => Math.min(first, end?.atMs ?? first), Number.POSITIVE_INFINITY);

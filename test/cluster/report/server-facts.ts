@@ -48,10 +48,10 @@ function textOf(leader: { readonly term: bigint; readonly value: string } | null
 }
 
 /**
- * Leases that the server took before their time, which etcd does when an ex-leader that was paused goes on (etcd #12528,
- * #15247; reliability.md section 0, finding 3): no holder can know it at once, so it is a fault like those that were
- * injected. Proof: the key of a holder who did not let go was deleted although a heartbeat sent less than a TTL
- * before had been acknowledged.
+ * Leases that the server took before their time, which etcd does when an ex-leader that was paused goes on
+ * (etcd #12528, #15247; reliability.md section 0, finding 3): no holder can know it at once, so it is a fault like
+ * those that were injected. Proof: the key of a holder who did not let go was deleted although a heartbeat sent less
+ * than a TTL before had been acknowledged.
  */
 export function earlyRevocations(history: History, events: readonly Witnessed[]): Note[] {
   const deletes = new Map(events.filter(({ deleted }) => deleted).map((event) => [event.key, event]));

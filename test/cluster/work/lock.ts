@@ -29,12 +29,16 @@ async function oneTurn(client: Client, outside: OutsideClient | undefined, turn:
   const held = await acquire(client, name, line);
   if (held === undefined) return sleep(client.random.between(20, 100));
   const over = watchHeld(client, line, held);
-  client.tell({ type: 'progress', holding: line });
   if (outside === undefined) await writeEtcd(client, name, line, held, turn);
   else await writeOutside(client, outside, name, line, held, turn);
   over();
   client.tell({ type: 'progress', holding: null });
   await release(client, line, held);
+}
+
+/** Between the read and the write: whoever is stopped now has something to spoil. */
+function tellHolding(client: Client, line: string): void {
+  client.tell({ type: 'progress', holding: line });
 }
 
 async function acquire(client: Client, name: string, line: string): Promise<Held | undefined> {
@@ -59,7 +63,10 @@ async function writeEtcd(client: Client, name: string, line: string, held: Held,
   const saw = await readCounter(client, key);
   if (saw === undefined) return;
   const stale = client.config.variant === 'stale';
-  await sleep(stale ? client.random.between(20, 60) : client.random.between(0, 4));
+  const long = stale || client.random.chance(0.1);
+  // Told only when there is time to stop this process in the middle of it.
+  if (long) tellHolding(client, line);
+  await sleep(long ? client.random.between(20, 60) : client.random.between(0, 4));
   const wrote = `${countIn(saw) + 1}:${turn}`;
   const input = { line, fence: held.fence, saw, wrote };
   const call = () => client.recorder.invoke(client.name, key, 'guarded.write', input);
@@ -98,6 +105,7 @@ async function writeOutside(
   const fence = client.config.variant === 'sound' ? held.fence : null;
   const seen = await outside.read(object, fence);
   if (seen.refused) return;
+  tellHolding(client, line);
   await sleep(client.random.between(5, 40));
   const wrote = `${countIn(seen.value) + 1}:${turn}`;
   const input = { line, fence: held.fence, saw: seen.value, wrote, outside: true };

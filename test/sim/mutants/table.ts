@@ -157,4 +157,57 @@ export const mutants: readonly Mutant[] = [
     workloads: ['lock', 'election'],
     rules: ['liveness: finished', 'no-hanging-promise'],
   },
+  {
+    name: 'a waiter that trusts its watches',
+    origin: 'etcd #18089: a DELETE that is lost around a compaction is never told',
+    edits: [
+      {
+        file: 'line/line.js',
+        find: 'new Doorbell(store, runtime, [behind.key, key], lookAgainMs)',
+        replace: 'new Doorbell(store, runtime, [behind.key, key], Number.POSITIVE_INFINITY)',
+      },
+    ],
+    workloads: ['lock'],
+    rules: ['liveness: finished', 'no-hanging-promise'],
+  },
+  {
+    name: 'proclaim without a guard',
+    origin: 'DESIGN.md section 3, rule 2: ownership is a create revision, not a name',
+    edits: [
+      {
+        file: 'election/leadership.js',
+        find: 'compare: [this.guard(), modifiedAt(key, this.#valueRevision)],',
+        replace: 'compare: [],',
+      },
+      { file: 'election/leadership.js', find: '{ leaseId: this.leaseId })', replace: '{})' },
+    ],
+    workloads: ['election'],
+    rules: ['election', 'nothing-left'],
+  },
+  {
+    name: 'a lost answer told as a refusal',
+    origin: 'DESIGN.md section 3, rule 4: a reply that never came is a state of its own',
+    edits: [
+      {
+        file: 'store/etcd-errors.js',
+        find: "undecided.has(status) ? 'unknown' : 'not-applied'",
+        replace: "'not-applied'",
+      },
+    ],
+    workloads: ['kv'],
+    rules: ['kv-linearizable'],
+  },
+  {
+    name: 'a restart that goes on counting old time to live',
+    origin: 'etcd grants every lease its full TTL again at a restart',
+    edits: [
+      {
+        file: 'engine/engine.js',
+        find: 'this.#leases.renewAll(nowMs);',
+        replace: 'this.#leases.extendAll(-900);',
+      },
+    ],
+    workloads: ['lease', 'lock'],
+    rules: ['lease-not-early', 'held-in-time'],
+  },
 ];
