@@ -4,7 +4,7 @@ import type { JournalEntry } from '../engine/journal.js';
 import { Batch } from './batch.js';
 import { writeCheckpoint } from './checkpoint.js';
 import { type FileHeader, FileKind } from './file-header.js';
-import { logName, storeFile } from './file-names.js';
+import { checkpointName, draftName, logName, storeFile } from './file-names.js';
 import type { Fs } from './fs.js';
 import { createDraft, type LogFile, publishDraft } from './log-file.js';
 import { RecordKind } from './record.js';
@@ -141,7 +141,10 @@ export class CommitLog {
     const stopped = () => this.#closing || this.#failure !== undefined;
     try {
       const size = await writeCheckpoint(fs, dir, { ...header, salt: drawSalt() }, entries, stopped);
-      if (size === 0) return;
+      if (size === 0) {
+        if (this.#failure === undefined) await fs.remove(join(dir, draftName(checkpointName(header.number))));
+        return;
+      }
       this.#lastCheckpointBytes = size;
       this.#olderBytes = 0;
       await removeBefore(fs, dir, header.number);
@@ -166,7 +169,12 @@ export async function createLog(
   const name = logName(header.number);
   const whole = { ...header, kind: FileKind.log, salt: drawSalt() };
   const file = await createDraft(fs, dir, name, whole, header.firstSequence);
-  await publishDraft(fs, dir, name, file);
+  try {
+    await publishDraft(fs, dir, name, file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return file;
 }
 

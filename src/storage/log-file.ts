@@ -53,7 +53,12 @@ export async function createDraft(
   sequence: number,
 ): Promise<LogFile> {
   const file = await fs.create(join(dir, draftName(name)));
-  await file.write(0, encodeFileHeader(header));
+  try {
+    await file.write(0, encodeFileHeader(header));
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
   return new LogFile(join(dir, name), header, file, fileHeaderBytes, sequence);
 }
 

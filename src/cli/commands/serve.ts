@@ -15,6 +15,7 @@ interface ServeFlags extends GlobalFlags {
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
   readonly data?: string;
+  readonly checkpointBytes: number;
   readonly unsafeNoFsync?: boolean;
 }
 
@@ -25,6 +26,12 @@ export function defineServe(command: Command): void {
       port: 2379,
     })
     .option('--data <dir>', 'keep everything in this directory; without it, in memory')
+    .option(
+      '--checkpoint-bytes <n>',
+      'with --data: length of the log that a checkpoint replaces',
+      byteCount,
+      67_108_864,
+    )
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
@@ -56,7 +63,7 @@ async function serve(flags: ServeFlags): Promise<void> {
 }
 
 /** The store of `--data`, if there is one. */
-async function openData({ data: dir, unsafeNoFsync }: ServeFlags): Promise<DurableHost | undefined> {
+async function openData({ data: dir, checkpointBytes, unsafeNoFsync }: ServeFlags): Promise<DurableHost | undefined> {
   if (dir === undefined) {
     if (unsafeNoFsync) throw new CliFailure(ExitCode.invalidInput, '--unsafe-no-fsync needs --data');
     return undefined;
@@ -67,7 +74,8 @@ async function openData({ data: dir, unsafeNoFsync }: ServeFlags): Promise<Durab
     );
   }
   try {
-    const data = await openDurableHost({ runtime: new NodeRuntime(), dir, pid: process.pid, fsync: !unsafeNoFsync });
+    const runtime = new NodeRuntime();
+    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync: !unsafeNoFsync, checkpointBytes });
     if (data.cutBytes > 0) {
       complain(
         `${dir}: cut off ${data.cutBytes} bytes of a last write that had not finished, and was not acknowledged`,
@@ -126,4 +134,9 @@ function listenAddress(text: string): ListenAddress {
   const port = Number(digits);
   if (digits === undefined || port > 65_535) throw new InvalidArgumentError('Not host:port, as 127.0.0.1:2379.');
   return { host: v6 ?? (name || '0.0.0.0'), port };
+}
+
+function byteCount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a number of bytes.');
+  return Number(text);
 }

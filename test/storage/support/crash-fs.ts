@@ -24,8 +24,13 @@ export interface CrashFsFaults {
   /** `sync` returns at once and does nothing: what is acknowledged after it is acknowledged too early. */
   readonly syncDoesNothing?: boolean;
   readonly syncDirDoesNothing?: boolean;
-  /** Asked before each operation that changes something; an error that it throws is what the operation does. */
+  /**
+   * Asked before each operation that changes something; an error that it throws is what the operation does, a write
+   * after half of its bytes.
+   */
   readonly before?: (operation: string, bytes: number) => void;
+  /** `sync` takes until this settles. */
+  readonly duringSync?: () => Promise<void>;
 }
 
 /**
@@ -108,12 +113,13 @@ export class CrashFs implements Fs {
       write: async (position, bytes) => {
         // A real write returns in a later turn: others go on meanwhile.
         await Promise.resolve();
-        this.#before('write', bytes.length);
-        const content = Buffer.alloc(Math.max(inode.content.length, position + bytes.length));
-        inode.content.copy(content);
-        content.set(bytes, position);
-        inode.content = content;
-        inode.dirty.push([position, position + bytes.length]);
+        try {
+          this.#before('write', bytes.length);
+        } catch (error) {
+          overwrite(inode, position, bytes.subarray(0, bytes.length >>> 1));
+          throw error;
+        }
+        overwrite(inode, position, bytes);
         this.onOperation();
       },
       truncate: async (size) => {
@@ -128,7 +134,7 @@ export class CrashFs implements Fs {
         // Covers what was written before it began, not what comes meanwhile.
         const { content, dirty } = inode;
         inode.dirty = [];
-        await Promise.resolve();
+        await this.#faults.duringSync?.();
         inode.synced = inode.content === content ? content : overlaid(inode.synced, content, dirty);
         this.onOperation();
       },
@@ -167,6 +173,14 @@ function apply(names: Map<string, Inode>, change: NameChange): void {
     if (inode === undefined) names.delete(name);
     else names.set(name, inode);
   }
+}
+
+function overwrite(inode: Inode, position: number, bytes: Uint8Array): void {
+  const content = Buffer.alloc(Math.max(inode.content.length, position + bytes.length));
+  inode.content.copy(content);
+  content.set(bytes, position);
+  inode.content = content;
+  inode.dirty.push([position, position + bytes.length]);
 }
 
 function overlaid(synced: Buffer, content: Buffer, dirty: readonly [number, number][]): Buffer {

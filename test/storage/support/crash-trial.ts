@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { utf8 } from '../../../src/core/bytes.js';
 import { ConclaveError } from '../../../src/core/errors.js';
+import type { Runtime } from '../../../src/core/runtime.js';
 import type { Engine } from '../../../src/engine/engine.js';
 import type { EngineHost } from '../../../src/engine/engine-host.js';
 import type { Prng } from '../../../src/sim/prng.js';
@@ -32,8 +33,12 @@ export interface TrialResult {
 const checkpointBytes = 4_000;
 const keys = ['a', 'b', 'c', 'd', 'e'];
 
-export function openOn(fs: CrashFs, bytes = checkpointBytes): Promise<DurableHost> {
-  return openLocked({ runtime: new SimRuntime({ seed: 1 }), dir: '/data', fs, checkpointBytes: bytes });
+export function openOn(
+  fs: CrashFs,
+  bytes = checkpointBytes,
+  runtime: Runtime = new SimRuntime(),
+): Promise<DurableHost> {
+  return openLocked({ runtime, dir: '/data', fs, checkpointBytes: bytes });
 }
 
 /** Stands for all that an engine holds. */
@@ -99,7 +104,7 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
 }
 
 /** One random operation; one that the engine refuses has changed nothing. */
-function operate(host: EngineHost, draw: (below: number) => number): void {
+export function operate(host: EngineHost, draw: (below: number) => number): void {
   const key = utf8(keys[draw(keys.length)] as string);
   const lease = BigInt(1 + draw(3));
   try {
