@@ -17,8 +17,8 @@ export type Target =
 const defaultPort = '2379';
 
 /**
- * Reads `memory:`, `memory:name`, `file:dir`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may leave out the
- * scheme, ports default to 2379.
+ * Reads `memory:`, `memory:name`, `file:dir`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may
+ * leave out the scheme, ports default to 2379.
  * @throws ConclaveError `INVALID_URL`.
  */
 export function parseTarget(text: string): Target {

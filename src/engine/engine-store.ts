@@ -11,7 +11,8 @@ import type { WatchHandle } from './watch-hub.js';
  * own watches and leaves the host, and every lease in it, to whoever created that.
  *
  * A request is carried out at once; the answer comes in a later microtask, as does everything a watch tells. In memory
- * its fate is always known and no time limit can pass; with a durable host the answer comes once it is on disk. Answers are the caller's own: writing to their bytes harms nobody.
+ * its fate is always known and no time limit can pass; with a durable host the answer comes once it is on disk. Answers
+ * are the caller's own: writing to their bytes harms nobody.
  */
 export class EngineStore implements Store {
   readonly #host: EngineHost;

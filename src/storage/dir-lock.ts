@@ -55,7 +55,7 @@ function inUse(dir: string, name: string): ConclaveError {
   const pid = lockName.exec(name)?.[1];
   return new ConclaveError(
     'FAILED_PRECONDITION',
-    `${dir} is in use by process ${pid}: one process at a time; to share a store, let others connect to \`conclave serve\``,
+    `${dir} is in use by process ${pid}: one process at a time; to share it, connect to a \`conclave serve\` of it`,
     { retryable: true },
   );
 }

@@ -42,7 +42,9 @@ function writeChange(writer: Writer, { deleted, kv }: Change): void {
   writer.message(2, kv, writeKeyValue);
 }
 
-/** Appends what `reader` holds to `entries`; throws where a newer version wrote something that this one does not know. */
+/**
+ * Appends what `reader` holds to `entries`; throws where a newer version wrote something that this one does not know.
+ */
 export function readEntries(reader: Reader, entries: JournalEntry[]): void {
   while (reader.next()) entries.push(readEntry(reader));
 }

@@ -1,9 +1,12 @@
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Conclave, connect } from '../../src/index.js';
 import { Prng } from '../../src/sim/prng.js';
+import { describeSkipped } from '../support/skip.js';
 import { conclave } from './support/cli.js';
 
 /** `CONCLAVE_KILL_ROUNDS=1000` does as many. */
@@ -130,14 +133,62 @@ it('serve --data: says so when it cuts off what was never finished', async () =>
   expect((await again.server.ended()).stderr).toMatch(/cut off \d+ bytes of a last write that had not finished/);
 });
 
+/** A disk of 2 MB, if this user may mount one. */
+const small = mkdtempSync(join(tmpdir(), 'conclave-small-'));
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'none', small]).status === 0;
+
+afterAll(() => {
+  if (mounted) spawnSync('umount', [small]);
+  rmSync(small, { recursive: true });
+});
+
+const fullDisk = () => {
+  it('serve --data: a full disk ends it in order; with room again everything acknowledged is there', async () => {
+    const data = join(small, 'data');
+    const filler = join(small, 'filler');
+    await writeFile(filler, Buffer.alloc(1_000_000));
+    const server = conclave([...serving, data]);
+    await using _server = server;
+    const { url } = JSON.parse(await server.line()) as { url: string };
+    const client = await connect(url);
+    const writer: Writer = { key: 'k', sent: 0, acknowledged: 0, revision: 0n };
+    const value = 'x'.repeat(20_000);
+    let refused: unknown;
+    // Bounded by the disk.
+    while (refused === undefined) {
+      writer.sent += 1;
+      try {
+        await client.put('k', `${writer.sent} ${value}`);
+        writer.acknowledged = writer.sent;
+      } catch (error) {
+        refused = error;
+      }
+    }
+    expect(refused).toMatchObject({ outcome: 'unknown' });
+    await client.close();
+    const ended = await server.ended();
+    expect(ended.code).toBe(6);
+    expect(ended.stderr).toMatch(/0000000001\.log failed: the disk is full: make room and start again \(ENOSPC/);
+    await rm(filler);
+    const again = conclave([...serving, data]);
+    await using _again = again;
+    const { url: newUrl } = JSON.parse(await again.line()) as { url: string };
+    await using reader = await connect(newUrl);
+    const found = await reader.get('k');
+    expect(Number.parseInt(Buffer.from(found?.value ?? []).toString(), 10)).toBe(writer.acknowledged);
+    await reader.put('k', 'there is room');
+  });
+};
+if (mounted) fullDisk();
+else describeSkipped('serve --data on a full disk', 'this user may not mount a tmpfs', fullDisk);
+
 it('serve --unsafe-no-fsync: warns, and needs --data', async () => {
   await using server = conclave([...serving, dir, '--unsafe-no-fsync']);
   await server.line();
   server.kill('SIGTERM');
   expect(await server.ended()).toMatchObject({
     code: 0,
-    stderr:
-      'conclave: warning: --unsafe-no-fsync: a power cut may take acknowledged writes, or leave a store that does not open\n',
+    stderr: 'conclave: warning: --unsafe-no-fsync: a power cut may take acknowledged writes, or spoil the store\n',
   });
   expect(await conclave(['serve', '--listen', '127.0.0.1:0', '--unsafe-no-fsync']).ended()).toMatchObject({ code: 3 });
 });

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { Etcd3 } from 'etcd3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { connect, ConclaveError, type ConnectOptions, type ErrorCode, put } from '../../src/index.js';
+import { ConclaveError, type ConnectOptions, connect, type ErrorCode, put } from '../../src/index.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { startServer } from '../../src/server/server.js';
 
@@ -110,7 +110,8 @@ describe('connect()', () => {
 describe('connect() refuses', () => {
   it.each<[string, ConnectOptions, ErrorCode]>([
     ['nonsense://', {}, 'INVALID_URL'],
-    ['file:./data', {}, 'UNSUPPORTED'],
+    ['file:', {}, 'INVALID_URL'],
+    ['file:/dev/null', {}, 'UNAVAILABLE'],
     ['memory:', { ttlMs: 0 }, 'INVALID_TTL'],
     ['memory:', { ttlMs: -1 }, 'INVALID_TTL'],
     ['memory:', { ttlMs: Number.NaN }, 'INVALID_TTL'],

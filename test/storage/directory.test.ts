@@ -59,7 +59,7 @@ describe('a data directory', () => {
     expect(names.filter((name) => !/^\d{10}\.(log|checkpoint)$/.test(name))).toEqual([]);
   });
 
-  it('keeps keys, revisions, history, compaction, leases and who it is; each lease gets its whole time again', async () => {
+  it('keeps keys, history, compaction, leases and who it is; each lease gets its whole time again', async () => {
     const first = await open();
     first.host.leaseGrant({ id: 7n, ttl: 100n });
     first.host.put({ key: utf8('a'), value: utf8('1') });

@@ -24,7 +24,9 @@ function rejection(promise: Promise<unknown>): Promise<ConclaveError> {
   );
 }
 
-/** A disk on which `operation` fails with `code` from when `isBroken` says so; counts what is asked of it after that. */
+/**
+ * A disk on which `operation` fails with `code` from when `isBroken` says so; counts what is asked of it after that.
+ */
 function breakable(operation: string, code: string) {
   const state = { broken: false, asked: 0 };
   const fs = new CrashFs({
