@@ -14,11 +14,12 @@ import { reach } from './reach.js';
  * Connects and makes sure that the store answers.
  *
  * `target`: `memory:` (an embedded store of this connection's own), `memory:name` (shared by all of this process),
+ * `file:./data` (an embedded store on disk, for one process at a time),
  * `http://a:2379,b:2379` or `https://…` (etcd or `conclave serve`), a borrowed npm `Etcd3` client (never closed
  * here), or nothing:
  * `$CONCLAVE_URL`, else `$ETCDCTL_ENDPOINTS`, else `http://127.0.0.1:2379`.
  * @throws ConclaveError `INVALID_URL`, `INVALID_TTL`, `INVALID_ARGUMENT`; `UNAVAILABLE` naming the endpoints when
- * none can be reached;
+ * none can be reached; `FAILED_PRECONDITION` for a directory that another process (named) uses or that is damaged;
  * `UNAUTHENTICATED` for wrong credentials; `options.signal.reason` itself on abort.
  */
 export async function connect(target?: string | Etcd3, options: ConnectOptions = {}): Promise<Conclave> {
@@ -27,7 +28,7 @@ export async function connect(target?: string | Etcd3, options: ConnectOptions =
   const runtime = options.runtime ?? new NodeRuntime();
   const scope = new Scope();
   try {
-    const opened = openStore(target ?? urlFromEnvironment(), options, runtime);
+    const opened = await openStore(target ?? urlFromEnvironment(), options, runtime);
     scope.add(() => opened.close());
     if (opened.remote) await reach(opened.store, opened.where, options);
     return new Conclave(contextOf(opened.store, runtime, options), scope);

@@ -2,7 +2,7 @@ import type { Runtime } from '../core/runtime.js';
 import { EngineHost } from '../engine/engine-host.js';
 
 /** History that an embedded store keeps at least: for watches to catch up from, and bounded, as nobody compacts it. */
-const retainRevisions = 10_000n;
+export const retainRevisions = 10_000n;
 
 interface Shared {
   readonly host: EngineHost;

@@ -4,10 +4,12 @@ import { GrpcChannel } from '../channels/grpc-channel.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { EngineStore } from '../engine/engine-store.js';
+import { thisPid } from '../node/environment.js';
+import { openDurableHost } from '../storage/durable-host.js';
 import type { Store } from '../store/store.js';
 import type { RpcChannel } from '../wire/rpc-channel.js';
 import { RpcStore } from '../wire/rpc-store.js';
-import { borrowMemoryHost } from './memory-hosts.js';
+import { borrowMemoryHost, retainRevisions } from './memory-hosts.js';
 import type { ConnectOptions } from './options.js';
 import { parseTarget } from './target.js';
 
@@ -21,14 +23,19 @@ export interface OpenedStore {
   close(): Promise<void>;
 }
 
-/** Makes the store that `target` names; sends nothing. */
-export function openStore(target: string | Etcd3, options: ConnectOptions, runtime: Runtime): OpenedStore {
+/** Makes the store that `target` names, from disk where it is there; sends nothing. */
+export async function openStore(
+  target: string | Etcd3,
+  options: ConnectOptions,
+  runtime: Runtime,
+): Promise<OpenedStore> {
   if (typeof target !== 'string') {
     refuseCredentials(options);
     return remoteStore([new Etcd3Channel(target)], 'the borrowed etcd3 client', options, runtime);
   }
   const parsed = parseTarget(target);
   if (parsed.type === 'memory') return embeddedStore(parsed.name, runtime);
+  if (parsed.type === 'file') return fileStore(parsed.dir, runtime);
   if (options.tls !== undefined && !parsed.secure) {
     throw new ConclaveError('INVALID_ARGUMENT', `tls options need https://, not ${target}`);
   }
@@ -45,6 +52,16 @@ function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore 
     giveBack();
   };
   return { store, where: `memory:${name ?? ''}`, remote: false, close };
+}
+
+async function fileStore(dir: string, runtime: Runtime): Promise<OpenedStore> {
+  const durable = await openDurableHost({ runtime, dir, pid: thisPid(), retainRevisions });
+  const store = new EngineStore(durable.host);
+  const close = async () => {
+    await store.close();
+    await durable.close();
+  };
+  return { store, where: `file:${dir}`, remote: false, close };
 }
 
 function remoteStore(channels: RpcChannel[], where: string, options: ConnectOptions, runtime: Runtime): OpenedStore {

@@ -4,6 +4,8 @@ import { ConclaveError } from '../core/errors.js';
 export type Target =
   /** An embedded store; with a name the one that everybody in this process shares. */
   | { readonly type: 'memory'; readonly name: string | undefined }
+  /** An embedded store on disk: its directory. */
+  | { readonly type: 'file'; readonly dir: string }
   /** etcd, or `conclave serve`, on any of these endpoints. */
   | {
       readonly type: 'endpoints';
@@ -15,24 +17,31 @@ export type Target =
 const defaultPort = '2379';
 
 /**
- * Reads `memory:`, `memory:name`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may leave out the
- * scheme, ports default to 2379.
- * @throws ConclaveError `INVALID_URL`, or `UNSUPPORTED` for `file:`.
+ * Reads `memory:`, `memory:name`, `file:dir`, `http://a:2379,b:2379` or `https://…`. Endpoints after the first may
+ * leave out the scheme, ports default to 2379.
+ * @throws ConclaveError `INVALID_URL`.
  */
 export function parseTarget(text: string): Target {
   if (typeof text !== 'string' || text.trim() === '') throw invalid(String(text), 'it is empty');
   if (text.startsWith('memory:')) return { type: 'memory', name: text.slice('memory:'.length) || undefined };
-  if (text.startsWith('file:')) {
-    throw new ConclaveError('UNSUPPORTED', `${text}: embedded stores on disk are not there yet; memory: is`);
-  }
+  if (text.startsWith('file:')) return { type: 'file', dir: directory(text) };
   const parts = text.split(',').map((each) => each.trim());
   const scheme = /^(https?):\/\//.exec(parts[0] ?? '')?.[1] ?? (parts[0]?.includes('://') ? undefined : 'http');
-  if (scheme === undefined) throw invalid(text, 'it must start with http://, https:// or memory:');
+  if (scheme === undefined) throw invalid(text, 'it must start with http://, https://, file: or memory:');
   return {
     type: 'endpoints',
     secure: scheme === 'https',
     endpoints: parts.map((each) => endpoint(text, scheme, each)),
   };
+}
+
+/** `file:data`, `file:./data`, `file:/var/data` or `file:///var/data`. */
+function directory(text: string): string {
+  const path = text.slice('file:'.length);
+  if (path === '' || path.includes('\0')) throw invalid(text, 'it names no directory');
+  if (path.startsWith('//') && !path.startsWith('///'))
+    throw invalid(text, 'a directory of this machine, as file:./data');
+  return path.startsWith('///') ? path.slice(2) : path;
 }
 
 function endpoint(text: string, scheme: string, part: string): string {

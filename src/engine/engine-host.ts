@@ -1,6 +1,8 @@
 import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
+import type { CallOptions } from '../store/store.js';
+import { bounded } from './bounded.js';
 import { Engine, type EngineOptions } from './engine.js';
 import type { JournalEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
@@ -15,6 +17,11 @@ export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 
   readonly memberId?: bigint | undefined;
   /** Watchers hear of a revision only after `releaseEvents` has named it: once it is on disk. Default: false. */
   readonly holdEvents?: boolean | undefined;
+  /**
+   * Settles when everything that `onEntry` was told is on disk; undefined if it is, or need not be. Default: it need
+   * not be.
+   */
+  readonly committed?: (() => Promise<void> | undefined) | undefined;
   /**
    * Compacts by itself so that at least so many of the last revisions can be read and watched, and at most twice as
    * many are kept. Default: never, as etcd.
@@ -47,9 +54,10 @@ export class EngineHost {
   readonly #gap: LoopGap;
   readonly #holdEvents: boolean;
   readonly #retainRevisions: bigint | undefined;
+  readonly #committed: (() => Promise<void> | undefined) | undefined;
   #stopTimer: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
-  #closed = false;
+  #closed: ConclaveError | undefined;
   readonly #closeListeners = new Set<() => void>();
 
   constructor(runtime: Runtime, options: EngineHostOptions = {}) {
@@ -57,6 +65,7 @@ export class EngineHost {
     this.#gap = new LoopGap(runtime);
     this.#holdEvents = options.holdEvents ?? false;
     this.#retainRevisions = options.retainRevisions;
+    this.#committed = options.committed;
     this.engine = new Engine({
       clusterId: options.clusterId ?? randomInt63(runtime),
       memberId: options.memberId ?? randomInt63(runtime),
@@ -72,7 +81,27 @@ export class EngineHost {
   }
 
   get closed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  /** What every call throws since `close`. */
+  get closedBy(): ConclaveError | undefined {
     return this.#closed;
+  }
+
+  /** Whether answers have to wait for `committed`. */
+  get isDurable(): boolean {
+    return this.#committed !== undefined;
+  }
+
+  /**
+   * Settles when everything that was done before is on disk; undefined if it is, or if nothing goes there. Nobody may
+   * be told of it earlier, be it by an answer, an error or a read. Rejects if it never will be. An abort or a time
+   * limit ends the wait, not what is waited for.
+   */
+  committed(call?: CallOptions): Promise<void> | undefined {
+    const committed = this.#committed?.();
+    return committed === undefined ? undefined : bounded(this.#runtime, committed, call);
   }
 
   range(request: m.RangeRequest): m.RangeResponse {
@@ -133,7 +162,7 @@ export class EngineHost {
 
   /** With `holdEvents`: lets watchers hear of everything up to `revision`. */
   releaseEvents(revision: bigint): void {
-    if (!this.#closed) this.#hub.release(revision);
+    if (!this.closed) this.#hub.release(revision);
   }
 
   stats(): EngineStats {
@@ -151,10 +180,10 @@ export class EngineHost {
     return () => this.#closeListeners.delete(fn);
   }
 
-  /** Takes its timers back and silences every watch; every later call throws `CLOSED`. Idempotent. */
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+  /** Takes its timers back and silences every watch; every later call throws `reason`. Idempotent. */
+  close(reason = new ConclaveError('CLOSED', 'the embedded store is closed')): void {
+    if (this.closed) return;
+    this.#closed = reason;
     this.#gap.stop();
     this.#stopTimer?.();
     this.#stopTimer = undefined;
@@ -165,7 +194,7 @@ export class EngineHost {
 
   /** Whatever happens, happens here: first the time is looked at, then `fn` runs, then watchers hear of it. */
   #serve<T>(fn: (nowMs: number) => T): T {
-    if (this.#closed) throw new ConclaveError('CLOSED', 'the embedded store is closed');
+    if (this.#closed !== undefined) throw this.#closed;
     const nowMs = this.#runtime.monotonicMs();
     const gapMs = this.#gap.check(nowMs);
     if (gapMs > 0) this.engine.extendLeases(gapMs);
@@ -181,7 +210,7 @@ export class EngineHost {
 
   /** Only what watchers have been told of. */
   #compactOld(): void {
-    if (this.#retainRevisions === undefined || this.#closed) return;
+    if (this.#retainRevisions === undefined || this.closed) return;
     const { compactRevision } = this.engine.space;
     const revision = this.#hub.toldRevision - this.#retainRevisions;
     if (revision - compactRevision > this.#retainRevisions) this.engine.compact({ revision });
@@ -190,7 +219,7 @@ export class EngineHost {
   /** One timer at the next expiry, and the watch on the loop while there are leases. */
   #arm(nowMs: number): void {
     // A sink may have closed the host.
-    if (this.#closed) return;
+    if (this.closed) return;
     const nextMs = this.engine.nextExpiryMs();
     if (nextMs === undefined) {
       this.#gap.stop();
@@ -211,6 +240,6 @@ export class EngineHost {
   }
 
   #tick(): void {
-    if (!this.#closed) this.#serve(() => {});
+    if (!this.closed) this.#serve(() => {});
   }
 }

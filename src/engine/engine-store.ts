@@ -10,8 +10,9 @@ import type { WatchHandle } from './watch-hub.js';
  * PORT 1 in process: a `Store` over an `EngineHost`. Any number of them may share one host; closing a store ends its
  * own watches and leaves the host, and every lease in it, to whoever created that.
  *
- * A request is carried out at once, so its fate is always known and no time limit can pass; the answer comes in a later
- * microtask, as does everything a watch tells. Answers are the caller's own: writing to their bytes harms nobody.
+ * A request is carried out at once; the answer comes in a later microtask, as does everything a watch tells. In memory
+ * its fate is always known and no time limit can pass; with a durable host the answer comes once it is on disk. Answers
+ * are the caller's own: writing to their bytes harms nobody.
  */
 export class EngineStore implements Store {
   readonly #host: EngineHost;
@@ -24,44 +25,48 @@ export class EngineStore implements Store {
     this.#stopListening = host.onClose(() => this.#endWatches());
   }
 
-  async range(request: m.RangeRequest, call?: CallOptions): Promise<m.RangeResponse> {
-    const response = this.#open(call).range(request);
-    return { ...response, kvs: response.kvs.map(ownKeyValue) };
+  range(request: m.RangeRequest, call?: CallOptions): Promise<m.RangeResponse> {
+    return this.#answer(call, (host) => {
+      const response = host.range(request);
+      return { ...response, kvs: response.kvs.map(ownKeyValue) };
+    });
   }
 
-  async txn(request: m.TxnRequest, call?: CallOptions): Promise<m.TxnResponse> {
-    const response = this.#open(call).txn(request);
-    return { ...response, responses: response.responses.map(ownResponseOp) };
+  txn(request: m.TxnRequest, call?: CallOptions): Promise<m.TxnResponse> {
+    return this.#answer(call, (host) => {
+      const response = host.txn(request);
+      return { ...response, responses: response.responses.map(ownResponseOp) };
+    });
   }
 
-  async compact(request: m.CompactionRequest, call?: CallOptions): Promise<m.CompactionResponse> {
-    return this.#open(call).compact(request);
+  compact(request: m.CompactionRequest, call?: CallOptions): Promise<m.CompactionResponse> {
+    return this.#answer(call, (host) => host.compact(request));
   }
 
-  async leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
-    return this.#open(call).leaseGrant(request);
+  leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
+    return this.#answer(call, (host) => host.leaseGrant(request));
   }
 
-  async leaseRevoke(request: m.LeaseRevokeRequest, call?: CallOptions): Promise<m.LeaseRevokeResponse> {
-    return this.#open(call).leaseRevoke(request);
+  leaseRevoke(request: m.LeaseRevokeRequest, call?: CallOptions): Promise<m.LeaseRevokeResponse> {
+    return this.#answer(call, (host) => host.leaseRevoke(request));
   }
 
-  async leaseKeepAlive(request: m.LeaseKeepAliveRequest, call?: CallOptions): Promise<m.LeaseKeepAliveResponse> {
-    return this.#open(call).leaseKeepAlive(request);
+  leaseKeepAlive(request: m.LeaseKeepAliveRequest, call?: CallOptions): Promise<m.LeaseKeepAliveResponse> {
+    return this.#answer(call, (host) => host.leaseKeepAlive(request));
   }
 
-  async leaseTimeToLive(request: m.LeaseTimeToLiveRequest, call?: CallOptions): Promise<m.LeaseTimeToLiveResponse> {
-    return this.#open(call).leaseTimeToLive(request);
+  leaseTimeToLive(request: m.LeaseTimeToLiveRequest, call?: CallOptions): Promise<m.LeaseTimeToLiveResponse> {
+    return this.#answer(call, (host) => host.leaseTimeToLive(request));
   }
 
-  async leaseLeases(call?: CallOptions): Promise<m.LeaseLeasesResponse> {
-    return this.#open(call).leaseLeases();
+  leaseLeases(call?: CallOptions): Promise<m.LeaseLeasesResponse> {
+    return this.#answer(call, (host) => host.leaseLeases());
   }
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
     const watch = new StoreWatch(listener, () => this.#watches.delete(watch));
     if (this.#closed || this.#host.closed) {
-      watch.end(closedError());
+      watch.end(this.#closedError());
       return () => watch.cancel();
     }
     this.#watches.add(watch);
@@ -75,10 +80,21 @@ export class EngineStore implements Store {
     this.#endWatches();
   }
 
+  /** Carries out `fn` at once; its result, or error, is told when what it saw and did is on disk. */
+  async #answer<T>(call: CallOptions | undefined, fn: (host: EngineHost) => T): Promise<T> {
+    const host = this.#open(call);
+    if (!host.isDurable) return fn(host);
+    try {
+      return fn(host);
+    } finally {
+      await host.committed(call);
+    }
+  }
+
   /** The host, if the call may be made at all. */
   #open(call: CallOptions = {}): EngineHost {
     call.signal?.throwIfAborted();
-    if (this.#closed) throw closedError();
+    if (this.#closed) throw this.#closedError();
     if (call.timeoutMs !== undefined && !(call.timeoutMs >= 0)) {
       throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${call.timeoutMs}`);
     }
@@ -86,7 +102,11 @@ export class EngineStore implements Store {
   }
 
   #endWatches(): void {
-    for (const watch of this.#watches) watch.end(closedError());
+    for (const watch of this.#watches) watch.end(this.#closedError());
+  }
+
+  #closedError(): ConclaveError {
+    return this.#host.closedBy ?? new ConclaveError('CLOSED', 'the embedded store is closed');
   }
 }
 
@@ -140,8 +160,4 @@ class StoreWatch {
       if (!this.#cancelled) fn(this.#listener);
     });
   }
-}
-
-function closedError(): ConclaveError {
-  return new ConclaveError('CLOSED', 'the embedded store is closed');
 }

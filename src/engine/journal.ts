@@ -6,7 +6,10 @@ import type { Revision } from './key-record.js';
  * Heartbeats are not among it: whoever restarts the engine grants every lease its full TTL again, as etcd does.
  */
 export type JournalEntry =
-  /** What a compacted store begins with: every key as of the compacted revision. Only at the head of a checkpoint. */
+  /**
+   * What a compacted store begins with: every key as of the compacted revision. Only at the head of a checkpoint; may
+   * come in portions, which all name the revision.
+   */
   | { readonly type: 'base'; readonly revision: bigint; readonly kvs: readonly KeyValue[] }
   /** One revision; `endedLease` is the lease whose end deleted the keys. */
   | { readonly type: 'changes'; readonly changes: Revision; readonly endedLease: bigint | undefined }

@@ -11,3 +11,8 @@ export function urlFromEnvironment(): string {
 export function thisProcess(label: string | undefined): Identity {
   return { host: hostname(), pid: process.pid, ...(label !== undefined && { label }) };
 }
+
+/** For messages of whoever is kept out by this process. */
+export function thisPid(): number {
+  return process.pid;
+}

@@ -3,6 +3,7 @@ import type { EngineHost } from '../engine/engine-host.js';
 import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
 import type { GrpcService } from './grpc/service.js';
 import { adminHandlers } from './handlers/admin.js';
+import { whenKept } from './handlers/kept.js';
 import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
@@ -37,7 +38,7 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
       ...kvHandlers(host, maxRequestBytes),
       ...leaseHandlers(host, maxLeases),
       ...adminHandlers(host, options.clientUrls ?? (() => [])),
-    ],
+    ].map((handler) => whenKept(host, handler)),
     [watchHandler(host, runtime, watchLimits), keepAliveHandler(host)],
   );
 }

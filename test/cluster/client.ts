@@ -23,7 +23,7 @@ const works = { lock: lockWork, outside: lockWork, election: electionWork, kv: k
 /** One client process: the library as it is, over real sockets, and a history of what it did. */
 async function clientMain(config: ClientConfig): Promise<void> {
   const tape = new Tape(config.file);
-  const { conclave, store } = connectRecorded(config, tape);
+  const { conclave, store } = await connectRecorded(config, tape);
   const finish = new AbortController();
   const closing = new AbortController();
   const client: Client = {
@@ -64,9 +64,9 @@ async function clientMain(config: ClientConfig): Promise<void> {
 }
 
 /** As `connect()` does it, with a recording of what the session asks: `held` is judged by it. */
-function connectRecorded(config: ClientConfig, tape: Tape): { conclave: Conclave; store: Store } {
+async function connectRecorded(config: ClientConfig, tape: Tape): Promise<{ conclave: Conclave; store: Store }> {
   const runtime = new NodeRuntime();
-  const opened = openStore(config.url, { requestTimeoutMs: config.requestTimeoutMs }, runtime);
+  const opened = await openStore(config.url, { requestTimeoutMs: config.requestTimeoutMs }, runtime);
   const store = new RecordingStore(opened.store, tape.recorder, config.process);
   const scope = new Scope();
   scope.add(() => opened.close());

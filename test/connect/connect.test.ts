@@ -110,7 +110,8 @@ describe('connect()', () => {
 describe('connect() refuses', () => {
   it.each<[string, ConnectOptions, ErrorCode]>([
     ['nonsense://', {}, 'INVALID_URL'],
-    ['file:./data', {}, 'UNSUPPORTED'],
+    ['file:', {}, 'INVALID_URL'],
+    ['file:/dev/null', {}, 'UNAVAILABLE'],
     ['memory:', { ttlMs: 0 }, 'INVALID_TTL'],
     ['memory:', { ttlMs: -1 }, 'INVALID_TTL'],
     ['memory:', { ttlMs: Number.NaN }, 'INVALID_TTL'],

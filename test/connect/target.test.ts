@@ -46,6 +46,8 @@ describe('connection strings', () => {
     'http://a:1#x',
     'http://a b',
     'http://user:secret@a:1',
+    'file:',
+    'file://host/data',
   ])('refuses %j', (text) => {
     expect(codeOf(text)).toBe('INVALID_URL');
   });
@@ -57,7 +59,12 @@ describe('connection strings', () => {
     );
   });
 
-  it('says that stores on disk are not there yet', () => {
-    expect(codeOf('file:./data')).toBe('UNSUPPORTED');
+  it.each([
+    ['file:./data', './data'],
+    ['file:data', 'data'],
+    ['file:/var/data', '/var/data'],
+    ['file:///var/data', '/var/data'],
+  ])('%s names a directory', (text, dir) => {
+    expect(parseTarget(text)).toEqual({ type: 'file', dir });
   });
 });

@@ -3,6 +3,7 @@ import { type Runtime, randomHex } from '../../src/core/runtime.js';
 import type { Store } from '../../src/store/store.js';
 import { engineBackend } from './backends/engine.js';
 import { etcdBackend, npmEtcd3Backend } from './backends/etcd.js';
+import { fileBackend } from './backends/file.js';
 import { ownServerBackend } from './backends/own-server.js';
 import { describeSkipped } from './skip.js';
 
@@ -44,7 +45,7 @@ export function freshPrefix(runtime: Runtime): string {
 }
 
 export function backends(): Backend[] {
-  return [engineBackend(), ownServerBackend(), etcdBackend(), npmEtcd3Backend()];
+  return [engineBackend(), fileBackend(), ownServerBackend(), etcdBackend(), npmEtcd3Backend()];
 }
 
 /** One suite over each backend: what holds for one holds for all. */

@@ -19,7 +19,20 @@ const pure = { node: false, packages: ['eventemitter3'], globals: 'none' } as co
 const base = ['core', 'store', 'lease', 'line'] as const;
 
 const assembly = {
-  mayImport: ['', 'connect', ...base, 'recipes', 'engine', 'wire', 'channels', 'node', 'server', 'sim', 'testing'],
+  mayImport: [
+    '',
+    'connect',
+    ...base,
+    'recipes',
+    'engine',
+    'wire',
+    'channels',
+    'storage',
+    'node',
+    'server',
+    'sim',
+    'testing',
+  ],
   node: true,
   globals: 'host',
 } as const;
@@ -33,6 +46,8 @@ const table: Readonly<Record<string, Layer>> = {
   engine: { ...pure, mayImport: ['core', 'store'] },
   // The simulator runs it too: as pure as the recipes.
   wire: { ...pure, mayImport: ['core', 'store'] },
+  // The edge to the disk: `node:fs`, and the Unix socket that locks a directory.
+  storage: { mayImport: ['core', 'store', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
   channels: {
     mayImport: ['core', 'store', 'wire'],
     node: true,

@@ -3,6 +3,7 @@ import type { EngineHost } from '../../engine/engine-host.js';
 import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../../store/messages.js';
 import { leaseMethods } from '../../wire/methods.js';
 import type { DuplexHandler, UnaryHandler } from '../../wire/rpc-service.js';
+import { KeptReplies } from './kept.js';
 import { unaryHandler } from './unary-handler.js';
 
 /** `etcdserverpb.Lease`, without `LeaseKeepAlive`. */
@@ -24,10 +25,13 @@ export function leaseHandlers(host: EngineHost, maxLeases: number): UnaryHandler
 export function keepAliveHandler(host: EngineHost): DuplexHandler<LeaseKeepAliveRequest, LeaseKeepAliveResponse> {
   return {
     method: leaseMethods.keepAlive,
-    open: (reply) => ({
-      onMessage: (request) => reply.send(host.leaseKeepAlive(request)),
-      onHalfClose: () => reply.end(),
-      onCancel: () => {},
-    }),
+    open: (reply) => {
+      const replies = new KeptReplies(host, reply);
+      return {
+        onMessage: (request) => replies.send(host.leaseKeepAlive(request)),
+        onHalfClose: () => replies.end(),
+        onCancel: () => replies.cancel(),
+      };
+    },
   };
 }

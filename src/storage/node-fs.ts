@@ -1,0 +1,104 @@
+import { constants } from 'node:fs';
+import { chmod, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { Fs, FsFile } from './fs.js';
+
+export interface NodeFsOptions {
+  /** False: nothing is forced to disk, and a power cut may take or spoil anything. Default: true. */
+  readonly fsync?: boolean | undefined;
+}
+
+/** The real file system. */
+export class NodeFs implements Fs {
+  readonly #fsync: boolean;
+
+  constructor({ fsync = true }: NodeFsOptions = {}) {
+    this.#fsync = fsync;
+  }
+
+  async makePrivateDir(dir: string): Promise<void> {
+    const made = await mkdir(dir, { recursive: true, mode: 0o700 });
+    await chmod(dir, 0o700);
+    if (made !== undefined) await this.syncDir(dirname(dir));
+  }
+
+  list(dir: string): Promise<string[]> {
+    return readdir(dir);
+  }
+
+  async open(path: string): Promise<FsFile> {
+    // A link could lead anywhere.
+    return new NodeFile(await open(path, constants.O_RDWR | constants.O_NOFOLLOW), this.#fsync);
+  }
+
+  async create(path: string): Promise<FsFile> {
+    return new NodeFile(await open(path, 'wx+', 0o600), this.#fsync);
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return rename(from, to);
+  }
+
+  remove(path: string): Promise<void> {
+    return unlink(path);
+  }
+
+  async syncDir(dir: string): Promise<void> {
+    if (!this.#fsync) return;
+    const handle = await open(dir, constants.O_RDONLY);
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+class NodeFile implements FsFile {
+  readonly #handle: FileHandle;
+  readonly #fsync: boolean;
+
+  constructor(handle: FileHandle, fsync: boolean) {
+    this.#handle = handle;
+    this.#fsync = fsync;
+  }
+
+  async size(): Promise<number> {
+    return (await this.#handle.stat()).size;
+  }
+
+  async read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    let done = 0;
+    // Bounded: every turn reads something, or ends it.
+    while (done < length) {
+      const { bytesRead } = await this.#handle.read(buffer, done, length - done, position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+    return buffer.subarray(0, done);
+  }
+
+  async write(position: number, bytes: Uint8Array): Promise<void> {
+    let done = 0;
+    // Bounded: a write that takes nothing fails.
+    while (done < bytes.length) {
+      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
+      if (bytesWritten === 0) throw new Error('the file system takes no more bytes');
+      done += bytesWritten;
+    }
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#handle.truncate(size);
+  }
+
+  /** On macOS libuv asks the disk itself (F_FULLFSYNC). */
+  async sync(): Promise<void> {
+    if (this.#fsync) await this.#handle.datasync();
+  }
+
+  close(): Promise<void> {
+    return this.#handle.close();
+  }
+}

@@ -1,0 +1,204 @@
+import { describe, expect, it } from 'vitest';
+import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
+import { utf8 } from '../../src/core/bytes.js';
+import { ConclaveError } from '../../src/core/errors.js';
+import { EngineStore } from '../../src/engine/engine-store.js';
+import { createService } from '../../src/server/service.js';
+import { Prng } from '../../src/sim/prng.js';
+import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import type { DurableHost } from '../../src/storage/durable-host.js';
+import { RpcStore } from '../../src/wire/rpc-store.js';
+import { CrashFs, fault } from './support/crash-fs.js';
+import { digest, openOn } from './support/crash-trial.js';
+
+const put = (key: string, value = '') => ({
+  success: [{ type: 'put' as const, request: { key: utf8(key), value: utf8(value) } }],
+});
+
+function rejection(promise: Promise<unknown>): Promise<ConclaveError> {
+  return promise.then(
+    () => {
+      throw new Error('resolved');
+    },
+    (error: unknown) => error as ConclaveError,
+  );
+}
+
+/**
+ * A disk on which `operation` fails with `code` from when `isBroken` says so; counts what is asked of it after that.
+ */
+function breakable(operation: string, code: string) {
+  const state = { broken: false, asked: 0 };
+  const fs = new CrashFs({
+    before: (each) => {
+      if (state.broken) state.asked += 1;
+      if (state.broken && each === operation) throw fault(code, `${operation} failed`);
+    },
+  });
+  return { fs, state };
+}
+
+async function reopened(fs: CrashFs): Promise<DurableHost> {
+  return openOn(new CrashFs({}, fs.files()));
+}
+
+describe.each([
+  ['sync', 'EIO', /writing .*0000000001\.log failed: EIO/],
+  ['write', 'EIO', /writing .*0000000001\.log failed: EIO/],
+  ['write', 'ENOSPC', /the disk is full: make room and start again \(ENOSPC/],
+  ['write', 'EDQUOT', /the quota is used up/],
+])('a %s that fails with %s', (operation, code, message) => {
+  it('ends the store: everybody is told, nothing is tried again, what was acknowledged is there', async () => {
+    const { fs, state } = breakable(operation, code);
+    const { host, failure, close } = await openOn(fs);
+    const store = new EngineStore(host);
+    await store.txn(put('kept'));
+    const acknowledged = digest(host.engine);
+    const ended = new Promise<ConclaveError>((resolve) => {
+      store.watch(
+        { key: utf8('a') },
+        { onEvents: () => resolve(new ConclaveError('INTERNAL', 'told')), onEnd: resolve },
+      );
+    });
+    state.broken = true;
+    const errors = await Promise.all([
+      rejection(store.txn(put('a'))),
+      rejection(store.range({ key: utf8('a') })),
+      rejection(store.txn({ success: [] })),
+    ]);
+    for (const error of errors)
+      expect(error).toMatchObject({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
+    for (const error of errors) expect(error.message).toMatch(message);
+    expect(await ended).toBe(failure.reason);
+    expect([failure.aborted, host.closed]).toEqual([true, true]);
+    expect((await rejection(store.txn(put('b')))).message).toMatch(message);
+    await close();
+    expect(state.asked).toBe(operation === 'sync' ? 2 : 1);
+
+    // With room, or another disk. What a failed sync has left may be there, though nobody was told.
+    const again = await reopened(fs);
+    if (operation === 'write') {
+      expect(digest(again.host.engine)).toBe(acknowledged);
+      expect(again.cutBytes).toBeGreaterThan(0);
+    }
+    await new EngineStore(again.host).txn(put('b'));
+    expect((await new EngineStore(again.host).range({ key: utf8('kept') })).count).toBe(1n);
+    await again.close();
+  });
+});
+
+it('a full disk in the middle of a checkpoint: the same, at each of its writes', async () => {
+  for (let allowed = 0; allowed < 40; allowed++) {
+    let left = Number.POSITIVE_INFINITY;
+    const fs = new CrashFs({
+      before: (operation) => {
+        if (['write', 'create'].includes(operation) && left-- <= 0) throw fault('ENOSPC', 'no space left on device');
+      },
+    });
+    const { host, failure, close } = await openOn(fs);
+    const random = new Prng(allowed);
+    let acknowledged = digest(host.engine);
+    let next = acknowledged;
+    for (let i = 0; i < 60 && !failure.aborted; i++) {
+      if (i === 20) left = allowed;
+      host.put({ key: utf8(`k${i % 5}`), value: random.bytes(100) });
+      next = digest(host.engine);
+      try {
+        await host.committed();
+        acknowledged = next;
+      } catch (error) {
+        expect(error).toBe(failure.reason);
+      }
+    }
+    await close().catch((error: unknown) => expect(String(error)).toMatch(/disk is full/));
+    const again = await reopened(fs);
+    // The last may have been written, though nobody was told.
+    expect([acknowledged, next]).toContain(digest(again.host.engine));
+    again.host.put({ key: utf8('after') });
+    await again.host.committed();
+    await again.close();
+  }
+});
+
+describe('while a sync takes its time', () => {
+  async function opened() {
+    const runtime = new SimRuntime();
+    const gate = { hold: false, open: () => {} };
+    const wait = () =>
+      new Promise<void>((resolve) => {
+        gate.open = resolve;
+      });
+    const fs = new CrashFs({ duringSync: () => (gate.hold ? wait() : Promise.resolve()) });
+    const { host, close } = await openOn(fs, 4_000, runtime);
+    gate.hold = true;
+    const release = () => {
+      gate.hold = false;
+      gate.open();
+    };
+    return { runtime, host, store: new EngineStore(host), close, release };
+  }
+
+  it('nobody hears of a write: not its writer, no reader, no watcher, no heartbeat', async () => {
+    const { runtime, host, store, close, release } = await opened();
+    const service = createService(host, { runtime });
+    const remote = new RpcStore({ channels: [new LoopbackChannel(service)], runtime });
+    const heard: string[] = [];
+    const told = (what: string) => () => heard.push(what);
+    const created = new Promise<void>((resolve) => {
+      store.watch({ key: utf8('a') }, { onCreated: () => resolve(), onEvents: told('watch'), onEnd: told('end') });
+    });
+    const remoteCreated = new Promise<void>((resolve) => {
+      const listener = { onCreated: () => resolve(), onEvents: told('remote watch'), onEnd: told('end') };
+      remote.watch({ key: utf8('a') }, listener);
+    });
+    await Promise.all([created, remoteCreated]);
+    const calls = [
+      store.txn(put('a')).then(told('txn')),
+      store.range({ key: utf8('a') }).then(told('range')),
+      rejection(store.leaseRevoke({ id: 9n })).then(told('refusal')),
+      remote.txn(put('b')).then(told('remote txn')),
+      remote.range({ key: utf8('a') }).then(told('remote range')),
+      rejection(remote.leaseRevoke({ id: 9n })).then(told('remote refusal')),
+      remote.leaseKeepAlive({ id: 9n }).then(told('remote heartbeat')),
+    ];
+    // Moves nothing, and lets everything run that can.
+    await runtime.advance(0);
+    expect(host.stats().revision).toBe(3n);
+    expect(heard).toEqual([]);
+    release();
+    await Promise.all(calls);
+    await runtime.advance(0);
+    expect(heard.toSorted()).toEqual(
+      [
+        'watch',
+        'remote watch',
+        'txn',
+        'range',
+        'refusal',
+        'remote txn',
+        'remote range',
+        'remote refusal',
+        'remote heartbeat',
+      ].toSorted(),
+    );
+    await remote.close();
+    await store.close();
+    await close();
+    expect(runtime.pendingTimers).toBe(0);
+  });
+
+  it('an abort and a time limit are told at once; what was asked for stays', async () => {
+    const { runtime, store, close, release } = await opened();
+    const abort = new AbortController();
+    const aborted = rejection(store.txn(put('a'), { signal: abort.signal }));
+    const late = rejection(store.txn(put('b'), { timeoutMs: 100 }));
+    abort.abort(new Error('enough'));
+    expect((await aborted).message).toBe('enough');
+    await runtime.advance(100);
+    expect(await late).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+    release();
+    expect((await store.range({ key: utf8('a'), rangeEnd: utf8('c') })).count).toBe(2n);
+    await close();
+    expect(runtime.pendingTimers).toBe(0);
+  });
+});

@@ -1,0 +1,208 @@
+import type { Fs, FsFile } from '../../../src/storage/fs.js';
+
+/** What a disk writes whole or not at all. */
+const sectorBytes = 512;
+
+/** Draws an integer from 0 up to, without, `below`. */
+export type Draw = (below: number) => number;
+
+/** One file, whatever its name. */
+interface Inode {
+  /** As a power cut at the last sync would have left it. */
+  synced: Buffer;
+  /** As the process sees it. */
+  content: Buffer;
+  /** Parts of `content` that were written since the last sync: from, to. */
+  dirty: [number, number][];
+}
+
+/** Something done to the names of a directory. */
+type NameChange = { readonly name: string; readonly inode: Inode | undefined }[];
+
+/** Faults to plant. */
+export interface CrashFsFaults {
+  /** `sync` returns at once and does nothing: what is acknowledged after it is acknowledged too early. */
+  readonly syncDoesNothing?: boolean;
+  readonly syncDirDoesNothing?: boolean;
+  /**
+   * Asked before each operation that changes something; an error that it throws is what the operation does, a write
+   * after half of its bytes.
+   */
+  readonly before?: (operation: string, bytes: number) => void;
+  /** `sync` takes until this settles. */
+  readonly duringSync?: () => Promise<void>;
+}
+
+/**
+ * A file system in memory that knows what a power cut may leave of it. The rules are as hard as disks are: of each file
+ * every unsynced sector may be old or new, its size anything between; names are as after some of the changes since the
+ * directory was last synced, in their order.
+ */
+export class CrashFs implements Fs {
+  readonly #faults: CrashFsFaults;
+  readonly #names = new Map<string, Inode>();
+  readonly #syncedNames: Map<string, Inode>;
+  readonly #pending: NameChange[] = [];
+  /** Called after each operation that changes something. */
+  onOperation: () => void = () => {};
+
+  constructor(faults: CrashFsFaults = {}, files: ReadonlyMap<string, Buffer> = new Map()) {
+    this.#faults = faults;
+    for (const [name, content] of files) this.#names.set(name, { synced: content, content, dirty: [] });
+    this.#syncedNames = new Map(this.#names);
+  }
+
+  /** Everything as it is now, by name. */
+  files(): Map<string, Buffer> {
+    return new Map([...this.#names].map(([name, { content }]) => [name, Buffer.from(content)]));
+  }
+
+  /** One of the states in which a power cut at this moment may leave it. */
+  crash(draw: Draw): Map<string, Buffer> {
+    const names = new Map(this.#syncedNames);
+    const survived = draw(this.#pending.length + 1);
+    for (const change of this.#pending.slice(0, survived)) apply(names, change);
+    return new Map([...names].map(([name, inode]) => [name, crashed(inode, draw)]));
+  }
+
+  async makePrivateDir(): Promise<void> {}
+
+  async list(): Promise<string[]> {
+    return [...this.#names.keys()];
+  }
+
+  async open(path: string): Promise<FsFile> {
+    return this.#handle(this.#inode(path));
+  }
+
+  async create(path: string): Promise<FsFile> {
+    this.#before('create', 0);
+    const name = nameOf(path);
+    if (this.#names.has(name)) throw fault('EEXIST', `${name} exists`);
+    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [] };
+    this.#change([{ name, inode }]);
+    return this.#handle(inode);
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    this.#before('rename', 0);
+    const inode = this.#inode(from);
+    this.#change([
+      { name: nameOf(from), inode: undefined },
+      { name: nameOf(to), inode },
+    ]);
+  }
+
+  async remove(path: string): Promise<void> {
+    this.#before('remove', 0);
+    this.#inode(path);
+    this.#change([{ name: nameOf(path), inode: undefined }]);
+  }
+
+  async syncDir(): Promise<void> {
+    this.#before('syncDir', 0);
+    if (this.#faults.syncDirDoesNothing) return;
+    for (const change of this.#pending.splice(0)) apply(this.#syncedNames, change);
+    this.onOperation();
+  }
+
+  #handle(inode: Inode): FsFile {
+    return {
+      size: async () => inode.content.length,
+      read: async (position, length) => Buffer.from(inode.content.subarray(position, position + length)),
+      write: async (position, bytes) => {
+        // A real write returns in a later turn: others go on meanwhile.
+        await Promise.resolve();
+        try {
+          this.#before('write', bytes.length);
+        } catch (error) {
+          overwrite(inode, position, bytes.subarray(0, bytes.length >>> 1));
+          throw error;
+        }
+        overwrite(inode, position, bytes);
+        this.onOperation();
+      },
+      truncate: async (size) => {
+        this.#before('truncate', 0);
+        inode.content = Buffer.from(inode.content.subarray(0, size));
+        inode.dirty.push([size, Math.max(size, inode.synced.length)]);
+        this.onOperation();
+      },
+      sync: async () => {
+        this.#before('sync', 0);
+        if (this.#faults.syncDoesNothing) return;
+        // Covers what was written before it began, not what comes meanwhile.
+        const { content, dirty } = inode;
+        inode.dirty = [];
+        await this.#faults.duringSync?.();
+        inode.synced = inode.content === content ? content : overlaid(inode.synced, content, dirty);
+        this.onOperation();
+      },
+      close: async () => {},
+    };
+  }
+
+  #inode(path: string): Inode {
+    const inode = this.#names.get(nameOf(path));
+    if (inode === undefined) throw fault('ENOENT', `no ${path}`);
+    return inode;
+  }
+
+  #change(change: NameChange): void {
+    apply(this.#names, change);
+    this.#pending.push(change);
+    this.onOperation();
+  }
+
+  #before(operation: string, bytes: number): void {
+    this.#faults.before?.(operation, bytes);
+  }
+}
+
+/** An error as `node:fs` has it. */
+export function fault(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}
+
+function nameOf(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function apply(names: Map<string, Inode>, change: NameChange): void {
+  for (const { name, inode } of change) {
+    if (inode === undefined) names.delete(name);
+    else names.set(name, inode);
+  }
+}
+
+function overwrite(inode: Inode, position: number, bytes: Uint8Array): void {
+  const content = Buffer.alloc(Math.max(inode.content.length, position + bytes.length));
+  inode.content.copy(content);
+  content.set(bytes, position);
+  inode.content = content;
+  inode.dirty.push([position, position + bytes.length]);
+}
+
+function overlaid(synced: Buffer, content: Buffer, dirty: readonly [number, number][]): Buffer {
+  const result = Buffer.alloc(content.length);
+  synced.copy(result);
+  for (const [from, to] of dirty) content.copy(result, from, from, Math.min(to, content.length));
+  return result;
+}
+
+/** Each sector with unsynced bytes old or new, the size anything between old and new. */
+function crashed({ synced, content, dirty }: Inode, draw: Draw): Buffer {
+  if (dirty.length === 0) return Buffer.from(synced);
+  const [small, large] = [synced.length, content.length].sort((a, b) => a - b) as [number, number];
+  // The ends of the interval are worth as much as all between them.
+  const size = [small, large, small + draw(large - small + 1)][draw(3)] as number;
+  const result = Buffer.alloc(Math.max(size, synced.length));
+  synced.copy(result);
+  const whole = draw(4) === 0;
+  for (let at = 0; at < content.length; at += sectorBytes) {
+    const end = Math.min(at + sectorBytes, content.length);
+    const isDirty = dirty.some(([from, to]) => from < end && to > at);
+    if (isDirty && (whole || draw(2) === 0)) content.copy(result, at, at, Math.min(end, result.length));
+  }
+  return result.subarray(0, size);
+}

@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { utf8 } from '../../../src/core/bytes.js';
+import { ConclaveError } from '../../../src/core/errors.js';
+import type { Runtime } from '../../../src/core/runtime.js';
+import type { Engine } from '../../../src/engine/engine.js';
+import type { EngineHost } from '../../../src/engine/engine-host.js';
+import type { Prng } from '../../../src/sim/prng.js';
+import { SimRuntime } from '../../../src/sim/sim-runtime.js';
+import { type DurableHost, openLocked } from '../../../src/storage/durable-host.js';
+import { writeEntry } from '../../../src/storage/entry-codec.js';
+import { Writer } from '../../../src/wire/codec/writer.js';
+import { CrashFs, type CrashFsFaults } from './crash-fs.js';
+
+/** What a power cut left, and what the store had said by then. */
+interface CrashState {
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** The store as of this many operations has been acknowledged or shown; as of so many it may be there. */
+  readonly acknowledged: number;
+  readonly done: number;
+}
+
+export interface TrialResult {
+  /** States that were judged. */
+  readonly states: number;
+  /** Among them: with an unfinished write to cut off, and with a checkpoint. */
+  readonly cut: number;
+  readonly checkpointed: number;
+  /** What was wrong, in words; empty for a correct store. */
+  readonly violations: string[];
+}
+
+/** Small, so that a trial passes several of them. */
+const checkpointBytes = 4_000;
+const keys = ['a', 'b', 'c', 'd', 'e'];
+
+export function openOn(
+  fs: CrashFs,
+  bytes = checkpointBytes,
+  runtime: Runtime = new SimRuntime(),
+): Promise<DurableHost> {
+  return openLocked({ runtime, dir: '/data', fs, checkpointBytes: bytes });
+}
+
+/** Stands for all that an engine holds. */
+export function digest(engine: Engine): string {
+  const entries = [...engine.checkpoint()];
+  const leases = entries.flatMap((entry) => (entry.type === 'leaseGranted' ? [`${entry.id} ${entry.ttlS}`] : []));
+  const writer = new Writer();
+  for (const entry of entries) if (entry.type !== 'leaseGranted') writeEntry(writer, entry);
+  const hash = createHash('sha1').update(leases.sort().join()).update(writer.finish());
+  return hash.update(`${engine.space.revision} ${engine.space.compactRevision}`).digest('hex');
+}
+
+/**
+ * Runs operations on a store whose disk may stop at any of its steps, draws states in which a power cut there can leave
+ * it, and opens each: what was acknowledged, or told to a watcher, must be there; what is there must have happened.
+ */
+export async function crashTrial(random: Prng, operations: number, faults: CrashFsFaults = {}): Promise<TrialResult> {
+  const draw = (below: number) => random.below(below);
+  const states = await run(new CrashFs(faults), draw, operations);
+  const violations: string[] = [];
+  let cut = 0;
+  for (const state of states.crashes) {
+    const judged = await judge(state, states.digests, draw);
+    if (judged.wrong !== undefined) violations.push(judged.wrong);
+    if (judged.cutBytes > 0) cut += 1;
+  }
+  const checkpointed = states.crashes.filter(({ files }) =>
+    [...files.keys()].some((name) => name.endsWith('.checkpoint')),
+  );
+  return { states: states.crashes.length, cut, checkpointed: checkpointed.length, violations };
+}
+
+async function run(fs: CrashFs, draw: (below: number) => number, operations: number) {
+  const digests: string[] = [];
+  const crashes: CrashState[] = [];
+  let acknowledged = 0;
+  const saw = (count: number) => {
+    acknowledged = Math.max(acknowledged, count);
+  };
+  fs.onOperation = () => {
+    for (let i = 0; i < 2; i++) crashes.push({ files: fs.crash(draw), acknowledged, done: digests.length });
+  };
+  const { host, close } = await openOn(fs);
+  digests.push(digest(host.engine));
+  saw(1);
+  const firstWith = new Map<bigint, number>();
+  const watch = {
+    onEvents: (_: unknown, revision: bigint) => saw(firstWith.get(revision) ?? 0),
+    onCompacted: () => {},
+  };
+  host.watch({ key: utf8('\0'), rangeEnd: utf8('\0') }, watch).resume();
+  for (let i = 0; i < operations; i++) {
+    operate(host, draw);
+    digests.push(digest(host.engine));
+    const count = digests.length;
+    const { revision } = host.stats();
+    if (!firstWith.has(revision)) firstWith.set(revision, count);
+    const kept = (host.committed() ?? Promise.resolve()).then(() => saw(count));
+    if (draw(3) > 0) await kept;
+  }
+  await close();
+  return { digests, crashes };
+}
+
+/** One random operation; one that the engine refuses has changed nothing. */
+export function operate(host: EngineHost, draw: (below: number) => number): void {
+  const key = utf8(keys[draw(keys.length)] as string);
+  const lease = BigInt(1 + draw(3));
+  try {
+    const kind = draw(20);
+    if (kind < 10) host.put({ key, value: Buffer.alloc(draw(4) === 0 ? draw(3_000) : draw(60), draw(2) * 120) });
+    else if (kind < 13) host.put({ key, value: utf8('leased'), lease });
+    else if (kind < 15) host.deleteRange({ key, rangeEnd: utf8('d') });
+    else if (kind < 17) host.leaseGrant({ id: lease, ttl: 1_000n });
+    else if (kind < 18) host.leaseRevoke({ id: lease });
+    else host.compact({ revision: host.stats().revision - BigInt(draw(3)) });
+  } catch (error) {
+    if (!ConclaveError.is(error)) throw error;
+  }
+}
+
+async function judge(
+  { files, acknowledged, done }: CrashState,
+  digests: readonly string[],
+  draw: (below: number) => number,
+): Promise<{ readonly wrong?: string | undefined; readonly cutBytes: number }> {
+  const fs = new CrashFs({}, files);
+  let opened: DurableHost;
+  try {
+    opened = await openOn(fs);
+  } catch (error) {
+    return { wrong: `does not open: ${(error as Error).message}`, cutBytes: 0 };
+  }
+  const { cutBytes } = opened;
+  const found = digest(opened.host.engine);
+  // Before the first answer there may be nothing yet.
+  const allowed = digests.slice(Math.max(0, acknowledged - 1), done);
+  const isEmpty = opened.host.stats().revision === 1n && acknowledged === 0;
+  if (!allowed.includes(found) && !isEmpty) {
+    const at = digests.indexOf(found);
+    const was = `has the state after ${at}, acknowledged ${acknowledged - 1}, done ${done - 1}`;
+    return { wrong: at < 0 ? 'invented a state' : was, cutBytes };
+  }
+  return { wrong: draw(5) === 0 ? await goesOn(opened, fs, draw) : undefined, cutBytes };
+}
+
+/** After a recovery the next write survives the next power cut. */
+async function goesOn(
+  { host }: DurableHost,
+  fs: CrashFs,
+  draw: (below: number) => number,
+): Promise<string | undefined> {
+  host.put({ key: utf8('after'), value: utf8('crash') });
+  await host.committed();
+  const expected = digest(host.engine);
+  try {
+    const again = await openOn(new CrashFs({}, fs.crash(draw)));
+    return digest(again.host.engine) === expected ? undefined : 'lost what was written after a recovery';
+  } catch (error) {
+    return `does not open after a recovery: ${(error as Error).message}`;
+  }
+}
