@@ -1,6 +1,9 @@
 import type { Runtime } from '../core/runtime.js';
 import type { EngineHost } from '../engine/engine-host.js';
+import { LoopbackChannel } from '../wire/loopback-channel.js';
 import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
+import { CallerStores } from './concurrency/caller-stores.js';
+import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
 import type { GrpcService } from './grpc/service.js';
 import { adminHandlers } from './handlers/admin.js';
 import { kvHandlers } from './handlers/kv.js';
@@ -32,17 +35,37 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
+  const unary = [
+    ...kvHandlers(host, maxRequestBytes),
+    ...leaseHandlers(host, maxLeases),
+    ...adminHandlers(host, options.clientUrls ?? (() => [])),
+  ];
+  const concurrency = concurrencyService(host, runtime, watchLimits, unary);
   return new ServiceTable(
-    [
-      ...kvHandlers(host, maxRequestBytes),
-      ...leaseHandlers(host, maxLeases),
-      ...adminHandlers(host, options.clientUrls ?? (() => [])),
-    ],
-    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host)],
+    [...unary, ...concurrency.unary],
+    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), ...concurrency.duplex],
   );
 }
 
-class ServiceTable implements GrpcService {
+/**
+ * Locks and elections as a client of the other handlers, with each caller's own token: what those check and wait for
+ * holds for them as well. All waiters of a caller share one watch stream, which only the server's own limit bounds.
+ */
+function concurrencyService(
+  host: EngineHost,
+  runtime: Runtime,
+  limits: WatchLimits,
+  unary: readonly UnaryHandler<unknown, unknown>[],
+): ConcurrencyHandlers {
+  const watch = watchHandler(host, runtime, { ...limits, maxWatchesPerStream: limits.maxWatches });
+  const stores = new CallerStores(runtime, [
+    new LoopbackChannel(new ServiceTable(unary, [watch, keepAliveHandler(host)])),
+  ]);
+  host.onClose(() => void stores.close());
+  return concurrencyHandlers(runtime, stores);
+}
+
+export class ServiceTable implements GrpcService {
   readonly #unary: ReadonlyMap<string, UnaryHandler<unknown, unknown>>;
   readonly #duplex: ReadonlyMap<string, DuplexHandler<unknown, unknown>>;
   readonly #services: ReadonlySet<string>;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';

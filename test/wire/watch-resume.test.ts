@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
