@@ -1,7 +1,7 @@
 import type { Runtime } from '../core/runtime.js';
 import type { EngineHost } from '../engine/engine-host.js';
 import { LoopbackChannel } from '../wire/loopback-channel.js';
-import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
+import type { UnaryHandler } from '../wire/rpc-service.js';
 import { CallerStores } from './concurrency/caller-stores.js';
 import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
 import type { GrpcService } from './grpc/service.js';
@@ -10,6 +10,7 @@ import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
 import { type WatchLimits, watchHandler } from './handlers/watch.js';
+import { ServiceTable } from './service-table.js';
 
 export interface ServiceOptions {
   readonly runtime: Runtime;
@@ -63,29 +64,4 @@ function concurrencyService(
   ]);
   host.onClose(() => void stores.close());
   return concurrencyHandlers(runtime, stores);
-}
-
-export class ServiceTable implements GrpcService {
-  readonly #unary: ReadonlyMap<string, UnaryHandler<unknown, unknown>>;
-  readonly #duplex: ReadonlyMap<string, DuplexHandler<unknown, unknown>>;
-  readonly #services: ReadonlySet<string>;
-
-  constructor(unary: readonly UnaryHandler<unknown, unknown>[], duplex: readonly DuplexHandler<unknown, unknown>[]) {
-    this.#unary = new Map(unary.map((handler) => [handler.method.path, handler]));
-    this.#duplex = new Map(duplex.map((handler) => [handler.method.path, handler]));
-    const paths = [...this.#unary.keys(), ...this.#duplex.keys()];
-    this.#services = new Set(paths.map((path) => path.slice(1, path.lastIndexOf('/'))));
-  }
-
-  unary(path: string): UnaryHandler<unknown, unknown> | undefined {
-    return this.#unary.get(path);
-  }
-
-  duplex(path: string): DuplexHandler<unknown, unknown> | undefined {
-    return this.#duplex.get(path);
-  }
-
-  hasService(name: string): boolean {
-    return this.#services.has(name);
-  }
 }

@@ -2,16 +2,19 @@ import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
-import { type Server, startServer } from '../../server/server.js';
+import { type Server, type ServerOptions, startServer } from '../../server/server.js';
+import { startUpstreamServer } from '../../server/upstream/upstream-server.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
+import { upstreamOf } from '../upstream.js';
 
 interface ServeFlags extends GlobalFlags {
   readonly listen: ListenAddress;
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
+  readonly upstream?: string;
 }
 
 export function defineServe(command: Command): void {
@@ -21,6 +24,7 @@ export function defineServe(command: Command): void {
       port: 2379,
     })
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -32,9 +36,9 @@ async function serve(flags: ServeFlags): Promise<void> {
   checkReach(flags);
   const signals = new Signals();
   try {
-    const server = await listen(flags.listen);
+    const server = await listen(flags);
     if (flags.json) printJson({ url: server.url });
-    else print(`conclave: serving etcd's v3 API on ${server.url} (in memory)`);
+    else print(`conclave: serving etcd's v3 API on ${server.url} (${flags.upstream ?? 'in memory'})`);
     await anyAbort(signals.first, ...(flags.exitWithStdin ? [stdinEnd()] : []));
     signals[Symbol.dispose]();
     // Else an open stdin keeps us here.
@@ -53,13 +57,15 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-async function listen(address: ListenAddress): Promise<Server> {
+async function listen(flags: ServeFlags): Promise<Omit<Server, 'host'>> {
+  const upstream = flags.upstream === undefined ? undefined : upstreamOf(flags.upstream, flags);
   try {
-    return await startServer({
+    const options = {
       runtime: new NodeRuntime(),
-      listen: address,
+      listen: flags.listen,
       onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
-    });
+    } satisfies ServerOptions;
+    return await (upstream === undefined ? startServer(options) : startUpstreamServer({ ...options, ...upstream }));
   } catch (error) {
     throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
   }
