@@ -1,5 +1,6 @@
 import { expect, it, vi } from 'vitest';
 import { concatBytes, utf8 } from '../../src/core/bytes.js';
+import { lockMethods } from '../../src/wire/concurrency-methods.js';
 import { failure, keyText } from './support/client.js';
 import { describeServed } from './support/servers.js';
 
@@ -27,9 +28,14 @@ describeServed('v3lockpb.Lock', (open) => {
     const [l1, l2, l3] = [await a.grant(), await a.grant(), await a.grant()];
     const order: string[] = [];
     const first = await a.lock(name, l1);
-    const second = a.lock(name, l2).then((answer) => (order.push('second'), answer));
+    const inOrder = async (lease: bigint, as: string) => {
+      const answer = await a.lock(name, lease);
+      order.push(as);
+      return answer;
+    };
+    const second = inOrder(l2, 'second');
     await a.untilBelow(`${name}/`, 2);
-    const third = a.lock(name, l3).then((answer) => (order.push('third'), answer));
+    const third = inOrder(l3, 'third');
     await a.untilBelow(`${name}/`, 3);
     expect(order).toEqual([]);
     const { header } = await a.unlock(first.key);
@@ -84,8 +90,10 @@ describeServed('v3lockpb.Lock', (open) => {
   });
 
   it.each(['cancelled', 'out of time', 'disconnected'] as const)('a waiter that is %s leaves no key', async (how) => {
-    const { name, client } = await open();
-    const [a, b] = [client(), client()];
+    const { name, client, cuttable } = await open();
+    const a = client();
+    const cut = await cuttable();
+    const b = cut.client;
     const [l1, l2] = [await a.grant(), await a.grant()];
     const held = await a.lock(name, l1);
     const controller = new AbortController();
@@ -93,7 +101,7 @@ describeServed('v3lockpb.Lock', (open) => {
     const waiting = failure(b.lock(name, l2, options));
     await a.untilBelow(`${name}/`, 2);
     if (how === 'cancelled') controller.abort();
-    else if (how === 'disconnected') b.close();
+    else if (how === 'disconnected') cut.off();
     const { code } = await waiting;
     expect([1, 4, 14]).toContain(code);
     expect((await a.untilBelow(`${name}/`, 1)).map(({ key }) => keyText(key))).toEqual([keyText(held.key)]);
@@ -115,7 +123,6 @@ describeServed('v3lockpb.Lock', (open) => {
     const a = client();
     const raw = concatBytes(utf8(name), Uint8Array.of(0xff, 0x00, 0x80));
     const lease = await a.grant();
-    const { lockMethods } = await import('../../src/wire/concurrency-methods.js');
     const { key } = await a.unary(lockMethods.lock, { name: raw, lease });
     expect([...key]).toEqual([...raw, ...utf8(`/${lease.toString(16)}`)]);
     await a.revoke(lease);

@@ -5,6 +5,7 @@ import { NodeRuntime } from '../../../src/node/node-runtime.js';
 import { startServer } from '../../../src/server/server.js';
 import { describeEtcd } from '../../support/etcd.js';
 import { ServicesClient } from './client.js';
+import { startWire } from './wire.js';
 
 /** What the services are served by. */
 export type Served = 'conclave' | 'etcd';
@@ -16,6 +17,8 @@ export interface Bench {
   /** Fresh, so that a shared server can be used. */
   readonly name: string;
   client(token?: string): ServicesClient;
+  /** A client behind a wire that can be cut. */
+  cuttable(): Promise<{ readonly client: ServicesClient; off(): void }>;
 }
 
 const runtime = new NodeRuntime();
@@ -30,15 +33,21 @@ export function bench(open: (scope: Scope) => Promise<string>, served: Served): 
   return async () => {
     const mine = scope;
     const url = await open(mine);
+    const clientOf = (to: string, token?: string) => {
+      const client = new ServicesClient(to, token);
+      mine.add(() => client.close());
+      return client;
+    };
     return {
       served,
       url,
       scope: mine,
       name: `/conclave-test/${randomHex(runtime)}`,
-      client: (token) => {
-        const client = new ServicesClient(url, token);
-        mine.add(() => client.close());
-        return client;
+      client: (token) => clientOf(url, token),
+      cuttable: async () => {
+        const wire = await startWire(url);
+        mine.add(() => wire.off());
+        return { client: clientOf(wire.url), off: () => wire.off() };
       },
     };
   };
