@@ -16,8 +16,8 @@ import type { CallerStores } from './caller-stores.js';
 /** Time to live of the lease that a caller without one gets, as etcd has it. */
 const anonymousTtlSeconds = 60n;
 
-/** How long a request that waits for nobody is tried. */
-export const answerTimeoutMs = 5_000;
+/** How long a request that waits for nobody is tried: longer than a cluster takes to find a new leader. */
+const answerTimeoutMs = 10_000;
 
 /** A place that a caller wants in the line `name`. */
 export interface Wish extends Pick<NamedPlace, 'value'> {
