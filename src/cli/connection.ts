@@ -63,7 +63,8 @@ function credentials(flags: GlobalFlags): { username?: string; password?: string
   return { username, password };
 }
 
-function tls(flags: GlobalFlags): TlsOptions {
+/** What the flags and the environment say of a server behind TLS. */
+export function tls(flags: GlobalFlags): TlsOptions {
   const { ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY } = process.env;
   return {
     ca: pem(flags.cacert ?? ETCDCTL_CACERT),

@@ -1,9 +1,7 @@
-import { type Bytes, sameBytes, utf8 } from '../core/bytes.js';
+import { type Bytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { Hold } from '../line/hold.js';
-import type { TxnRequest } from '../store/messages.js';
-import { get, modifiedAt, put, rangeAt } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { proclaim } from './proclaim.js';
 
 /** An election that was won: a place held, with a value that others observe. */
 export class Leadership extends Hold {
@@ -33,33 +31,13 @@ export class Leadership extends Hold {
   }
 
   async #proclaim(value: Bytes): Promise<void> {
-    const { store, runtime } = this.context;
-    // Bounded by the session: each further turn is for somebody else who has written the key.
-    for (;;) {
-      if (!this.held) throw this.#notLeader();
-      const request = this.#change(value);
-      // Not by `this.signal`: that tells the work to stop, which may well want to say that it does.
-      const txn = await untilAnswered(runtime, this.session.signal, () => store.txn(request));
-      if (txn.succeeded) {
-        this.#valueRevision = txn.header.revision;
-        return;
-      }
-      const found = rangeAt(txn, 0).kvs[0];
-      if (found?.createRevision !== this.fence) throw this.#notLeader();
-      this.#valueRevision = found.modRevision;
-      // An earlier try did it, and only its answer was lost.
-      if (sameBytes(found.value, value)) return;
-    }
-  }
-
-  /** On top of the value that is known to stand, so that it fails if it comes after another. */
-  #change(value: Bytes): TxnRequest {
-    const { key } = this.turn;
-    return {
-      compare: [this.guard(), modifiedAt(key, this.#valueRevision)],
-      success: [put(key, value, { leaseId: this.leaseId })],
-      failure: [get(key)],
-    };
+    if (!this.held) throw this.#notLeader();
+    const { leaseId, term } = this;
+    const candidacy = { key: this.turn.key, term, leaseId, valueRevision: this.#valueRevision };
+    // Not by `this.signal`: that tells the work to stop, which may well want to say that it does.
+    const proclaimed = await proclaim(this.context, this.session.signal, candidacy, value);
+    if (proclaimed === undefined) throw this.#notLeader();
+    this.#valueRevision = proclaimed.valueRevision;
   }
 
   #notLeader(): ConclaveError {

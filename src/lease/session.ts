@@ -5,6 +5,7 @@ import { type ClockReading, type Runtime, randomInt63 } from '../core/runtime.js
 import { untilAnswered } from '../store/repeat.js';
 import type { Store } from '../store/store.js';
 import { type Deadline, remainingMs } from './deadline.js';
+import type { Footing } from './footing.js';
 import { grantLease } from './grant.js';
 import { Heartbeat } from './heartbeat.js';
 import { ttlSeconds } from './ttl.js';
@@ -53,7 +54,7 @@ const revokeTimeoutMs = 5000;
  *
  * The lease's id is drawn here, so that a grant whose answer was lost is found again and never made twice.
  */
-export class Session {
+export class Session implements Footing {
   readonly leaseId: bigint;
   readonly events = new EventEmitter<SessionEvents>();
   readonly #context: SessionContext;

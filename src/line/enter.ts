@@ -4,19 +4,23 @@ import {
   CompareResult,
   CompareTarget,
   type RequestOp,
+  type ResponseHeader,
   SortOrder,
   SortTarget,
 } from '../store/messages.js';
 import { createdAt, rangeAt } from '../store/ops.js';
 import type { Store } from '../store/store.js';
-import type { Sight } from './admit.js';
 import { isPlace, type Place } from './place.js';
-import { look } from './sight.js';
+import { look, type Seen } from './sight.js';
 
 /** Where a place stands right after it was made, or was found to have been made. */
 export interface Entry {
   readonly createRevision: bigint;
-  readonly sight: Sight;
+  readonly sight: Seen;
+  /** Of the txn that made or found it. */
+  readonly header: ResponseHeader;
+  /** The place as it was found; undefined: this request made it. */
+  readonly found?: Place | undefined;
 }
 
 export interface NewPlace {
@@ -38,12 +42,13 @@ export async function enter(store: Store, prefix: Bytes, place: NewPlace): Promi
     success: [putPlace(place), newestOf(prefix)],
     failure: [{ type: 'range', request: { key: place.key } }],
   });
-  if (!txn.succeeded) return found(store, prefix, place.key, rangeAt(txn, 0).kvs[0]);
-  const createRevision = txn.header.revision;
+  if (!txn.succeeded) return found(store, prefix, place.key, rangeAt(txn, 0).kvs[0], txn.header);
+  const { header } = txn;
+  const createRevision = header.revision;
   const page = rangeAt(txn, 1);
   const elders = page.kvs.filter((kv) => kv.createRevision < createRevision && isPlace(prefix, kv));
-  if (elders.length > 0 || !page.more) return { createRevision, sight: { exists: true, elders } };
-  return { createRevision, sight: await look(store, prefix, place.key, createRevision) };
+  if (elders.length > 0 || !page.more) return { createRevision, sight: { exists: true, elders, header }, header };
+  return { createRevision, sight: await look(store, prefix, place.key, createRevision), header };
 }
 
 /**
@@ -57,18 +62,25 @@ export async function enterIfEmpty(store: Store, prefix: Bytes, place: NewPlace)
     success: [putPlace(place)],
     failure: [{ type: 'range', request: { key: place.key } }, newestOf(prefix)],
   });
-  if (txn.succeeded) return { createRevision: txn.header.revision, sight: { exists: true, elders: [] } };
+  const { header } = txn;
+  if (txn.succeeded) return { createRevision: header.revision, sight: { exists: true, elders: [], header }, header };
   const own = rangeAt(txn, 0).kvs[0];
-  if (own !== undefined) return found(store, prefix, place.key, own);
+  if (own !== undefined) return found(store, prefix, place.key, own, header);
   const page = rangeAt(txn, 1);
   if (page.kvs.some((kv) => isPlace(prefix, kv))) return undefined;
   return enter(store, prefix, place);
 }
 
-/** An earlier run made the place, though its answer was lost. */
-async function found(store: Store, prefix: Bytes, key: Bytes, own: Place | undefined): Promise<Entry> {
+/** An earlier run made the place, though its answer was lost; or, for a key that the caller named, another call. */
+async function found(
+  store: Store,
+  prefix: Bytes,
+  key: Bytes,
+  own: Place | undefined,
+  header: ResponseHeader,
+): Promise<Entry> {
   const createRevision = own?.createRevision ?? 0n;
-  return { createRevision, sight: await look(store, prefix, key, createRevision) };
+  return { createRevision, sight: await look(store, prefix, key, createRevision), header, found: own };
 }
 
 function putPlace({ key, value, lease }: NewPlace): RequestOp {

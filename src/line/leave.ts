@@ -1,10 +1,12 @@
 import { pause } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import type { Session, SessionContext } from '../lease/session.js';
-import { type Compare, CompareResult, CompareTarget } from '../store/messages.js';
+import type { Footing } from '../lease/footing.js';
+import type { SessionContext } from '../lease/session.js';
+import { type Compare, CompareResult, CompareTarget, type ResponseHeader } from '../store/messages.js';
 import { createdAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
+import type { Entry } from './enter.js';
 
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
@@ -14,17 +16,29 @@ const lateSweeps = 30;
  * later place (etcd #22082). Resolves when the store has answered, or the session is over and the lease takes the key.
  */
 export async function leave(
-  { store, runtime }: SessionContext,
-  session: Session,
+  context: SessionContext,
+  footing: Footing,
   key: Bytes,
   createRevision: bigint,
 ): Promise<void> {
-  const txn = { compare: [createdAt(key, createRevision)], success: [remove(key)] };
   try {
-    await untilAnswered(runtime, session.signal, () => store.txn(txn));
+    await removePlace(context, footing.signal, key, createRevision);
   } catch (error) {
-    if (!session.signal.aborted) throw error;
+    if (!footing.signal.aborted) throw error;
   }
+}
+
+/**
+ * Deletes the place `key` if it is still the one created at `createRevision`; resolves with the header of the answer.
+ */
+export async function removePlace(
+  { store, runtime }: SessionContext,
+  signal: AbortSignal,
+  key: Bytes,
+  createRevision: bigint,
+): Promise<ResponseHeader> {
+  const txn = { compare: [createdAt(key, createRevision)], success: [remove(key)] };
+  return (await untilAnswered(runtime, signal, () => store.txn(txn))).header;
 }
 
 /**
@@ -35,43 +49,66 @@ export async function leave(
  */
 export async function sweep(
   context: SessionContext,
-  session: Session,
+  footing: Footing,
   key: Bytes,
   entered: Promise<unknown>,
 ): Promise<void> {
   await entered.catch(() => {});
-  await removeUnless(context, session, key, 0n);
+  await removeUnless(context, footing, key, 0n);
+}
+
+/**
+ * Takes away the place of a failed acquisition whose key others may use, too: whoever stands in the line with the same
+ * lease. Only what this acquisition has made goes: what it was told that it made, or, if a request of it was never
+ * answered, what was made after the revision `since`. Otherwise as `sweep`.
+ */
+export async function sweepNamed(
+  context: SessionContext,
+  footing: Footing,
+  { key, since }: { readonly key: Bytes; readonly since: bigint },
+  entered: Promise<Entry | undefined>,
+  doubtful: () => boolean,
+): Promise<void> {
+  const entry = await entered.catch(() => undefined);
+  const made = entry !== undefined && entry.found === undefined;
+  if (made) await removeIf(context, footing, createdAt(key, entry.createRevision));
+  else if (doubtful()) await removeIf(context, footing, createdAfter(key, since));
 }
 
 /**
  * Looks for a place `key` that a request of unknown fate makes after all: after a later try of the same acquisition was
  * answered, it would be nobody's. The place of that later try, created at `kept`, stays; 0n: none does.
  */
-export async function sweepLate(context: SessionContext, session: Session, key: Bytes, kept: bigint): Promise<void> {
-  for (let i = 0; i < lateSweeps && !session.signal.aborted; i++) {
-    await pause(context.runtime, session.ttlMs / 3, session.signal).catch(() => {});
-    await removeUnless(context, session, key, kept);
+export async function sweepLate(context: SessionContext, footing: Footing, key: Bytes, kept: bigint): Promise<void> {
+  for (let i = 0; i < lateSweeps && !footing.signal.aborted; i++) {
+    await pause(context.runtime, footing.ttlMs / 3, footing.signal).catch(() => {});
+    await removeUnless(context, footing, key, kept);
   }
 }
 
 /** The nonce in `key` makes it nobody else's, so that it can go whatever its create revision is, except `kept`. */
-async function removeUnless(
+function removeUnless(context: SessionContext, footing: Footing, key: Bytes, kept: bigint): Promise<void> {
+  return removeIf(context, footing, createdAfter(key, 0n), isNot(key, kept));
+}
+
+/** Deletes the key of `compare` if they all hold. */
+async function removeIf(
   { store, runtime }: SessionContext,
-  session: Session,
-  key: Bytes,
-  kept: bigint,
+  footing: Footing,
+  ...compare: readonly [Compare, ...Compare[]]
 ): Promise<void> {
-  const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
+  const txn = { compare, success: [remove(compare[0].key)] };
   try {
-    await untilAnswered(runtime, session.signal, () => store.txn(txn));
+    await untilAnswered(runtime, footing.signal, () => store.txn(txn));
   } catch (error) {
-    // The session is over: the key goes with its lease. Or the store refuses: then it refused to make the place, too.
+    // The lease is over: the key goes with it. Or the store refuses: then it refused to make the place, too.
     if (!ConclaveError.is(error)) throw error;
   }
 }
 
-function exists(key: Bytes): Compare {
-  return isNot(key, 0n);
+/** Holds if `key` exists and was created later than `revision`. */
+function createdAfter(key: Bytes, revision: bigint): Compare {
+  return { key, target: CompareTarget.create, result: CompareResult.greater, createRevision: revision };
 }
 
 function isNot(key: Bytes, createRevision: bigint): Compare {

@@ -1,14 +1,16 @@
 import { abortable, linkSignals, pause } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import type { Session, SessionContext } from '../lease/session.js';
+import type { Footing } from '../lease/footing.js';
+import type { SessionContext } from '../lease/session.js';
+import type { ResponseHeader } from '../store/messages.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
-import { admit, type Sight } from './admit.js';
+import { admit } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfEmpty, type NewPlace } from './enter.js';
-import { leave, sweep, sweepLate } from './leave.js';
+import { leave, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place } from './place.js';
-import { look } from './sight.js';
+import { look, type Seen } from './sight.js';
 
 /** A place that has come to the front. */
 export interface Turn {
@@ -17,11 +19,34 @@ export interface Turn {
   readonly fence: bigint;
 }
 
+/** A place whose key is not ours to draw. Whoever stands in the line with the same lease has the same one. */
+export interface NamedPlace {
+  readonly key: Bytes;
+  readonly value: Bytes;
+  /** A revision that the store has passed: a place made before it is none of this acquisition's. */
+  readonly since: bigint;
+  /** Called before anything else if the place is there already. */
+  onFound?(found: Place, signal: AbortSignal): Promise<void>;
+}
+
+/** A named place that has come to the front. */
+export interface NamedTurn extends Turn {
+  /** Of the request that made or found the place. */
+  readonly entered: ResponseHeader;
+  /** Of the read that showed it first in line. */
+  readonly admitted: ResponseHeader;
+}
+
 /** However quiet the watches are, look again after this long: a dropped DELETE must not hang a waiter. */
 export const lookAgainMs = 10_000;
 
 /** How long a failed call waits for its place to be gone before it rejects anyway; the clean-up goes on behind it. */
 export const farewellMs = 1000;
+
+/** A place to be made, and for a named one its `since`. */
+interface Wanted extends NewPlace {
+  readonly since?: bigint | undefined;
+}
 
 /**
  * One waiting line: places under a prefix in the order of their create revisions; the first one holds. Locks and
@@ -29,13 +54,13 @@ export const farewellMs = 1000;
  */
 export class Line {
   readonly #context: SessionContext;
-  readonly #session: Session;
+  readonly #footing: Footing;
   readonly #prefix: Bytes;
   #entered = false;
 
-  constructor(context: SessionContext, session: Session, prefix: Bytes) {
+  constructor(context: SessionContext, footing: Footing, prefix: Bytes) {
     this.#context = context;
-    this.#session = session;
+    this.#footing = footing;
     this.#prefix = prefix;
   }
 
@@ -58,6 +83,21 @@ export class Line {
     });
   }
 
+  /**
+   * As `join`, with a key of the caller's. A place that is there already is taken for the caller's own, and stays if
+   * this call fails.
+   */
+  async joinAs(named: NamedPlace, signal: AbortSignal): Promise<NamedTurn> {
+    const { key, value, since } = named;
+    const place = { key, value, since, lease: this.#footing.leaseId };
+    const attempt = () => enter(this.#context.store, this.#prefix, place);
+    return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
+      if (entry.found !== undefined) await named.onFound?.(entry.found, either);
+      const admitted = await this.#comeToFront(key, entry, either);
+      return { key, fence: entry.createRevision, entered: entry.header, admitted };
+    });
+  }
+
   /** Its turn if nobody stands in the line, else undefined with nothing left behind. Throws as `join`. */
   async joinIfEmpty(value: Bytes, signal: AbortSignal): Promise<Turn | undefined> {
     const place = this.#newPlace(value);
@@ -65,13 +105,13 @@ export class Line {
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry === undefined) return undefined;
       if (admit(entry.sight).type === 'admitted') return { key: place.key, fence: entry.createRevision };
-      await abortable(leave(this.#context, this.#session, place.key, entry.createRevision), either);
+      await abortable(leave(this.#context, this.#footing, place.key, entry.createRevision), either);
       return undefined;
     });
   }
 
   #newPlace(value: Bytes): NewPlace {
-    const lease = this.#session.leaseId;
+    const lease = this.#footing.leaseId;
     return { key: newPlaceKey(this.#context.runtime, this.#prefix, lease), value, lease };
   }
 
@@ -81,13 +121,13 @@ export class Line {
    * `then` gets a signal that ends with the caller's and with the session. A try that was never answered may be
    * applied yet, when a later one has long been: what it makes then is taken away as well.
    */
-  async #keepOrLeave<E, T extends Turn | undefined>(
-    place: NewPlace,
+  async #keepOrLeave<E extends Entry | undefined, T extends Turn | undefined>(
+    place: Wanted,
     attempt: () => Promise<E>,
     signal: AbortSignal,
     then: (entry: E, either: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const either = linkSignals(signal, this.#session.signal);
+    const either = linkSignals(signal, this.#footing.signal);
     let doubtful = false;
     const noting = async () => {
       try {
@@ -103,11 +143,13 @@ export class Line {
       this.#entered = true;
       const turn = await then(entry, either.signal);
       either.signal.throwIfAborted();
-      this.#session.assertAlive();
-      if (doubtful) void sweepLate(this.#context, this.#session, place.key, turn?.fence ?? 0n);
+      this.#footing.assertAlive();
+      if (doubtful && place.since === undefined) {
+        void sweepLate(this.#context, this.#footing, place.key, turn?.fence ?? 0n);
+      }
       return turn;
     } catch (error) {
-      await this.#farewell(place.key, entered, () => doubtful);
+      await this.#farewell(place, entered, () => doubtful);
       throw await this.#explain(error, either.signal);
     } finally {
       either.unlink();
@@ -115,15 +157,17 @@ export class Line {
   }
 
   /** One round per change in front of the place, or per `lookAgainMs`; ends with `signal`. */
-  async #comeToFront(key: Bytes, entry: Entry, signal: AbortSignal): Promise<void> {
-    for (let verdict = admit(entry.sight); verdict.type !== 'admitted'; ) {
+  async #comeToFront(key: Bytes, entry: Entry, signal: AbortSignal): Promise<ResponseHeader> {
+    let seen = entry.sight;
+    for (let verdict = admit(seen); verdict.type !== 'admitted'; verdict = admit(seen)) {
       if (verdict.type === 'gone') throw placeDeleted(key);
-      verdict = admit(await this.#waitBehind(verdict.behind, key, entry.createRevision, signal));
+      seen = await this.#waitBehind(verdict.behind, key, entry.createRevision, signal);
     }
+    return seen.header;
   }
 
   /** Watches the predecessor and the own key, looks, and unless that has changed anything looks again at the ring. */
-  async #waitBehind(behind: Place, key: Bytes, createRevision: bigint, signal: AbortSignal): Promise<Sight> {
+  async #waitBehind(behind: Place, key: Bytes, createRevision: bigint, signal: AbortSignal): Promise<Seen> {
     const { store, runtime } = this.#context;
     const lookNow = () => look(store, this.#prefix, key, createRevision);
     const bell = new Doorbell(store, runtime, [behind.key, key], lookAgainMs);
@@ -141,20 +185,23 @@ export class Line {
   }
 
   /** Takes the place away; waits for that a moment, so that the caller usually finds nothing left, but never long. */
-  async #farewell(key: Bytes, entered: Promise<unknown>, doubtful: () => boolean): Promise<void> {
-    const { runtime } = this.#context;
+  async #farewell(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
     const enough = new AbortController();
-    const gone = sweep(this.#context, this.#session, key, entered).then(() => {
-      if (doubtful()) void sweepLate(this.#context, this.#session, key, 0n);
-    });
-    await Promise.race([gone, pause(runtime, farewellMs, enough.signal).catch(() => {})]);
+    const gone = this.#sweep(place, entered, doubtful);
+    await Promise.race([gone, pause(this.#context.runtime, farewellMs, enough.signal).catch(() => {})]);
     enough.abort();
+  }
+
+  async #sweep({ key, since }: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
+    if (since !== undefined) return sweepNamed(this.#context, this.#footing, { key, since }, entered, doubtful);
+    await sweep(this.#context, this.#footing, key, entered);
+    if (doubtful()) void sweepLate(this.#context, this.#footing, key, 0n);
   }
 
   /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */
   async #explain(error: unknown, signal: AbortSignal): Promise<unknown> {
-    if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) this.#session.leaseGone();
-    else if (ConclaveError.is(error, 'LOST')) await this.#session.verify();
+    if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) this.#footing.leaseGone();
+    else if (ConclaveError.is(error, 'LOST')) await this.#footing.verify();
     return signal.aborted ? signal.reason : error;
   }
 }

@@ -14,6 +14,16 @@ export function newPlaceKey(runtime: Runtime, prefix: Bytes, leaseId: bigint): B
   return concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
 }
 
+/** The prefix of the line `name` in etcd's layout. */
+export function plainPrefix(name: Bytes): Bytes {
+  return concatBytes(name, utf8('/'));
+}
+
+/** The key of the one place that etcd's own layout knows for a lease: `<prefix><lease hex>`. */
+export function plainPlaceKey(prefix: Bytes, leaseId: bigint): Bytes {
+  return concatBytes(prefix, utf8(leaseId.toString(16)));
+}
+
 /**
  * Whether `kv` is a place in the line of `prefix`. A line holds only its direct children, so that a held `a/b` does
  * not block

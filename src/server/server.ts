@@ -62,7 +62,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
 }
 
 /** What a client on this machine writes for the address that is listened on. */
-function reachableHost(host: string): string {
+export function reachableHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }

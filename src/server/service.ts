@@ -1,6 +1,9 @@
 import type { Runtime } from '../core/runtime.js';
 import type { EngineHost } from '../engine/engine-host.js';
-import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
+import { LoopbackChannel } from '../wire/loopback-channel.js';
+import type { UnaryHandler } from '../wire/rpc-service.js';
+import { CallerStores } from './concurrency/caller-stores.js';
+import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
 import type { GrpcService } from './grpc/service.js';
 import { adminHandlers } from './handlers/admin.js';
 import { whenKept } from './handlers/kept.js';
@@ -8,6 +11,7 @@ import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
 import { type WatchLimits, watchHandler } from './handlers/watch.js';
+import { ServiceTable } from './service-table.js';
 
 export interface ServiceOptions {
   readonly runtime: Runtime;
@@ -33,37 +37,32 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
+  const unary = [
+    ...kvHandlers(host, maxRequestBytes),
+    ...leaseHandlers(host, maxLeases),
+    ...adminHandlers(host, options.clientUrls ?? (() => [])),
+  ].map((handler) => whenKept(host, handler));
+  const concurrency = concurrencyService(host, runtime, watchLimits, unary);
   return new ServiceTable(
-    [
-      ...kvHandlers(host, maxRequestBytes),
-      ...leaseHandlers(host, maxLeases),
-      ...adminHandlers(host, options.clientUrls ?? (() => [])),
-    ].map((handler) => whenKept(host, handler)),
-    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host)],
+    [...unary, ...concurrency.unary],
+    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), ...concurrency.duplex],
   );
 }
 
-class ServiceTable implements GrpcService {
-  readonly #unary: ReadonlyMap<string, UnaryHandler<unknown, unknown>>;
-  readonly #duplex: ReadonlyMap<string, DuplexHandler<unknown, unknown>>;
-  readonly #services: ReadonlySet<string>;
-
-  constructor(unary: readonly UnaryHandler<unknown, unknown>[], duplex: readonly DuplexHandler<unknown, unknown>[]) {
-    this.#unary = new Map(unary.map((handler) => [handler.method.path, handler]));
-    this.#duplex = new Map(duplex.map((handler) => [handler.method.path, handler]));
-    const paths = [...this.#unary.keys(), ...this.#duplex.keys()];
-    this.#services = new Set(paths.map((path) => path.slice(1, path.lastIndexOf('/'))));
-  }
-
-  unary(path: string): UnaryHandler<unknown, unknown> | undefined {
-    return this.#unary.get(path);
-  }
-
-  duplex(path: string): DuplexHandler<unknown, unknown> | undefined {
-    return this.#duplex.get(path);
-  }
-
-  hasService(name: string): boolean {
-    return this.#services.has(name);
-  }
+/**
+ * Locks and elections as a client of the other handlers, with each caller's own token: what those check and wait for
+ * holds for them as well. All waiters of a caller share one watch stream, which only the server's own limit bounds.
+ */
+function concurrencyService(
+  host: EngineHost,
+  runtime: Runtime,
+  limits: WatchLimits,
+  unary: readonly UnaryHandler<unknown, unknown>[],
+): ConcurrencyHandlers {
+  const watch = watchHandler(host, runtime, { ...limits, maxWatchesPerStream: limits.maxWatches });
+  const stores = new CallerStores(runtime, [
+    new LoopbackChannel(new ServiceTable(unary, [watch, keepAliveHandler(host)])),
+  ]);
+  host.onClose(() => void stores.close());
+  return concurrencyHandlers(runtime, stores);
 }

@@ -71,10 +71,14 @@ export function etcdError(name: EtcdErrorName): ConclaveError {
 
 const byText: ReadonlyMap<string, Row> = new Map(Object.values(etcdErrors).map((each) => [each.text, each]));
 
-/** gRPC status number and text that tell `error` to a peer. */
+/**
+ * gRPC status number and text that tell `error` to a peer. etcd's text alone does not give etcd's status: its Lock and
+ * Election services tell all of them as UNKNOWN.
+ */
 export function statusOf(error: ConclaveError): { status: number; text: string } {
   const known = byText.get(error.message);
-  return { status: known?.status ?? statusByCode[error.code] ?? Status.unknown, text: error.message };
+  const own = known?.code === error.code ? known.status : undefined;
+  return { status: own ?? statusByCode[error.code] ?? Status.unknown, text: error.message };
 }
 
 /**

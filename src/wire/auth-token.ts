@@ -17,6 +17,8 @@ const noMetadata: Metadata = {};
 
 /** The token of one user, fetched by the first call that needs it and shared by all. */
 export class AuthToken {
+  /** Goes with every call where there are no credentials. */
+  readonly #metadata: Metadata;
   readonly #credentials: Credentials | undefined;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
@@ -25,7 +27,13 @@ export class AuthToken {
   /** What `#fetching` gave. */
   #current: Metadata | undefined;
 
-  constructor(credentials: Credentials | undefined, runtime: Runtime, timeoutMs: number) {
+  constructor(
+    credentials: Credentials | undefined,
+    runtime: Runtime,
+    timeoutMs: number,
+    metadata: Metadata = noMetadata,
+  ) {
+    this.#metadata = metadata;
     this.#credentials = credentials;
     this.#runtime = runtime;
     this.#timeoutMs = timeoutMs;
@@ -33,7 +41,7 @@ export class AuthToken {
 
   /** Rejects with `outcome: 'not-applied'`: the call that wanted to go with the token was never sent. */
   metadata(channel: RpcChannel): Promise<Metadata> {
-    if (this.#credentials === undefined) return Promise.resolve(noMetadata);
+    if (this.#credentials === undefined) return Promise.resolve(this.#metadata);
     if (this.#fetching === undefined) {
       const fetching = this.#fetch(channel, this.#credentials);
       this.#fetching = fetching;

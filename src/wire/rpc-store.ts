@@ -18,7 +18,7 @@ import type {
   TxnResponse,
 } from '../store/messages.js';
 import type { CallOptions, Store, WatchListener, WatchSpec } from '../store/store.js';
-import { AuthToken, type Credentials } from './auth-token.js';
+import { AuthToken, type Credentials, type Metadata } from './auth-token.js';
 import { type CallKind, Calls } from './calls.js';
 import { Endpoints } from './endpoints.js';
 import { KeepAliveStreams } from './keepalive-streams.js';
@@ -33,6 +33,8 @@ export interface RpcStoreOptions {
   /** Milliseconds that a call may take if it does not say so itself. Default: 5,000. */
   readonly requestTimeoutMs?: number | undefined;
   readonly credentials?: Credentials | undefined;
+  /** Goes with every call, unless there are `credentials`: the token of somebody on whose behalf the store asks. */
+  readonly metadata?: Metadata | undefined;
 }
 
 /**
@@ -48,9 +50,9 @@ export class RpcStore implements Store {
   #closing: Promise<void> | undefined;
 
   constructor(options: RpcStoreOptions) {
-    const { channels, runtime, requestTimeoutMs = 5_000, credentials } = options;
+    const { channels, runtime, requestTimeoutMs = 5_000, credentials, metadata } = options;
     this.#endpoints = new Endpoints(channels);
-    this.#auth = new AuthToken(credentials, runtime, requestTimeoutMs);
+    this.#auth = new AuthToken(credentials, runtime, requestTimeoutMs, metadata);
     this.#calls = new Calls(this.#endpoints, this.#auth, runtime, requestTimeoutMs);
     this.#watches = new WatchStreams({
       endpoints: this.#endpoints,

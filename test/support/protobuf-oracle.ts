@@ -14,8 +14,9 @@ export interface OracleMessage {
   plain(message: unknown): unknown;
 }
 
-export function loadOracle(): (typeName: string) => OracleMessage {
-  const root = new protobuf.Root().loadSync(protoFile, { keepCase: true });
+/** `file`: another .proto than etcd3's. */
+export function loadOracle(file: string = protoFile): (typeName: string) => OracleMessage {
+  const root = new protobuf.Root().loadSync(file, { keepCase: true });
   return (typeName) => oracleMessage(root.lookupType(typeName));
 }
 

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import type { RangeResponse, TxnResponse } from '../../src/store/messages.js';
 import type { Credentials } from '../../src/wire/auth-token.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { authMethods, kvMethods, leaseMethods, type UnaryMethod } from '../../src/wire/methods.js';
 import type { RpcChannel, RpcOptions } from '../../src/wire/rpc-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
 import { ToldWatch } from '../support/remote-stores.js';
 import { creates, putEvent, ScriptedService, watchResponse } from '../support/scripted-service.js';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { createService } from '../../src/server/service.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { RequestOp } from '../../src/store/messages.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import type { DuplexMethod } from '../../src/wire/methods.js';
 import type { Duplex, DuplexListener, RpcOptions } from '../../src/wire/rpc-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';

@@ -3,20 +3,20 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
-import { type Server, startServer } from '../../server/server.js';
-import { type DurableHost, openDurableHost } from '../../storage/durable-host.js';
+import { type Server, type ServerOptions, startServer } from '../../server/server.js';
+import { startUpstreamServer } from '../../server/upstream/upstream-server.js';
+import { type DataFlags, diskFailure, openData } from '../data-dir.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
+import { upstreamOf } from '../upstream.js';
 
-interface ServeFlags extends GlobalFlags {
+interface ServeFlags extends GlobalFlags, DataFlags {
   readonly listen: ListenAddress;
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
-  readonly data?: string;
-  readonly checkpointBytes: number;
-  readonly unsafeNoFsync?: boolean;
+  readonly upstream?: string;
 }
 
 export function defineServe(command: Command): void {
@@ -34,6 +34,7 @@ export function defineServe(command: Command): void {
     )
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -43,12 +44,15 @@ export function defineServe(command: Command): void {
 /** Serves until a signal; then ends calls and connections. */
 async function serve(flags: ServeFlags): Promise<void> {
   checkReach(flags);
+  if (flags.data !== undefined && flags.upstream !== undefined) {
+    throw new CliFailure(ExitCode.invalidInput, '--data and --upstream: the cluster keeps the data, nothing is kept here');
+  }
   const data = await openData(flags);
   const signals = new Signals();
   try {
-    const server = await listen(flags.listen, data?.host);
+    const server = await listen(flags, data?.host);
     if (flags.json) printJson({ url: server.url });
-    else print(`conclave: serving etcd's v3 API on ${server.url} (${data === undefined ? 'in memory' : flags.data})`);
+    else print(`conclave: serving etcd's v3 API on ${server.url} (${flags.upstream ?? flags.data ?? 'in memory'})`);
     const ends = [...(data === undefined ? [] : [data.failure]), ...(flags.exitWithStdin ? [stdinEnd()] : [])];
     await anyAbort(signals.first, ...ends);
     signals[Symbol.dispose]();
@@ -62,33 +66,6 @@ async function serve(flags: ServeFlags): Promise<void> {
   if (data?.failure.aborted) throw diskFailure(data.failure.reason);
 }
 
-/** The store of `--data`, if there is one. */
-async function openData({ data: dir, checkpointBytes, unsafeNoFsync }: ServeFlags): Promise<DurableHost | undefined> {
-  if (dir === undefined) {
-    if (unsafeNoFsync) throw new CliFailure(ExitCode.invalidInput, '--unsafe-no-fsync needs --data');
-    return undefined;
-  }
-  if (unsafeNoFsync) {
-    complain('warning: --unsafe-no-fsync: a power cut may take acknowledged writes, or spoil the store');
-  }
-  try {
-    const runtime = new NodeRuntime();
-    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync: !unsafeNoFsync, checkpointBytes });
-    if (data.cutBytes > 0) {
-      complain(
-        `${dir}: cut off ${data.cutBytes} bytes of a last write that had not finished, and was not acknowledged`,
-      );
-    }
-    return data;
-  } catch (error) {
-    throw diskFailure(error);
-  }
-}
-
-function diskFailure(error: unknown): CliFailure {
-  return new CliFailure(ExitCode.io, error instanceof Error ? error.message : String(error), error);
-}
-
 /** Aborts when stdin ends. */
 function stdinEnd(): AbortSignal {
   const ended = new AbortController();
@@ -97,14 +74,16 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-async function listen(address: ListenAddress, host: EngineHost | undefined): Promise<Server> {
+async function listen(flags: ServeFlags, host: EngineHost | undefined): Promise<Omit<Server, 'host'>> {
+  const upstream = flags.upstream === undefined ? undefined : upstreamOf(flags.upstream, flags);
   try {
-    return await startServer({
+    const options = {
       runtime: new NodeRuntime(),
-      listen: address,
+      listen: flags.listen,
       host,
       onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
-    });
+    } satisfies ServerOptions;
+    return await (upstream === undefined ? startServer(options) : startUpstreamServer({ ...options, ...upstream }));
   } catch (error) {
     throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
   }

@@ -4,6 +4,7 @@ import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
+import type { Forwarder, OpenCall } from './forwarder.js';
 import type { ServerLimits } from './limits.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
 import { type GrpcService, unknownMethod } from './service.js';
@@ -14,6 +15,8 @@ export interface SessionEnvironment {
   readonly limits: ServerLimits;
   readonly service: GrpcService;
   readonly report: ReportBug;
+  /** Made for each connection; takes the calls that `service` has no method for. Default: they are refused. */
+  readonly forwarder?: (() => Forwarder) | undefined;
 }
 
 type CallKind = 'unary' | 'duplex';
@@ -23,13 +26,15 @@ export class GrpcSession {
   readonly #session: ServerHttp2Session;
   readonly #environment: SessionEnvironment;
   readonly #callEnvironment: CallEnvironment;
-  readonly #calls = new Map<GrpcCall, CallKind>();
+  readonly #calls = new Map<OpenCall, CallKind>();
   readonly #watch: SessionWatch;
+  readonly #forwarder: Forwarder | undefined;
 
   constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
     this.#session = session;
     this.#environment = environment;
     const { runtime, limits } = environment;
+    this.#forwarder = environment.forwarder?.();
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
     this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size > 0);
@@ -44,7 +49,10 @@ export class GrpcSession {
   open(onClose: () => void): void {
     const session = this.#session;
     session.on('error', () => session.destroy());
-    session.once('close', onClose);
+    session.once('close', () => {
+      this.#forwarder?.close();
+      onClose();
+    });
     this.#watch.start();
   }
 
@@ -58,11 +66,14 @@ export class GrpcSession {
       stream.resume();
       return;
     }
+    const path = headers[':path'] ?? '';
+    if (this.#forwarder !== undefined && !this.#has(path)) {
+      this.#keep(stream, this.#forwarder.forward(stream, headers), 'unary');
+      return;
+    }
     const call = new GrpcCall(stream, headers, this.#callEnvironment);
-    const kind = this.#dispatch(call, headers[':path'] ?? '');
-    if (kind === undefined || stream.closed) return;
-    this.#calls.set(call, kind);
-    stream.once('close', () => this.#calls.delete(call));
+    const kind = this.#dispatch(call, path);
+    if (kind !== undefined) this.#keep(stream, call, kind);
   }
 
   /** Takes no new calls, ends the open-ended ones and lets the others finish. */
@@ -78,6 +89,17 @@ export class GrpcSession {
 
   destroy(): void {
     this.#session.destroy();
+  }
+
+  #keep(stream: ServerHttp2Stream, call: OpenCall, kind: CallKind): void {
+    if (stream.closed) return;
+    this.#calls.set(call, kind);
+    stream.once('close', () => this.#calls.delete(call));
+  }
+
+  #has(path: string): boolean {
+    const { service } = this.#environment;
+    return (service.unary(path) ?? service.duplex(path)) !== undefined;
   }
 
   #dispatch(call: GrpcCall, path: string): CallKind | undefined {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { deferred } from '../../src/core/deferred.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { authMethods, kvMethods, watchMethods } from '../../src/wire/methods.js';
 import { header, ScriptedService, watchResponse } from '../support/scripted-service.js';
 

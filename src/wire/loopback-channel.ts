@@ -1,9 +1,9 @@
 import { linkSignals, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status, statusOf } from '../store/etcd-errors.js';
-import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
-import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
-import type { DuplexCall, DuplexReply, RpcContext, RpcService } from '../wire/rpc-service.js';
+import type { DuplexMethod, UnaryMethod } from './methods.js';
+import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from './rpc-channel.js';
+import type { DuplexCall, DuplexReply, RpcContext, RpcService } from './rpc-service.js';
 
 /**
  * Joins a store to a service of the same process. Messages are handed over as they are, each in a microtask of its own

@@ -1,0 +1,62 @@
+import { type Bytes, sameBytes } from '../core/bytes.js';
+import type { SessionContext } from '../lease/session.js';
+import type { ResponseHeader, TxnRequest } from '../store/messages.js';
+import { createdAt, get, modifiedAt, rangeAt } from '../store/ops.js';
+import { unanswered, untilAnswered } from '../store/repeat.js';
+
+/** The place that proclaims. */
+export interface Candidacy {
+  readonly key: Bytes;
+  readonly term: bigint;
+  /** Hangs the key on this lease; absent: on the one it has. */
+  readonly leaseId?: bigint | undefined;
+  /** The mod revision of the value that stands, as far as it is known. */
+  readonly valueRevision: bigint;
+}
+
+export interface Proclaimed {
+  readonly header: ResponseHeader;
+  readonly valueRevision: bigint;
+}
+
+/**
+ * Writes `value` into a candidate's place, as long as that is there; undefined if it is not. Sent again when the answer
+ * was lost; each try builds on the value that it knows to stand, so that one that arrives late undoes nothing.
+ */
+export async function proclaim(
+  { store, runtime }: SessionContext,
+  signal: AbortSignal,
+  candidacy: Candidacy,
+  value: Bytes,
+): Promise<Proclaimed | undefined> {
+  let { valueRevision } = candidacy;
+  let doubtful = false;
+  const send = async () => {
+    try {
+      return await store.txn(change(candidacy, valueRevision, value));
+    } catch (error) {
+      doubtful ||= unanswered(error);
+      throw error;
+    }
+  };
+  // Bounded by `signal`: each further turn is for somebody else who has written the key.
+  for (;;) {
+    const txn = await untilAnswered(runtime, signal, send);
+    if (txn.succeeded) return { header: txn.header, valueRevision: txn.header.revision };
+    const found = rangeAt(txn, 0).kvs[0];
+    if (found?.createRevision !== candidacy.term) return undefined;
+    valueRevision = found.modRevision;
+    // An earlier try did it, and only its answer was lost.
+    if (doubtful && sameBytes(found.value, value)) return { header: txn.header, valueRevision };
+  }
+}
+
+/** On top of the value that is known to stand, so that it fails if it comes after another. */
+function change({ key, term, leaseId }: Candidacy, valueRevision: bigint, value: Bytes): TxnRequest {
+  const lease = leaseId === undefined ? { ignoreLease: true } : { lease: leaseId };
+  return {
+    compare: [createdAt(key, term), modifiedAt(key, valueRevision)],
+    success: [{ type: 'put', request: { key, value, ...lease } }],
+    failure: [get(key)],
+  };
+}
