@@ -1,11 +1,16 @@
 import type { Runtime } from '../core/runtime.js';
+import type { AuthStore } from '../engine/auth/auth-store.js';
 import type { EngineHost } from '../engine/engine-host.js';
 import type { DuplexHandler, UnaryHandler } from '../wire/rpc-service.js';
+import { Authority } from './auth/authority.js';
+import { GuardedService } from './auth/guarded-service.js';
+import type { HashCost } from './auth/password-hash.js';
 import type { GrpcService } from './grpc/service.js';
 import { adminHandlers } from './handlers/admin.js';
 import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
+import { snapshotHandler } from './handlers/snapshot.js';
 import { type WatchLimits, watchHandler } from './handlers/watch.js';
 
 export interface ServiceOptions {
@@ -22,6 +27,10 @@ export interface ServiceOptions {
   readonly maxLeases?: number | undefined;
   /** Where clients reach this server, as `MemberList` tells them. Default: nowhere. */
   readonly clientUrls?: (() => readonly string[]) | undefined;
+  /** Users and roles, and whether they are asked for. Default: none, and they are not. */
+  readonly auth?: AuthStore | undefined;
+  /** What it costs to compute a password's hash. Default: about as much as etcd's, see `defaultHashCost`. */
+  readonly passwordHashCost?: HashCost | undefined;
 }
 
 /** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
@@ -32,14 +41,16 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
-  return new ServiceTable(
+  const authority = new Authority({ runtime, store: options.auth, hashCost: options.passwordHashCost });
+  const table = new ServiceTable(
     [
       ...kvHandlers(host, maxRequestBytes),
       ...leaseHandlers(host, maxLeases),
-      ...adminHandlers(host, options.clientUrls ?? (() => [])),
+      ...adminHandlers(host, authority, options.clientUrls ?? (() => [])),
     ],
-    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host)],
+    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), snapshotHandler(host, authority.store)],
   );
+  return new GuardedService(table, host, authority);
 }
 
 class ServiceTable implements GrpcService {

@@ -12,7 +12,11 @@ interface ServeFlags extends GlobalFlags {
   readonly listen: ListenAddress;
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
+  readonly quotaBackendBytes: number;
 }
+
+/** etcd's default, 2 GiB. */
+const quotaBytesDefault = 2_147_483_648;
 
 export function defineServe(command: Command): void {
   command
@@ -21,6 +25,12 @@ export function defineServe(command: Command): void {
       port: 2379,
     })
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .option(
+      '--quota-backend-bytes <bytes>',
+      'room for keys and their history; beyond it writes are refused until there is room again; 0: the default',
+      quotaBytes,
+      quotaBytesDefault,
+    )
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -32,7 +42,7 @@ async function serve(flags: ServeFlags): Promise<void> {
   checkReach(flags);
   const signals = new Signals();
   try {
-    const server = await listen(flags.listen);
+    const server = await listen(flags);
     if (flags.json) printJson({ url: server.url });
     else print(`conclave: serving etcd's v3 API on ${server.url} (in memory)`);
     await anyAbort(signals.first, ...(flags.exitWithStdin ? [stdinEnd()] : []));
@@ -53,11 +63,12 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-async function listen(address: ListenAddress): Promise<Server> {
+async function listen({ listen: address, quotaBackendBytes }: ServeFlags): Promise<Server> {
   try {
     return await startServer({
       runtime: new NodeRuntime(),
       listen: address,
+      quotaBytes: quotaBackendBytes,
       onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
     });
   } catch (error) {
@@ -87,4 +98,10 @@ function listenAddress(text: string): ListenAddress {
   const port = Number(digits);
   if (digits === undefined || port > 65_535) throw new InvalidArgumentError('Not host:port, as 127.0.0.1:2379.');
   return { host: v6 ?? (name || '0.0.0.0'), port };
+}
+
+function quotaBytes(text: string): number {
+  const bytes = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(bytes)) throw new InvalidArgumentError('Not a number of bytes.');
+  return bytes === 0 ? quotaBytesDefault : bytes;
 }
