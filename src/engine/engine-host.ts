@@ -1,8 +1,8 @@
 import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
-import { Engine, type EngineOptions } from './engine.js';
 import { AlarmSet } from './alarm-set.js';
+import { Engine, type EngineOptions } from './engine.js';
 import type { JournalEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
 import { SpaceGuard } from './space-guard.js';

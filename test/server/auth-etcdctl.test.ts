@@ -45,7 +45,6 @@ const scripts: readonly { readonly title: string; readonly commands: readonly Co
       'role grant-permission app readwrite app/ app0',
       'role grant-permission app read zz --from-key',
       'role grant-permission nothing read a',
-      'role grant-permission app read b a',
       'role get app',
       'role revoke-permission app nothing',
       'role revoke-permission nothing a',
@@ -67,8 +66,8 @@ const scripts: readonly { readonly title: string; readonly commands: readonly Co
     title: 'refusals while authentication is enabled',
     commands: [
       command('auth enable'),
-      ...['get app/1', 'put app/1 x', 'del app/1', 'lease grant 10', 'lease list', 'user list', 'role list'].map(command),
-      ...['auth disable', 'auth enable', 'compaction 1'].map(command),
+      ...['get app/1', 'put app/1 x', 'del app/1', 'user list', 'role list'].map(command),
+      ...['auth disable', 'auth enable'].map(command),
       ...as('alice:wrong', 'get app/1'),
       ...as('nobody:pw', 'get app/1'),
       ...as('carol:pw', 'get app/1'),
@@ -76,7 +75,7 @@ const scripts: readonly { readonly title: string; readonly commands: readonly Co
       ...as('alice:alice-pw', 'get a --prefix', 'get app/ --from-key', 'get app/5 app/7', 'get app/5 app1'),
       ...as('alice:alice-pw', 'get shared', 'put shared x', 'put log/1 x', 'put log/1 x --prev-kv', 'get log/1'),
       ...as('alice:alice-pw', 'del log/1', 'del log/1 --prev-kv', 'del app/ --prefix', 'del app/ --from-key'),
-      ...as('alice:alice-pw', 'get other', 'put other x', 'put app/x --ignore-value', 'compaction 1'),
+      ...as('alice:alice-pw', 'get other', 'put other x', 'put app/x --ignore-value'),
       ...as('bob:bob-pw', 'get app/1', 'put app/1 x', 'get shared'),
       ...as('alice:alice-pw', 'user list', 'user get alice', 'user get bob', 'role get app', 'role get reader'),
       ...as('alice:alice-pw', 'role list', 'user add eve:eve', 'user delete bob', 'auth disable', 'auth enable'),
@@ -117,24 +116,47 @@ const scripts: readonly { readonly title: string; readonly commands: readonly Co
       command('auth disable'),
     ],
   },
+];
+
+const maintenance = [
+  'put m/1 one',
+  'put m/1 two',
+  'alarm list',
+  'alarm disarm',
+  'defrag',
+  'endpoint health',
+  'endpoint hashkv --rev=100000',
+  'compaction 3',
+  'endpoint hashkv --rev=2',
+  'member remove 12ab',
+  'member update 12ab --peer-urls=http://127.0.0.1:9',
+  'member promote 12ab',
+  'member add x --peer-urls=nonsense',
+  'move-leader 12ab',
+].map(command);
+
+interface Difference {
+  readonly line: string;
+  readonly ours: RegExp;
+  readonly etcd: RegExp;
+  readonly reason: string;
+}
+
+const newer = 'as etcd since 3.5';
+const open33413 = 'CVE-2026-33413: 3.4.23 serves it without a user';
+
+/** Run while authentication is enabled; where a line differs it must differ in this way on both. */
+const differences: readonly Difference[] = [
+  { line: 'lease grant 10', ours: /user name is empty/, etcd: /granted with TTL/, reason: open33413 },
+  { line: 'lease list', ours: /user name is empty/, etcd: /found \d+ leases/, reason: open33413 },
+  { line: 'member list', ours: /user name is empty/, etcd: /started/, reason: open33413 },
+  { line: 'compaction 1', ours: /user name is empty/, etcd: /has been compacted|compacted rev/, reason: open33413 },
+  { line: 'alarm list', ours: /user name is empty/, etcd: /^\S.*\n\[exit code 0\]$/, reason: open33413 },
   {
-    title: 'maintenance',
-    commands: [
-      'put m/1 one',
-      'put m/1 two',
-      'alarm list',
-      'alarm disarm',
-      'defrag',
-      'endpoint health',
-      'endpoint hashkv --rev=100000',
-      'compaction 3',
-      'endpoint hashkv --rev=2',
-      'member remove 12ab',
-      'member update 12ab --peer-urls=http://127.0.0.1:9',
-      'member promote 12ab',
-      'member add x --peer-urls=nonsense',
-      'move-leader 12ab',
-    ].map(command),
+    line: '--user root:root-pw role grant-permission app read b a',
+    ours: /invalid auth management/,
+    etcd: /Role app updated/,
+    reason: newer,
   },
 ];
 
@@ -168,4 +190,32 @@ describeEtcdctl('etcdctl on users, roles and maintenance', (binary) => {
       expect(ours).toEqual(await transcript(etcdctl, etcd.url, commands));
     });
   }
+
+  it('says the same as real etcd: maintenance', { timeout: 60_000 }, async ({ skip }) => {
+    // Without the scheme, which etcdctl 3.4 would send as HTTP/2's authority: see the README of the server.
+    const address = (url: string) => url.replace('http://', '');
+    const ours = await transcript(etcdctl, address(server.url), maintenance);
+    if (etcd === undefined) return skip('no etcd');
+    expect(ours).toEqual(await transcript(etcdctl, address(etcd.url), maintenance));
+  });
+
+  it('differs from real etcd 3.4 only where it is known to', { timeout: 60_000 }, async ({ skip }) => {
+    const enable = [...['user grant-role root root', 'auth enable'].map(command)];
+    const disable = as('root:root-pw', 'auth disable');
+    const answers = async (url: string) => {
+      await transcript(etcdctl, url, enable);
+      const lines = await transcript(
+        etcdctl,
+        url,
+        differences.map(({ line }) => command(line)),
+      );
+      await transcript(etcdctl, url, disable);
+      return lines;
+    };
+    const ours = await answers(server.url);
+    for (const [i, { ours: expected }] of differences.entries()) expect(ours[i]).toMatch(expected);
+    if (etcd === undefined) return skip('no etcd');
+    const theirs = await answers(etcd.url);
+    for (const [i, { etcd: expected, reason }] of differences.entries()) expect(theirs[i], reason).toMatch(expected);
+  });
 });

@@ -1,7 +1,7 @@
 import { type Bytes, copyBytes, noBytes } from '../../core/bytes.js';
+import type { AuthChange, AuthEntry, RoleRecord, UserRecord } from '../../store/auth-journal.js';
 import type { Permission } from '../../store/auth-messages.js';
 import { etcdError } from '../../store/etcd-errors.js';
-import type { AuthChange, AuthEntry, RoleRecord, UserRecord } from '../../store/auth-journal.js';
 import { comparePermissions, isValidPermission, type Rights, rightsOf, sameRange } from './permission.js';
 
 /** The user that must exist before authentication can be enabled, and the role that may do everything. */

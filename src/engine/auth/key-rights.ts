@@ -69,15 +69,19 @@ export class KeyRights {
   #checkOp(op: RequestOp): void {
     switch (op.type) {
       case 'range':
-        return this.checkRange(op.request);
+        this.checkRange(op.request);
+        break;
       case 'put':
-        return this.checkPut(op.request);
+        this.checkPut(op.request);
+        break;
       case 'deleteRange':
-        return this.checkDelete(op.request);
+        this.checkDelete(op.request);
+        break;
       case 'txn':
-        return this.checkTxn(op.request);
+        this.checkTxn(op.request);
+        break;
       case 'none':
-        return;
+        break;
     }
   }
 

@@ -1,8 +1,8 @@
 import { compareBytes, sameBytes } from '../../core/bytes.js';
+import type { RoleRecord } from '../../store/auth-journal.js';
 import { type Permission, PermissionType } from '../../store/auth-messages.js';
 import { isOpenEnd, keyRange } from '../key-range.js';
 import { GrantedRanges } from './granted-ranges.js';
-import type { RoleRecord } from '../../store/auth-journal.js';
 
 /** What a user may read and write: the union of what its roles grant. */
 export interface Rights {
@@ -14,9 +14,7 @@ export function rightsOf(roles: readonly RoleRecord[]): Rights {
   const permissions = roles.flatMap((role) => role.permissions);
   const ranges = (without: number) =>
     new GrantedRanges(
-      permissions
-        .filter(({ permType }) => permType !== without)
-        .map(({ key, rangeEnd }) => keyRange(key, rangeEnd)),
+      permissions.filter(({ permType }) => permType !== without).map(({ key, rangeEnd }) => keyRange(key, rangeEnd)),
     );
   return { read: ranges(PermissionType.write), write: ranges(PermissionType.read) };
 }

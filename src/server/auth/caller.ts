@@ -52,5 +52,8 @@ function nameOf(authority: Authority, { metadata, peer }: RpcContext): string {
 /** `token` goes before `authorization`, where `Bearer` may stand before it. Of several values the first counts. */
 function tokenOf(metadata: Readonly<Record<string, string>>): string | undefined {
   const value = metadata.token ?? metadata.authorization;
-  return value?.split(',', 1)[0]?.replace(/^bearer /i, '').trim();
+  return value
+    ?.split(',', 1)[0]
+    ?.replace(/^bearer /i, '')
+    .trim();
 }

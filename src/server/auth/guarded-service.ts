@@ -1,5 +1,5 @@
-import type { EngineHost } from '../../engine/engine-host.js';
 import { ConclaveError } from '../../core/errors.js';
+import type { EngineHost } from '../../engine/engine-host.js';
 import { statusOf } from '../../store/etcd-errors.js';
 import type { WatchRequest, WatchResponse } from '../../store/messages.js';
 import { watchMethods } from '../../wire/methods.js';

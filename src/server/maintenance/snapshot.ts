@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type Bytes, concatBytes, copyBytes, utf8, utf8Text } from '../../core/bytes.js';
+import { type Bytes, concatBytes, utf8, utf8Text } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { AuthStore } from '../../engine/auth/auth-store.js';
 import type { EngineHost } from '../../engine/engine-host.js';
@@ -58,7 +58,7 @@ export function readSnapshot(bytes: Bytes): RestoredSnapshot {
 
 /** Else one small key would keep the whole file in memory for as long as it lives. */
 function own(kv: KeyValue): KeyValue {
-  return { ...kv, key: copyBytes(kv.key), value: copyBytes(kv.value) };
+  return { ...kv, key: new Uint8Array(kv.key), value: new Uint8Array(kv.value) };
 }
 
 /** 32 bits of everything that a snapshot holds. */

@@ -25,15 +25,20 @@ function writeEntry(writer: Writer, entry: AuthEntry): void {
 function writeChange(writer: Writer, change: AuthChange): void {
   switch (change.type) {
     case 'enabled':
-      return writer.message(Field.enabled, change, enabled.write);
+      writer.message(Field.enabled, change, enabled.write);
+      break;
     case 'userSet':
-      return writer.message(Field.userSet, change.user, user.write);
+      writer.message(Field.userSet, change.user, user.write);
+      break;
     case 'userDeleted':
-      return writer.message(Field.userDeleted, change, named.write);
+      writer.message(Field.userDeleted, change, named.write);
+      break;
     case 'roleSet':
-      return writer.message(Field.roleSet, change.role, role.write);
+      writer.message(Field.roleSet, change.role, role.write);
+      break;
     case 'roleDeleted':
-      return writer.message(Field.roleDeleted, change, named.write);
+      writer.message(Field.roleDeleted, change, named.write);
+      break;
   }
 }
 
