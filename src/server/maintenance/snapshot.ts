@@ -22,8 +22,8 @@ export interface RestoredSnapshot {
 
 /**
  * Keys, leases, users and roles as they are now, at the same revision, without what came before: whoever restores it
- * has a store that was compacted at that revision. The file is ours, not etcd's bbolt: magic, length and message, filled
- * up to whole sectors, then the SHA-256 of all that.
+ * has a store that was compacted at that revision. The file is ours, not etcd's bbolt: magic, length and message,
+ * filled up to whole sectors, then the SHA-256 of all that.
  */
 export function writeSnapshot({ engine }: EngineHost, auth: AuthStore): Bytes {
   const { revision } = engine.space;
