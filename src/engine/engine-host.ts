@@ -2,10 +2,12 @@ import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
 import type { CallOptions } from '../store/store.js';
+import { AlarmSet } from './alarm-set.js';
 import { bounded } from './bounded.js';
 import { Engine, type EngineOptions } from './engine.js';
 import type { JournalEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
+import { SpaceGuard } from './space-guard.js';
 import { type WatchHandle, WatchHub } from './watch-hub.js';
 import type { WatchTarget } from './watch-request.js';
 import { WatchStream, type WatchStreamOptions } from './watch-stream.js';
@@ -27,6 +29,11 @@ export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 
    * many are kept. Default: never, as etcd.
    */
   readonly retainRevisions?: bigint | undefined;
+  /**
+   * Bytes that keys and their history may take (`engine.space.bytes`). A write beyond raises the alarm NOSPACE; from
+   * then on only what frees space is served until that is taken back. Default: no bound.
+   */
+  readonly quotaBytes?: number | undefined;
 }
 
 /** What a host holds, for leak checks. */
@@ -49,6 +56,11 @@ const maxTimerMs = 3_600_000;
  */
 export class EngineHost {
   readonly engine: Engine;
+  /** What stands in the way of serving everything. */
+  readonly alarms = new AlarmSet();
+  /** 0: no bound. */
+  readonly quotaBytes: number;
+  readonly #space: SpaceGuard;
   readonly #runtime: Runtime;
   readonly #hub: WatchHub;
   readonly #gap: LoopGap;
@@ -78,6 +90,8 @@ export class EngineHost {
       },
     });
     this.#hub = new WatchHub(this.engine.space);
+    this.quotaBytes = options.quotaBytes ?? 0;
+    this.#space = new SpaceGuard(this.engine, this.alarms, this.quotaBytes);
   }
 
   get closed(): boolean {
@@ -105,31 +119,52 @@ export class EngineHost {
   }
 
   range(request: m.RangeRequest): m.RangeResponse {
-    return this.#serve(() => this.engine.range(request));
+    return this.#serve(() => {
+      this.alarms.checkSound();
+      return this.engine.range(request);
+    });
   }
 
   put(request: m.PutRequest): m.PutResponse {
-    return this.#serve(() => this.engine.put(request));
+    return this.#serve(() => {
+      this.#space.checkPut(request);
+      return this.engine.put(request);
+    });
   }
 
   deleteRange(request: m.DeleteRangeRequest): m.DeleteRangeResponse {
-    return this.#serve(() => this.engine.deleteRange(request));
+    return this.#serve(() => {
+      this.alarms.checkSound();
+      return this.engine.deleteRange(request);
+    });
   }
 
   txn(request: m.TxnRequest): m.TxnResponse {
-    return this.#serve(() => this.engine.txn(request));
+    return this.#serve(() => {
+      this.#space.checkTxn(request);
+      return this.engine.txn(request);
+    });
   }
 
   compact(request: m.CompactionRequest): m.CompactionResponse {
-    return this.#serve(() => this.engine.compact(request));
+    return this.#serve(() => {
+      this.alarms.checkSound();
+      return this.engine.compact(request);
+    });
   }
 
   leaseGrant(request: m.LeaseGrantRequest): m.LeaseGrantResponse {
-    return this.#serve((nowMs) => this.engine.leaseGrant(request, nowMs));
+    return this.#serve((nowMs) => {
+      this.#space.checkLeaseGrant();
+      return this.engine.leaseGrant(request, nowMs);
+    });
   }
 
   leaseRevoke(request: m.LeaseRevokeRequest): m.LeaseRevokeResponse {
-    return this.#serve(() => this.engine.leaseRevoke(request));
+    return this.#serve(() => {
+      this.alarms.checkSound();
+      return this.engine.leaseRevoke(request);
+    });
   }
 
   leaseKeepAlive(request: m.LeaseKeepAliveRequest): m.LeaseKeepAliveResponse {

@@ -135,6 +135,11 @@ export class Engine {
     return { header, id, ttl, grantedTtl: lease.ttlS, keys: keys ? sortedKeys(lease) : [] };
   }
 
+  /** The keys that hang on a lease, as latin1 strings; none if there is no such lease. */
+  leaseKeys(id: bigint): Iterable<string> {
+    return this.#leases.get(id)?.keys ?? [];
+  }
+
   /** Soonest to end first. */
   leaseLeases(): m.LeaseLeasesResponse {
     return { header: this.header(), leases: this.#leases.bySoonest().map(({ id }) => ({ id })) };

@@ -64,12 +64,12 @@ export class KeyRecord {
     return change;
   }
 
-  /** Forgets what no read at `revision` or later can see. */
-  compact(revision: bigint): void {
+  /** Forgets what no read at `revision` or later can see, and returns it. */
+  compact(revision: bigint): readonly Change[] {
     const newest = this.#countUntil(revision) - 1;
-    if (newest < 0) return;
+    if (newest < 0) return [];
     // A deletion reads like nothing at all; the change log keeps the one that happened at `revision` itself.
-    this.#changes.splice(0, this.#changes[newest]?.deleted ? newest + 1 : newest);
+    return this.#changes.splice(0, this.#changes[newest]?.deleted ? newest + 1 : newest);
   }
 
   /** How many changes happened up to the end of `revision`. */

@@ -4,6 +4,7 @@ import { ChangeLog } from './change-log.js';
 import { inRange, type KeyRange } from './key-range.js';
 import { type Change, KeyRecord, type Revision } from './key-record.js';
 import { type KeyCursor, KeyTree } from './key-tree.js';
+import { SpaceSize } from './space-size.js';
 
 /** What a scan found: at most as many as asked for, and how many there are in all. */
 export interface Scan {
@@ -26,6 +27,12 @@ export class KeySpace {
   #revision = 1n;
   #compactRevision = -1n;
   #writing: Change[] = [];
+  readonly #size = new SpaceSize();
+
+  /** Bytes of what is kept, and of what exists now; estimates of the memory that they take. */
+  get bytes(): { readonly kept: number; readonly live: number } {
+    return this.#size;
+  }
 
   /** The last committed revision; a fresh store is at 1. */
   get revision(): bigint {
@@ -92,16 +99,18 @@ export class KeySpace {
       this.#dead.delete(text);
       this.#live.set(text, record);
     }
-    return this.#write(record.put(this.#revision + 1n, value, lease));
+    const previous = record.latest;
+    return this.#write(record.put(this.#revision + 1n, value, lease), previous);
   }
 
   /** Undefined if there is no such key. */
   delete(text: string): Change | undefined {
     const record = this.#records.get(text);
-    if (record?.latest === undefined) return undefined;
+    const previous = record?.latest;
+    if (record === undefined || previous === undefined) return undefined;
     this.#live.delete(text);
     this.#dead.set(text, record);
-    return this.#write(record.delete(this.#revision + 1n));
+    return this.#write(record.delete(this.#revision + 1n), previous);
   }
 
   /** Makes what was written one revision; undefined if nothing was. */
@@ -156,19 +165,21 @@ export class KeySpace {
     const [to, from] = change.deleted ? [this.#dead, this.#live] : [this.#live, this.#dead];
     from.delete(text);
     to.set(text, record);
+    this.#size.add(change, record.latest);
     record.add(change);
   }
 
   #compactKey(text: string, revision: bigint): void {
     const record = this.#records.get(text);
     if (record === undefined) return;
-    record.compact(revision);
+    for (const gone of record.compact(revision)) this.#size.forget(gone);
     if (!record.isEmpty) return;
     this.#records.delete(text);
     this.#dead.delete(text);
   }
 
-  #write(change: Change): Change {
+  #write(change: Change, previous: KeyValue | undefined): Change {
+    this.#size.add(change, previous);
     this.#writing.push(change);
     return change;
   }

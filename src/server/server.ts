@@ -11,6 +11,8 @@ export interface ServerOptions extends ServiceOptions {
   readonly listen: ListenAddress;
   /** The engine to serve; stays open when the server closes. Default: a fresh one, closed with the server. */
   readonly host?: EngineHost | undefined;
+  /** Of the engine that is made here: bytes that keys and their history may take. Default: no bound. */
+  readonly quotaBytes?: number | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   /** Told of failures that are bugs of the server: the peer sees `INTERNAL` only. Default: nobody. */
   readonly onBug?: ReportBug | undefined;
@@ -30,7 +32,7 @@ export interface Server {
 export async function startServer(options: ServerOptions): Promise<Server> {
   const { runtime, listen } = options;
   const limits = { ...defaultLimits, ...options.limits };
-  const host = options.host ?? new EngineHost(runtime);
+  const host = options.host ?? new EngineHost(runtime, { quotaBytes: options.quotaBytes });
   const closeHost = () => {
     if (options.host === undefined) host.close();
   };

@@ -1,7 +1,11 @@
 import type { Runtime } from '../core/runtime.js';
+import type { AuthStore } from '../engine/auth/auth-store.js';
 import type { EngineHost } from '../engine/engine-host.js';
 import { LoopbackChannel } from '../wire/loopback-channel.js';
 import type { UnaryHandler } from '../wire/rpc-service.js';
+import { Authority } from './auth/authority.js';
+import { GuardedService } from './auth/guarded-service.js';
+import type { HashCost } from './auth/password-hash.js';
 import { CallerStores } from './concurrency/caller-stores.js';
 import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
 import type { GrpcService } from './grpc/service.js';
@@ -10,6 +14,7 @@ import { whenKept } from './handlers/kept.js';
 import { kvHandlers } from './handlers/kv.js';
 import { keepAliveHandler, leaseHandlers } from './handlers/lease.js';
 import { maxRequestBytesDefault } from './handlers/request-size.js';
+import { snapshotHandler } from './handlers/snapshot.js';
 import { type WatchLimits, watchHandler } from './handlers/watch.js';
 import { ServiceTable } from './service-table.js';
 
@@ -27,6 +32,10 @@ export interface ServiceOptions {
   readonly maxLeases?: number | undefined;
   /** Where clients reach this server, as `MemberList` tells them. Default: nowhere. */
   readonly clientUrls?: (() => readonly string[]) | undefined;
+  /** Users and roles, and whether they are asked for. Default: none, and they are not. */
+  readonly auth?: AuthStore | undefined;
+  /** What it costs to compute a password's hash. Default: about as much as etcd's, see `defaultHashCost`. */
+  readonly passwordHashCost?: HashCost | undefined;
 }
 
 /** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
@@ -37,16 +46,23 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
+  const authority = new Authority({ runtime, store: options.auth, hashCost: options.passwordHashCost });
   const unary = [
     ...kvHandlers(host, maxRequestBytes),
     ...leaseHandlers(host, maxLeases),
-    ...adminHandlers(host, options.clientUrls ?? (() => [])),
+    ...adminHandlers(host, authority, options.clientUrls ?? (() => [])),
   ].map((handler) => whenKept(host, handler));
-  const concurrency = concurrencyService(host, runtime, watchLimits, unary);
-  return new ServiceTable(
+  const concurrency = concurrencyService(host, authority, runtime, watchLimits, unary);
+  const table = new ServiceTable(
     [...unary, ...concurrency.unary],
-    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), ...concurrency.duplex],
+    [
+      watchHandler(host, runtime, watchLimits),
+      keepAliveHandler(host),
+      snapshotHandler(host, authority.store),
+      ...concurrency.duplex,
+    ],
   );
+  return new GuardedService(table, host, authority);
 }
 
 /**
@@ -55,13 +71,14 @@ export function createService(host: EngineHost, options: ServiceOptions): GrpcSe
  */
 function concurrencyService(
   host: EngineHost,
+  authority: Authority,
   runtime: Runtime,
   limits: WatchLimits,
   unary: readonly UnaryHandler<unknown, unknown>[],
 ): ConcurrencyHandlers {
   const watch = watchHandler(host, runtime, { ...limits, maxWatchesPerStream: limits.maxWatches });
   const stores = new CallerStores(runtime, [
-    new LoopbackChannel(new ServiceTable(unary, [watch, keepAliveHandler(host)])),
+    new LoopbackChannel(new GuardedService(new ServiceTable(unary, [watch, keepAliveHandler(host)]), host, authority)),
   ]);
   host.onClose(() => void stores.close());
   return concurrencyHandlers(runtime, stores);

@@ -11,7 +11,8 @@ import { NodeFs } from './node-fs.js';
 import { type Recovered, recover } from './recovery.js';
 import { ioError } from './storage-error.js';
 
-export interface DurableHostOptions extends Pick<EngineHostOptions, 'minLeaseTtlS' | 'maxTxnOps' | 'retainRevisions'> {
+export interface DurableHostOptions
+  extends Pick<EngineHostOptions, 'minLeaseTtlS' | 'maxTxnOps' | 'retainRevisions' | 'quotaBytes'> {
   readonly runtime: Runtime;
   /** Made if it is missing; must hold nothing but the store. */
   readonly dir: string;
@@ -85,9 +86,9 @@ export async function openLocked(
     recovered ?? { checkpointBytes: 0, logBytes: file.size },
   );
   const { clusterId, memberId } = file.header;
-  const { minLeaseTtlS, maxTxnOps, retainRevisions } = options;
+  const { minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes } = options;
   const host: EngineHost = new EngineHost(runtime, {
-    ...{ clusterId, memberId, minLeaseTtlS, maxTxnOps, retainRevisions },
+    ...{ clusterId, memberId, minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes },
     holdEvents: true,
     onEntry: (entry) => log.append(entry),
     committed: () => log.committed(),

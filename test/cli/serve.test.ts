@@ -78,3 +78,16 @@ it.each(['2379', 'localhost', '127.0.0.1:65536', '127.0.0.1:', 'a:b:1'])(
     expect(await conclave(['serve', '--listen', text]).ended()).toMatchObject({ code: 3, stdout: '' });
   },
 );
+
+it('serve --quota-backend-bytes: refuses writes beyond it; what is no number of bytes is refused', async () => {
+  await using server = conclave(['serve', '--listen', '127.0.0.1:0', '--json', '--quota-backend-bytes', '2000']);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  await using client = await connect(url);
+  await client.put('a', 'x'.repeat(1_000));
+  const refused = { code: 'RESOURCE_EXHAUSTED', message: 'etcdserver: mvcc: database space exceeded' };
+  await expect(client.put('a', 'x'.repeat(1_000))).rejects.toMatchObject(refused);
+  await expect(client.put('a', '')).rejects.toMatchObject(refused);
+  const wrong = await conclave(['serve', '--quota-backend-bytes', '1GiB']).ended();
+  expect(wrong.code).not.toBe(0);
+  expect(wrong.stderr).toContain('Not a number of bytes.');
+});

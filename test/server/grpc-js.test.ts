@@ -80,9 +80,9 @@ describe('grpc-js as a client', () => {
     },
     {
       error: 'for a method that is not there',
-      run: () => call({ ...kvMethods.put, path: '/etcdserverpb.Auth/UserList' }, { key: utf8('k') }),
+      run: () => call({ ...kvMethods.put, path: '/etcdserverpb.Nothing/UserList' }, { key: utf8('k') }),
       code: status.UNIMPLEMENTED,
-      details: 'unknown service etcdserverpb.Auth',
+      details: 'unknown service etcdserverpb.Nothing',
     },
     {
       error: 'for a message that is too long',
@@ -110,7 +110,6 @@ describe('grpc-js as a client', () => {
       { id: leader, name: 'conclave', peerUrls: [], clientUrls: [server.url], isLearner: false },
     ]);
     expect(await call(adminMethods.alarm, { action: 0, memberId: 0n, alarm: 0 })).toMatchObject({ alarms: [] });
-    await expect(call(adminMethods.alarm, { action: 1, memberId: 0n, alarm: 1 })).rejects.toMatchObject({ code: 12 });
   });
 
   it('gets an answer far larger than a flow-control window', async () => {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { LoopbackChannel } from '../../src/channels/loopback-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { EngineStore } from '../../src/engine/engine-store.js';
@@ -7,6 +6,7 @@ import { createService } from '../../src/server/service.js';
 import { Prng } from '../../src/sim/prng.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { DurableHost } from '../../src/storage/durable-host.js';
+import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
 import { CrashFs, fault } from './support/crash-fs.js';
 import { digest, openOn } from './support/crash-trial.js';

@@ -48,7 +48,9 @@ function snakeCase(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(snakeCase);
   if ('type' in value && typeof value.type === 'string') return member(value as { type: string });
   const entries = Object.entries(value).filter(([, each]) => each !== undefined);
-  return Object.fromEntries(entries.map(([name, each]) => [fieldName(name), snakeCase(each)]));
+  return Object.fromEntries(
+    entries.flatMap(([name, each]) => fieldNames(name).map((field) => [field, snakeCase(each)] as const)),
+  );
 }
 
 function member(union: { type: string; request?: unknown; response?: unknown; watchId?: bigint }): unknown {
@@ -67,6 +69,11 @@ function member(union: { type: string; request?: unknown; response?: unknown; wa
         ? { [`response_${fieldName(type)}`]: snakeCase(response) }
         : { [`request_${fieldName(type)}`]: snakeCase(request) };
   }
+}
+
+/** Some .proto fields are in camelCase; the oracle ignores names that it does not know. */
+function fieldNames(name: string): string[] {
+  return [fieldName(name), name, name.replace(/Id$/, 'ID').replace(/Urls$/, 'URLs')];
 }
 
 function fieldName(name: string): string {

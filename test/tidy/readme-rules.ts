@@ -70,7 +70,7 @@ export function oneSided(documented: readonly string[], tested: readonly string[
 function idsIn(text: string): string[] {
   return [...text.matchAll(/\b[A-Z]{2,}(?:-[A-Z]+)*-\d+\b/g)]
     .map(([id]) => id)
-    .filter((id) => !/^(UTF|SHA|ISO|RFC|AES|TLS|HTTP|BASE)-/.test(id));
+    .filter((id) => !/^(CVE|UTF|SHA|ISO|RFC|AES|TLS|HTTP|BASE)-/.test(id));
 }
 
 function sectionText(readme: Readme, title: string): string {

@@ -19,6 +19,9 @@ interface ServeFlags extends GlobalFlags, DataFlags {
   readonly upstream?: string;
 }
 
+/** etcd's default, 2 GiB. */
+const quotaBytesDefault = 2_147_483_648;
+
 export function defineServe(command: Command): void {
   command
     .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
@@ -35,6 +38,12 @@ export function defineServe(command: Command): void {
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
     .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
     .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
+    .option(
+      '--quota-backend-bytes <bytes>',
+      'room for keys and their history; beyond it writes are refused until there is room again; 0: the default',
+      quotaBytes,
+      quotaBytesDefault,
+    )
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -45,7 +54,10 @@ export function defineServe(command: Command): void {
 async function serve(flags: ServeFlags): Promise<void> {
   checkReach(flags);
   if (flags.data !== undefined && flags.upstream !== undefined) {
-    throw new CliFailure(ExitCode.invalidInput, '--data and --upstream: the cluster keeps the data, nothing is kept here');
+    throw new CliFailure(
+      ExitCode.invalidInput,
+      '--data and --upstream: the cluster keeps the data, nothing is kept here',
+    );
   }
   const data = await openData(flags);
   const signals = new Signals();
@@ -81,6 +93,7 @@ async function listen(flags: ServeFlags, host: EngineHost | undefined): Promise<
       runtime: new NodeRuntime(),
       listen: flags.listen,
       host,
+      quotaBytes: flags.quotaBackendBytes,
       onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
     } satisfies ServerOptions;
     return await (upstream === undefined ? startServer(options) : startUpstreamServer({ ...options, ...upstream }));
@@ -116,4 +129,10 @@ function listenAddress(text: string): ListenAddress {
 function byteCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a number of bytes.');
   return Number(text);
+}
+
+function quotaBytes(text: string): number {
+  const bytes = Number(text);
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(bytes)) throw new InvalidArgumentError('Not a number of bytes.');
+  return bytes === 0 ? quotaBytesDefault : bytes;
 }

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import type { RpcContext } from '../../wire/rpc-service.js';
+import type { RpcContext, RpcPeer } from '../../wire/rpc-service.js';
 import type { ByteQuota } from './byte-quota.js';
 import { CallInput } from './call-input.js';
 import { CallOutput } from './call-output.js';
@@ -56,6 +56,10 @@ export class GrpcCall implements RpcContext {
 
   get metadata(): Readonly<Record<string, string>> {
     return metadataOf(this.#headers);
+  }
+
+  get peer(): RpcPeer {
+    return { address: this.#stream.session?.socket.remoteAddress };
   }
 
   /** Made when somebody asks: most calls are over before they could be cancelled. */

@@ -1,8 +1,5 @@
 import type { ResponseHeader } from '../../store/messages.js';
-import { noHeader, readHeader, writeHeader } from './common.js';
-import { messageCodec } from './message-codec.js';
-import type { Reader } from './reader.js';
-import type { Writer } from './writer.js';
+import { bool, fieldCodec, fieldTable, header, optional, repeated, text, texts, uint64 } from './fields.js';
 
 export interface Member {
   readonly id: bigint;
@@ -16,64 +13,47 @@ export interface MemberListRequest {
   readonly linearizable: boolean;
 }
 
-export interface MemberListResponse {
+export interface MemberAddRequest {
+  readonly peerUrls: readonly string[];
+  readonly isLearner: boolean;
+}
+
+export interface MemberUpdateRequest {
+  readonly id: bigint;
+  readonly peerUrls: readonly string[];
+}
+
+export interface OfMember {
+  readonly id: bigint;
+}
+
+export interface MemberAddResponse {
+  readonly header: ResponseHeader;
+  readonly member: Member | undefined;
+  readonly members: readonly Member[];
+}
+
+/** What list, remove, update and promote answer. */
+export interface MembersResponse {
   readonly header: ResponseHeader;
   readonly members: readonly Member[];
 }
 
-export const memberListRequest = messageCodec<MemberListRequest>(writeMemberListRequest, readMemberListRequest);
-export const memberListResponse = messageCodec<MemberListResponse>(writeMemberListResponse, readMemberListResponse);
+const member = fieldTable<Member>({
+  id: uint64(1),
+  name: text(2),
+  peerUrls: texts(3),
+  clientUrls: texts(4),
+  isLearner: bool(5),
+});
 
-function writeMemberListRequest(writer: Writer, request: MemberListRequest): void {
-  writer.bool(1, request.linearizable);
-}
-
-function readMemberListRequest(reader: Reader): MemberListRequest {
-  let linearizable = false;
-  while (reader.next()) {
-    if (reader.field === 1) linearizable = reader.bool();
-    else reader.skip();
-  }
-  return { linearizable };
-}
-
-function writeMemberListResponse(writer: Writer, response: MemberListResponse): void {
-  writer.message(1, response.header, writeHeader);
-  writer.messages(2, response.members, writeMember);
-}
-
-function readMemberListResponse(reader: Reader): MemberListResponse {
-  let header = noHeader;
-  const members: Member[] = [];
-  while (reader.next()) {
-    if (reader.field === 1) header = reader.message(readHeader);
-    else if (reader.field === 2) members.push(reader.message(readMember));
-    else reader.skip();
-  }
-  return { header, members };
-}
-
-function writeMember(writer: Writer, member: Member): void {
-  writer.uint64(1, member.id);
-  writer.text(2, member.name);
-  for (const url of member.peerUrls) writer.bytesAlways(3, Buffer.from(url, 'utf8'));
-  for (const url of member.clientUrls) writer.bytesAlways(4, Buffer.from(url, 'utf8'));
-  writer.bool(5, member.isLearner);
-}
-
-function readMember(reader: Reader): Member {
-  let id = 0n;
-  let name = '';
-  const peerUrls: string[] = [];
-  const clientUrls: string[] = [];
-  let isLearner = false;
-  while (reader.next()) {
-    if (reader.field === 1) id = reader.uint64();
-    else if (reader.field === 2) name = reader.text();
-    else if (reader.field === 3) peerUrls.push(reader.text());
-    else if (reader.field === 4) clientUrls.push(reader.text());
-    else if (reader.field === 5) isLearner = reader.bool();
-    else reader.skip();
-  }
-  return { id, name, peerUrls, clientUrls, isLearner };
-}
+export const memberListRequest = fieldCodec<MemberListRequest>({ linearizable: bool(1) });
+export const memberAddRequest = fieldCodec<MemberAddRequest>({ peerUrls: texts(1), isLearner: bool(2) });
+export const memberUpdateRequest = fieldCodec<MemberUpdateRequest>({ id: uint64(1), peerUrls: texts(2) });
+export const ofMember = fieldCodec<OfMember>({ id: uint64(1) });
+export const memberAddResponse = fieldCodec<MemberAddResponse>({
+  header: header(),
+  member: optional(2, member),
+  members: repeated(3, member),
+});
+export const membersResponse = fieldCodec<MembersResponse>({ header: header(), members: repeated(2, member) });

@@ -1,10 +1,25 @@
+import type { Bytes } from '../../core/bytes.js';
 import type { ResponseHeader } from '../../store/messages.js';
-import { noHeader, readHeader, writeHeader } from './common.js';
-import { messageCodec } from './message-codec.js';
-import type { Reader } from './reader.js';
-import type { Writer } from './writer.js';
+import { readHeader, writeHeader } from './common.js';
+import {
+  bool,
+  bytes,
+  enumeration,
+  type FieldTable,
+  fieldCodec,
+  fieldTable,
+  header,
+  int64,
+  optional,
+  repeated,
+  text,
+  texts,
+  uint32,
+  uint64,
+} from './fields.js';
 
 export const AlarmAction = { get: 0, activate: 1, deactivate: 2 } as const;
+export const DowngradeAction = { validate: 0, enable: 1, cancel: 2 } as const;
 
 export interface AlarmRequest {
   readonly action: number;
@@ -22,7 +37,10 @@ export interface AlarmResponse {
   readonly alarms: readonly AlarmMember[];
 }
 
-export type StatusRequest = Record<never, never>;
+export interface DowngradeInfo {
+  readonly enabled: boolean;
+  readonly targetVersion: string;
+}
 
 export interface StatusResponse {
   readonly header: ResponseHeader;
@@ -34,107 +52,99 @@ export interface StatusResponse {
   readonly raftTerm: bigint;
   readonly raftAppliedIndex: bigint;
   readonly errors: readonly string[];
+  /** Bytes. */
   readonly dbSizeInUse: bigint;
   readonly isLearner: boolean;
+  readonly storageVersion: string;
+  /** Bytes; 0: no bound. */
+  readonly dbSizeQuota: bigint;
+  readonly downgradeInfo: DowngradeInfo | undefined;
 }
 
-export const statusRequest = messageCodec<StatusRequest>(() => {}, readNothing);
-export const statusResponse = messageCodec<StatusResponse>(writeStatusResponse, readStatusResponse);
-export const alarmRequest = messageCodec<AlarmRequest>(writeAlarmRequest, readAlarmRequest);
-export const alarmResponse = messageCodec<AlarmResponse>(writeAlarmResponse, readAlarmResponse);
-
-function readNothing(reader: Reader): StatusRequest {
-  while (reader.next()) reader.skip();
-  return {};
+export interface HashResponse {
+  readonly header: ResponseHeader;
+  readonly hash: number;
 }
 
-function writeStatusResponse(writer: Writer, response: StatusResponse): void {
-  writer.message(1, response.header, writeHeader);
-  writer.text(2, response.version);
-  writer.int64(3, response.dbSize);
-  writer.uint64(4, response.leader);
-  writer.uint64(5, response.raftIndex);
-  writer.uint64(6, response.raftTerm);
-  writer.uint64(7, response.raftAppliedIndex);
-  for (const error of response.errors) writer.bytesAlways(8, Buffer.from(error, 'utf8'));
-  writer.int64(9, response.dbSizeInUse);
-  writer.bool(10, response.isLearner);
+export interface HashKvRequest {
+  /** 0: the newest. */
+  readonly revision: bigint;
 }
 
-function readStatusResponse(reader: Reader): StatusResponse {
-  let header = noHeader;
-  let version = '';
-  let dbSize = 0n;
-  let leader = 0n;
-  let raftIndex = 0n;
-  let raftTerm = 0n;
-  let raftAppliedIndex = 0n;
-  const errors: string[] = [];
-  let dbSizeInUse = 0n;
-  let isLearner = false;
-  while (reader.next()) {
-    if (reader.field === 1) header = reader.message(readHeader);
-    else if (reader.field === 2) version = reader.text();
-    else if (reader.field === 3) dbSize = reader.int64();
-    else if (reader.field === 4) leader = reader.uint64();
-    else if (reader.field === 5) raftIndex = reader.uint64();
-    else if (reader.field === 6) raftTerm = reader.uint64();
-    else if (reader.field === 7) raftAppliedIndex = reader.uint64();
-    else if (reader.field === 8) errors.push(reader.text());
-    else if (reader.field === 9) dbSizeInUse = reader.int64();
-    else if (reader.field === 10) isLearner = reader.bool();
-    else reader.skip();
-  }
-  return { header, version, dbSize, leader, raftIndex, raftTerm, raftAppliedIndex, errors, dbSizeInUse, isLearner };
+export interface HashKvResponse {
+  readonly header: ResponseHeader;
+  readonly hash: number;
+  readonly compactRevision: bigint;
+  readonly hashRevision: bigint;
 }
 
-function writeAlarmRequest(writer: Writer, request: AlarmRequest): void {
-  writer.enum(1, request.action);
-  writer.uint64(2, request.memberId);
-  writer.enum(3, request.alarm);
+export interface SnapshotResponse {
+  /** etcd's chunks have none. */
+  readonly header: ResponseHeader | undefined;
+  readonly remainingBytes: bigint;
+  readonly blob: Bytes;
+  readonly version: string;
 }
 
-function readAlarmRequest(reader: Reader): AlarmRequest {
-  let action = 0;
-  let memberId = 0n;
-  let alarm = 0;
-  while (reader.next()) {
-    if (reader.field === 1) action = reader.enum();
-    else if (reader.field === 2) memberId = reader.uint64();
-    else if (reader.field === 3) alarm = reader.enum();
-    else reader.skip();
-  }
-  return { action, memberId, alarm };
+export interface MoveLeaderRequest {
+  readonly targetId: bigint;
 }
 
-function writeAlarmResponse(writer: Writer, response: AlarmResponse): void {
-  writer.message(1, response.header, writeHeader);
-  writer.messages(2, response.alarms, writeAlarmMember);
+/** `Defragment` and `MoveLeader` answer nothing at all. */
+export interface BareResponse {
+  readonly header: ResponseHeader | undefined;
 }
 
-function readAlarmResponse(reader: Reader): AlarmResponse {
-  let header = noHeader;
-  const alarms: AlarmMember[] = [];
-  while (reader.next()) {
-    if (reader.field === 1) header = reader.message(readHeader);
-    else if (reader.field === 2) alarms.push(reader.message(readAlarmMember));
-    else reader.skip();
-  }
-  return { header, alarms };
+export interface DowngradeRequest {
+  readonly action: number;
+  readonly version: string;
 }
 
-function writeAlarmMember(writer: Writer, { memberId, alarm }: AlarmMember): void {
-  writer.uint64(1, memberId);
-  writer.enum(2, alarm);
+export interface DowngradeResponse {
+  readonly header: ResponseHeader;
+  readonly version: string;
 }
 
-function readAlarmMember(reader: Reader): AlarmMember {
-  let memberId = 0n;
-  let alarm = 0;
-  while (reader.next()) {
-    if (reader.field === 1) memberId = reader.uint64();
-    else if (reader.field === 2) alarm = reader.enum();
-    else reader.skip();
-  }
-  return { memberId, alarm };
-}
+const headerTable: FieldTable<ResponseHeader> = { write: writeHeader, read: readHeader };
+const alarmMember = fieldTable<AlarmMember>({ memberId: uint64(1), alarm: enumeration(2) });
+const downgradeInfo = fieldTable<DowngradeInfo>({ enabled: bool(1), targetVersion: text(2) });
+
+export const statusResponse = fieldCodec<StatusResponse>({
+  header: header(),
+  version: text(2),
+  dbSize: int64(3),
+  leader: uint64(4),
+  raftIndex: uint64(5),
+  raftTerm: uint64(6),
+  raftAppliedIndex: uint64(7),
+  errors: texts(8),
+  dbSizeInUse: int64(9),
+  isLearner: bool(10),
+  storageVersion: text(11),
+  dbSizeQuota: int64(12),
+  downgradeInfo: optional(13, downgradeInfo),
+});
+export const alarmRequest = fieldCodec<AlarmRequest>({
+  action: enumeration(1),
+  memberId: uint64(2),
+  alarm: enumeration(3),
+});
+export const alarmResponse = fieldCodec<AlarmResponse>({ header: header(), alarms: repeated(2, alarmMember) });
+export const hashResponse = fieldCodec<HashResponse>({ header: header(), hash: uint32(2) });
+export const hashKvRequest = fieldCodec<HashKvRequest>({ revision: int64(1) });
+export const hashKvResponse = fieldCodec<HashKvResponse>({
+  header: header(),
+  hash: uint32(2),
+  compactRevision: int64(3),
+  hashRevision: int64(4),
+});
+export const snapshotResponse = fieldCodec<SnapshotResponse>({
+  header: optional(1, headerTable),
+  remainingBytes: uint64(2),
+  blob: bytes(3),
+  version: text(4),
+});
+export const moveLeaderRequest = fieldCodec<MoveLeaderRequest>({ targetId: uint64(1) });
+export const bareResponse = fieldCodec<BareResponse>({ header: optional(1, headerTable) });
+export const downgradeRequest = fieldCodec<DowngradeRequest>({ action: enumeration(1), version: text(2) });
+export const downgradeResponse = fieldCodec<DowngradeResponse>({ header: header(), version: text(2) });

@@ -1,0 +1,68 @@
+import type { Bytes } from '../../core/bytes.js';
+import type { Runtime } from '../../core/runtime.js';
+import { AuthStore } from '../../engine/auth/auth-store.js';
+import { etcdError } from '../../store/etcd-errors.js';
+import { AttemptLimit } from './attempt-limit.js';
+import { type HashCost, PasswordHasher } from './password-hash.js';
+import { SimpleTokens } from './simple-tokens.js';
+
+export interface AuthorityOptions {
+  readonly runtime: Runtime;
+  /** Users and roles. Default: none, and authentication disabled. */
+  readonly store?: AuthStore | undefined;
+  readonly hashCost?: HashCost | undefined;
+}
+
+/** Who may log in, and who is logged in: users and roles with the passwords and tokens that the store knows not of. */
+export class Authority {
+  readonly store: AuthStore;
+  readonly tokens: SimpleTokens;
+  readonly #hasher: PasswordHasher;
+  readonly #attempts: AttemptLimit;
+  #decoy: Bytes | undefined;
+
+  constructor({ runtime, store = new AuthStore(), hashCost }: AuthorityOptions) {
+    this.store = store;
+    this.tokens = new SimpleTokens(runtime);
+    this.#hasher = new PasswordHasher(runtime, hashCost);
+    this.#attempts = new AttemptLimit(runtime);
+  }
+
+  /**
+   * A token for `name`. An unknown user and a wrong password get the same answer after the same work. `address` is the
+   * caller's, if it has one: guesses are counted by it.
+   */
+  async authenticate(name: string, password: string, address: string | undefined): Promise<string> {
+    if (!this.store.enabled) throw etcdError('authNotEnabled');
+    if (address !== undefined) this.#attempts.begin(address);
+    const user = this.store.user(name);
+    if (user?.noPassword) throw etcdError('noPasswordUser');
+    this.#decoy ??= this.#hasher.decoy();
+    const matches = await this.#hasher.matches(password, user?.passwordHash ?? this.#decoy);
+    if (!matches || user === undefined) throw etcdError('authFailed');
+    if (!this.store.enabled) throw etcdError('authNotEnabled');
+    // The user may have been deleted, or have got another password, while the hash was computed.
+    if (this.store.user(name)?.passwordHash !== user.passwordHash) throw etcdError('authFailed');
+    if (address !== undefined) this.#attempts.succeeded(address);
+    return this.tokens.issue(name);
+  }
+
+  hash(password: string): Promise<Bytes> {
+    return this.#hasher.hash(password);
+  }
+
+  disable(): void {
+    this.store.disable();
+    this.tokens.dropAll();
+  }
+
+  deleteUser(name: string): void {
+    this.store.deleteUser(name);
+    this.tokens.dropUser(name);
+  }
+
+  changePassword(name: string, passwordHash: Bytes): void {
+    this.store.changePassword(name, passwordHash);
+    this.tokens.dropUser(name);
+  }
+}
