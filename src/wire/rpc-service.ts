@@ -44,4 +44,6 @@ export interface RpcContext {
   readonly metadata: Readonly<Record<string, string>>;
   /** Aborts when the caller cancels or the connection is gone. */
   readonly signal: AbortSignal;
+  /** The common name of the caller's TLS certificate, where there is one that was verified. */
+  readonly peerName?: string | undefined;
 }

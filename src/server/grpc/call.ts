@@ -26,6 +26,8 @@ export interface CallEnvironment {
   /** Shared by the calls of one connection. */
   readonly partialBytes: ByteQuota;
   readonly unsentBytes: ByteQuota;
+  /** See `RpcContext`. */
+  readonly peerName?: string | undefined;
 }
 
 /** One HTTP/2 stream as a gRPC call: messages, status, deadline, limits. It knows no method. */
@@ -56,6 +58,10 @@ export class GrpcCall implements RpcContext {
 
   get metadata(): Readonly<Record<string, string>> {
     return metadataOf(this.#headers);
+  }
+
+  get peerName(): string | undefined {
+    return this.#environment.peerName;
   }
 
   /** Made when somebody asks: most calls are over before they could be cancelled. */

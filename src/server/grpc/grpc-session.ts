@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
+import { peerNameOf } from '../net/tls-gate.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
 import type { ServerLimits } from './limits.js';
@@ -14,6 +15,8 @@ export interface SessionEnvironment {
   readonly limits: ServerLimits;
   readonly service: GrpcService;
   readonly report: ReportBug;
+  /** Takes the streams of TLS connections that are no gRPC calls. Without it they are refused, as without TLS. */
+  readonly serveHttp?: ((stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) | undefined;
 }
 
 type CallKind = 'unary' | 'duplex';
@@ -25,6 +28,8 @@ export class GrpcSession {
   readonly #callEnvironment: CallEnvironment;
   readonly #calls = new Map<GrpcCall, CallKind>();
   readonly #watch: SessionWatch;
+  /** Streams that are no gRPC calls. */
+  #httpStreams = 0;
 
   constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
     this.#session = session;
@@ -32,8 +37,8 @@ export class GrpcSession {
     const { runtime, limits } = environment;
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
-    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size > 0);
-    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes };
+    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
+    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes, peerName: peerNameOf(session.socket) };
   }
 
   get calls(): number {
@@ -54,6 +59,7 @@ export class GrpcSession {
     this.#watch.use();
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
+      if (this.#serveHttp(stream, headers)) return;
       stream.respond({ ':status': refusal }, { endStream: true });
       stream.resume();
       return;
@@ -63,6 +69,18 @@ export class GrpcSession {
     if (kind === undefined || stream.closed) return;
     this.#calls.set(call, kind);
     stream.once('close', () => this.#calls.delete(call));
+  }
+
+  /** False: nobody here serves plain HTTP. */
+  #serveHttp(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const { serveHttp } = this.#environment;
+    if (serveHttp === undefined || !this.#session.encrypted) return false;
+    this.#httpStreams += 1;
+    stream.once('close', () => {
+      this.#httpStreams -= 1;
+    });
+    serveHttp(stream, headers);
+    return true;
   }
 
   /** Takes no new calls, ends the open-ended ones and lets the others finish. */
