@@ -2,25 +2,29 @@ import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
+import type { TlsFiles } from '../../server/net/tls-files.js';
 import { type Server, startServer } from '../../server/server.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
+import { addTlsFlags, keepCertificates, readTls, type TlsFlags, tlsFilesOf } from '../tls-flags.js';
 
-interface ServeFlags extends GlobalFlags {
+interface ServeFlags extends GlobalFlags, TlsFlags {
   readonly listen: ListenAddress;
+  readonly allowedHosts?: string;
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
 }
 
 export function defineServe(command: Command): void {
-  command
+  addTlsFlags(command)
     .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
       host: '127.0.0.1',
       port: 2379,
     })
-    .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
+    .option('--allowed-hosts <names>', 'by which HTTP requests may call this server too, with commas between them')
+    .option('--insecure-allow-remote', 'listen beyond this machine, though not only those with a certificate come in')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -29,10 +33,14 @@ export function defineServe(command: Command): void {
 
 /** Serves until a signal; then ends calls and connections. */
 async function serve(flags: ServeFlags): Promise<void> {
-  checkReach(flags);
-  const signals = new Signals();
+  const tlsFiles = tlsFilesOf(flags);
+  checkReach(flags, tlsFiles);
+  const runtime = new NodeRuntime();
+  const signals = new Signals(tlsFiles === undefined ? undefined : ['SIGINT', 'SIGTERM']);
+  let stopReloading = () => {};
   try {
-    const server = await listen(flags.listen);
+    const server = await listen(runtime, flags, tlsFiles);
+    if (tlsFiles !== undefined) stopReloading = keepCertificates(runtime, server, tlsFiles);
     if (flags.json) printJson({ url: server.url });
     else print(`conclave: serving etcd's v3 API on ${server.url} (in memory)`);
     await anyAbort(signals.first, ...(flags.exitWithStdin ? [stdinEnd()] : []));
@@ -41,6 +49,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     if (flags.exitWithStdin) process.stdin.destroy();
     await server.close();
   } finally {
+    stopReloading();
     signals[Symbol.dispose]();
   }
 }
@@ -53,27 +62,32 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-async function listen(address: ListenAddress): Promise<Server> {
+async function listen(runtime: NodeRuntime, flags: ServeFlags, tlsFiles: TlsFiles | undefined): Promise<Server> {
   try {
     return await startServer({
-      runtime: new NodeRuntime(),
-      listen: address,
+      runtime,
+      listen: flags.listen,
+      allowedHosts: flags.allowedHosts?.split(','),
+      tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
       onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
     });
   } catch (error) {
+    if (error instanceof CliFailure) throw error;
     throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
   }
 }
 
-function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags): void {
-  if (isLoopback(host)) return;
+function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags, tls: TlsFiles | undefined): void {
+  if (isLoopback(host) || tls?.trustedCaFile !== undefined) return;
   const where = `${host}:${port}`;
-  const risk = 'there is neither TLS nor a password, so whoever reaches the port can read and write everything';
+  const lack = tls === undefined ? 'there is neither TLS nor a password' : 'TLS asks nobody for a certificate';
+  const risk = `${lack}, so whoever reaches the port can read and write everything`;
   if (insecureAllowRemote) {
     complain(`warning: listening on ${where}: ${risk}`);
     return;
   }
-  const hint = 'listen on 127.0.0.1, or insist with --insecure-allow-remote';
+  const hint =
+    'listen on 127.0.0.1, ask for certificates with --trusted-ca-file, or insist with --insecure-allow-remote';
   throw new CliFailure(ExitCode.invalidInput, `refusing to listen on ${where}: ${risk}; ${hint}`);
 }
 

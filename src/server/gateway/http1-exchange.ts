@@ -28,7 +28,9 @@ export class Http1Exchange implements HttpExchange {
   }
 
   get authority(): string | undefined {
-    return this.body.headers.host;
+    // Node takes the first of several; who is in the middle may take the last.
+    const hosts = this.body.headersDistinct.host ?? [];
+    return hosts.length === 1 ? hosts[0] : undefined;
   }
 
   get isSecure(): boolean {

@@ -15,13 +15,15 @@ export interface Call {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Buffer;
-  readonly tls?: SecureContextOptions;
+  readonly tls?: SecureContextOptions & { readonly servername?: string };
 }
 
 /** One HTTP/1.1 request on a connection of its own. */
 export async function http(url: string, { method, headers = {}, body, tls }: Call = {}): Promise<HttpAnswer> {
   const options = { method: method ?? (body === undefined ? 'GET' : 'POST'), headers, agent: false };
   const sent = url.startsWith('https:') ? secureRequest(url, { ...options, ...tls }) : request(url, options);
+  // What was not sent when the answer came is not missed.
+  sent.on('error', () => {});
   sent.end(body);
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
   return { status: response.statusCode ?? 0, headers: response.headers, text: await text(response) };
