@@ -64,7 +64,8 @@ describe('TLS', () => {
 
   it('goes by the names in its certificate, and by no others', async () => {
     const server = await serve();
-    const ask = (host: string) => http(`${server.url}/health`, { headers: { host }, tls: { ca: ca(), servername: '' } });
+    const ask = (host: string) =>
+      http(`${server.url}/health`, { headers: { host }, tls: { ca: ca(), servername: '' } });
     expect((await ask('127.0.0.1')).status).toBe(200);
     expect((await ask('evil.example')).status).toBe(421);
     await server.close();
