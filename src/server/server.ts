@@ -81,9 +81,11 @@ class PortServer implements Server {
     const limits = { ...defaultLimits, ...options.limits };
     this.host = host;
     this.#options = options;
-    const service = new CountedService(createService(host, { clientUrls: () => [this.url], ...options }));
+    const all = createService(host, { clientUrls: () => [this.url], ...options });
+    const service = new CountedService(all);
     this.#service = service;
-    this.#check = new SelfCheck(service);
+    // Its own questions are no calls of anybody.
+    this.#check = new SelfCheck(all);
     this.#gateway = new Gateway({ runtime, limits, service, report });
     const site = new Site({
       rules: visitorRules(ownNames(options), (name) => this.#listener.isCertifiedFor(name)),
