@@ -44,6 +44,13 @@ export interface RpcContext {
   readonly metadata: Readonly<Record<string, string>>;
   /** Aborts when the caller cancels or the connection is gone. */
   readonly signal: AbortSignal;
-  /** The common name of the caller's TLS certificate, where there is one that was verified. */
-  readonly peerName?: string | undefined;
+  /** Who is at the other end, where the transport knows. */
+  readonly peer?: RpcPeer | undefined;
+}
+
+export interface RpcPeer {
+  /** IP address. */
+  readonly address?: string | undefined;
+  /** Common name of the client certificate, if one was asked for and verified. */
+  readonly certificateName?: string | undefined;
 }

@@ -26,7 +26,7 @@ it('a handler hears the common name of a certificate that was verified, and of n
       const handler = inner.unary(path);
       if (handler === undefined) return undefined;
       const handle: typeof handler.handle = (request, context) => {
-        names.push(context.peerName);
+        names.push(context.peer?.certificateName);
         return handler.handle(request, context);
       };
       return { method: handler.method, handle };

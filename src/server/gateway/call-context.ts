@@ -2,16 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { deferred } from '../../core/deferred.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import type { RpcContext } from '../../wire/rpc-service.js';
+import type { RpcContext, RpcPeer } from '../../wire/rpc-service.js';
 import { timeoutMsOf } from '../grpc/grpc-timeout.js';
 import type { HttpExchange } from './exchange.js';
 
 /**
- * Deadline, cancellation and metadata of one call by HTTP. It has no `peerName`: etcd's gateway does not vouch for the
- * caller's certificate either, so that who calls by HTTP says who it is by a token.
+ * Deadline, cancellation and metadata of one call by HTTP. It tells no certificate: etcd's gateway does not vouch for
+ * one either, so that who calls by HTTP says who it is by a token.
  */
 export class CallContext implements RpcContext {
   readonly metadata: Readonly<Record<string, string>>;
+  readonly peer: RpcPeer;
   /** Rejects when the call shall end over its handler's head. */
   readonly over: Promise<never>;
   readonly #controller = new AbortController();
@@ -21,6 +22,7 @@ export class CallContext implements RpcContext {
   /** Throws `INVALID_ARGUMENT` for a `Grpc-Timeout` that is none. Whoever makes one calls `settle`. */
   constructor(exchange: HttpExchange, runtime: Runtime) {
     this.metadata = metadataOf(exchange.headers);
+    this.peer = { address: exchange.remoteAddress };
     const over = deferred<never>();
     this.over = over.promise;
     this.#reject = over.reject;

@@ -13,6 +13,8 @@ export interface HttpExchange {
   readonly isSecure: boolean;
   /** The address of ours that the caller connected to. */
   readonly localAddress: string | undefined;
+  /** The caller's. */
+  readonly remoteAddress: string | undefined;
   readonly body: Readable;
   /** Bytes written that the caller has not taken. */
   readonly unsentBytes: number;

@@ -41,6 +41,10 @@ export class Http1Exchange implements HttpExchange {
     return this.body.socket.localAddress;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.body.socket.remoteAddress;
+  }
+
   get unsentBytes(): number {
     return this.#response.writableLength;
   }

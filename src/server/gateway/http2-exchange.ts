@@ -31,6 +31,10 @@ export class Http2Exchange implements HttpExchange {
     return this.body.session?.socket.localAddress;
   }
 
+  get remoteAddress(): string | undefined {
+    return this.body.session?.socket.remoteAddress;
+  }
+
   get unsentBytes(): number {
     return this.body.writableLength;
   }

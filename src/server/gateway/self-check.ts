@@ -1,9 +1,10 @@
 import { noBytes, utf8 } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
-import { adminMethods } from '../../wire/admin-methods.js';
 import type { StatusResponse } from '../../wire/codec/maintenance.js';
 import { kvMethods } from '../../wire/methods.js';
 import type { RpcContext, RpcService } from '../../wire/rpc-service.js';
+
+const statusPath = '/etcdserverpb.Maintenance/Status';
 
 /**
  * Asks the service what a client would ask, so that in front of another cluster the answer is that cluster's. Refused
@@ -19,7 +20,7 @@ export class SelfCheck {
   /** Undefined where the status is for those with a token only. Rejects when there is nobody to tell it. */
   async status(): Promise<StatusResponse | undefined> {
     try {
-      return (await this.#call(adminMethods.status.path, {})) as StatusResponse;
+      return (await this.#call(statusPath, {})) as StatusResponse;
     } catch (error) {
       if (isRefusal(error)) return undefined;
       throw error;

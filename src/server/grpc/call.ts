@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import type { RpcContext } from '../../wire/rpc-service.js';
+import type { RpcContext, RpcPeer } from '../../wire/rpc-service.js';
 import type { ByteQuota } from './byte-quota.js';
 import { CallInput } from './call-input.js';
 import { CallOutput } from './call-output.js';
@@ -27,7 +27,7 @@ export interface CallEnvironment {
   readonly partialBytes: ByteQuota;
   readonly unsentBytes: ByteQuota;
   /** See `RpcContext`. */
-  readonly peerName?: string | undefined;
+  readonly peer?: RpcPeer | undefined;
 }
 
 /** One HTTP/2 stream as a gRPC call: messages, status, deadline, limits. It knows no method. */
@@ -60,8 +60,8 @@ export class GrpcCall implements RpcContext {
     return metadataOf(this.#headers);
   }
 
-  get peerName(): string | undefined {
-    return this.#environment.peerName;
+  get peer(): RpcPeer | undefined {
+    return this.#environment.peer;
   }
 
   /** Made when somebody asks: most calls are over before they could be cancelled. */

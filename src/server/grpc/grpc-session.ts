@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
-import { peerNameOf } from '../net/tls-gate.js';
+import { peerOf } from '../net/tls-gate.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
 import type { ServerLimits } from './limits.js';
@@ -38,7 +38,7 @@ export class GrpcSession {
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
     this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
-    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes, peerName: peerNameOf(session.socket) };
+    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes, peer: peerOf(session.socket) };
   }
 
   get calls(): number {

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { createSecureContext, createServer, type Server, type TLSSocket } from 'node:tls';
 import { ConclaveError } from '../../core/errors.js';
+import type { RpcPeer } from '../../wire/rpc-service.js';
 
 /** Certificates in PEM. */
 export interface TlsOptions {
@@ -94,8 +95,13 @@ function hasBadCertificate(socket: TLSSocket): boolean {
   return !socket.authorized && socket.getPeerX509Certificate() !== undefined;
 }
 
-/** The common name of a caller's certificate; undefined without one that was verified, or with several names. */
-export function peerNameOf(socket: Socket): string | undefined {
+/** Who is at the other end. */
+export function peerOf(socket: Socket): RpcPeer {
+  return { address: socket.remoteAddress, certificateName: certificateName(socket) };
+}
+
+/** Undefined without a certificate that was verified, or with one of several names. */
+function certificateName(socket: Socket): string | undefined {
   // What HTTP/2 gives for its socket answers no `in`.
   const secure = socket as Partial<TLSSocket>;
   if (secure.authorized !== true) return undefined;
