@@ -6,6 +6,7 @@ export type HandledSignal = (typeof handled)[number];
 
 /** Takes the signals that ask a process to end, from `new` to `dispose`; afterwards they kill again. */
 export class Signals implements Disposable {
+  readonly #handled: readonly HandledSignal[];
   readonly #first = new AbortController();
   readonly #listeners = new Set<(signal: HandledSignal) => void>();
   readonly #onSignal = (signal: NodeJS.Signals) => {
@@ -13,8 +14,10 @@ export class Signals implements Disposable {
     for (const listener of this.#listeners) listener(signal as HandledSignal);
   };
 
-  constructor() {
-    for (const signal of handled) process.on(signal, this.#onSignal);
+  /** Default: all that ask to end. */
+  constructor(signals: readonly HandledSignal[] = handled) {
+    this.#handled = signals;
+    for (const signal of signals) process.on(signal, this.#onSignal);
   }
 
   /** Aborts at the first one with a `CliFailure`. */
@@ -30,7 +33,7 @@ export class Signals implements Disposable {
 
   /** Whoever asks twice does not want to wait for what the first one began. */
   [Symbol.dispose](): void {
-    for (const signal of handled) process.off(signal, this.#onSignal);
+    for (const signal of this.#handled) process.off(signal, this.#onSignal);
   }
 }
 

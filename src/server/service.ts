@@ -8,7 +8,6 @@ import { GuardedService } from './auth/guarded-service.js';
 import type { HashCost } from './auth/password-hash.js';
 import { CallerStores } from './concurrency/caller-stores.js';
 import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
-import type { GrpcService } from './grpc/service.js';
 import { adminHandlers } from './handlers/admin.js';
 import { whenKept } from './handlers/kept.js';
 import { kvHandlers } from './handlers/kv.js';
@@ -39,7 +38,7 @@ export interface ServiceOptions {
 }
 
 /** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
-export function createService(host: EngineHost, options: ServiceOptions): GrpcService {
+export function createService(host: EngineHost, options: ServiceOptions): GuardedService {
   const { runtime, maxRequestBytes = maxRequestBytesDefault, maxLeases = 100_000 } = options;
   const watchLimits: WatchLimits = {
     progressNotifyMs: options.progressNotifyMs ?? 600_000,

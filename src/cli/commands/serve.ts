@@ -3,17 +3,20 @@ import { type Command, InvalidArgumentError } from 'commander';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
-import { type Server, type ServerOptions, startServer } from '../../server/server.js';
+import type { TlsFiles } from '../../server/net/tls-files.js';
+import { type Server, startServer } from '../../server/server.js';
 import { startUpstreamServer } from '../../server/upstream/upstream-server.js';
 import { type DataFlags, diskFailure, openData } from '../data-dir.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
+import { addTlsFlags, keepCertificates, readTls, type TlsFlags, tlsFilesOf } from '../tls-flags.js';
 import { upstreamOf } from '../upstream.js';
 
-interface ServeFlags extends GlobalFlags, DataFlags {
+interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags {
   readonly listen: ListenAddress;
+  readonly allowedHosts?: string;
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
   readonly upstream?: string;
@@ -23,7 +26,7 @@ interface ServeFlags extends GlobalFlags, DataFlags {
 const quotaBytesDefault = 2_147_483_648;
 
 export function defineServe(command: Command): void {
-  command
+  addTlsFlags(command)
     .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
       host: '127.0.0.1',
       port: 2379,
@@ -36,7 +39,6 @@ export function defineServe(command: Command): void {
       67_108_864,
     )
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
-    .option('--insecure-allow-remote', 'listen beyond this machine, though there is neither TLS nor a password')
     .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
     .option(
       '--quota-backend-bytes <bytes>',
@@ -44,6 +46,8 @@ export function defineServe(command: Command): void {
       quotaBytes,
       quotaBytesDefault,
     )
+    .option('--allowed-hosts <names>', 'by which HTTP requests may call this server too, with commas between them')
+    .option('--insecure-allow-remote', 'listen beyond this machine, though not only those with a certificate come in')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
@@ -52,17 +56,18 @@ export function defineServe(command: Command): void {
 
 /** Serves until a signal; then ends calls and connections. */
 async function serve(flags: ServeFlags): Promise<void> {
-  checkReach(flags);
-  if (flags.data !== undefined && flags.upstream !== undefined) {
-    throw new CliFailure(
-      ExitCode.invalidInput,
-      '--data and --upstream: the cluster keeps the data, nothing is kept here',
-    );
-  }
+  const tlsFiles = tlsFilesOf(flags);
+  checkReach(flags, tlsFiles);
+  checkTogether(flags, tlsFiles);
+  const runtime = new NodeRuntime();
   const data = await openData(flags);
-  const signals = new Signals();
+  const signals = new Signals(tlsFiles === undefined ? undefined : ['SIGINT', 'SIGTERM']);
+  let stopReloading = () => {};
   try {
-    const server = await listen(flags, data?.host);
+    const server = await listen(runtime, flags, tlsFiles, data?.host);
+    if (tlsFiles !== undefined && 'replaceCertificates' in server) {
+      stopReloading = keepCertificates(runtime, server, tlsFiles);
+    }
     if (flags.json) printJson({ url: server.url });
     else print(`conclave: serving etcd's v3 API on ${server.url} (${flags.upstream ?? flags.data ?? 'in memory'})`);
     const ends = [...(data === undefined ? [] : [data.failure]), ...(flags.exitWithStdin ? [stdinEnd()] : [])];
@@ -72,6 +77,7 @@ async function serve(flags: ServeFlags): Promise<void> {
     if (flags.exitWithStdin) process.stdin.destroy();
     await server.close();
   } finally {
+    stopReloading();
     signals[Symbol.dispose]();
     await data?.close();
   }
@@ -86,32 +92,55 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-async function listen(flags: ServeFlags, host: EngineHost | undefined): Promise<Omit<Server, 'host'>> {
-  const upstream = flags.upstream === undefined ? undefined : upstreamOf(flags.upstream, flags);
+type AnyServer = Server | Awaited<ReturnType<typeof startUpstreamServer>>;
+
+async function listen(
+  runtime: NodeRuntime,
+  flags: ServeFlags,
+  tlsFiles: TlsFiles | undefined,
+  host: EngineHost | undefined,
+): Promise<AnyServer> {
+  const onBug = (error: unknown) =>
+    complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`);
+  const common = { runtime, listen: flags.listen, onBug };
   try {
-    const options = {
-      runtime: new NodeRuntime(),
-      listen: flags.listen,
+    if (flags.upstream !== undefined) {
+      return await startUpstreamServer({ ...common, ...upstreamOf(flags.upstream, flags) });
+    }
+    return await startServer({
+      ...common,
       host,
       quotaBytes: flags.quotaBackendBytes,
-      onBug: (error) => complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`),
-    } satisfies ServerOptions;
-    return await (upstream === undefined ? startServer(options) : startUpstreamServer({ ...options, ...upstream }));
+      allowedHosts: flags.allowedHosts?.split(','),
+      tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
+    });
   } catch (error) {
+    if (error instanceof CliFailure) throw error;
     throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
   }
 }
 
-function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags): void {
-  if (isLoopback(host)) return;
+function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags, tls: TlsFiles | undefined): void {
+  if (isLoopback(host) || tls?.trustedCaFile !== undefined) return;
   const where = `${host}:${port}`;
-  const risk = 'there is neither TLS nor a password, so whoever reaches the port can read and write everything';
+  const lack = tls === undefined ? 'there is neither TLS nor a password' : 'TLS asks nobody for a certificate';
+  const risk = `${lack}, so whoever reaches the port can read and write everything`;
   if (insecureAllowRemote) {
     complain(`warning: listening on ${where}: ${risk}`);
     return;
   }
-  const hint = 'listen on 127.0.0.1, or insist with --insecure-allow-remote';
+  const hint =
+    'listen on 127.0.0.1, ask for certificates with --trusted-ca-file, or insist with --insecure-allow-remote';
   throw new CliFailure(ExitCode.invalidInput, `refusing to listen on ${where}: ${risk}; ${hint}`);
+}
+
+function checkTogether({ data, upstream }: ServeFlags, tls: TlsFiles | undefined): void {
+  if (upstream === undefined) return;
+  const refuse = (what: string) => {
+    throw new CliFailure(ExitCode.invalidInput, what);
+  };
+  if (data !== undefined) refuse('--data and --upstream: the cluster keeps the data, nothing is kept here');
+  if (tls !== undefined) refuse('--cert-file and --upstream: what stands in front of a cluster serves no TLS yet');
 }
 
 function isLoopback(host: string): boolean {

@@ -24,6 +24,11 @@ export class GuardedService implements GrpcService {
     this.#rules = accessRules(host);
   }
 
+  /** The same without the guard: for the server's own questions. */
+  get unguarded(): GrpcService {
+    return this.#service;
+  }
+
   hasService(name: string): boolean {
     return this.#service.hasService(name);
   }

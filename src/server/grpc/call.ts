@@ -26,6 +26,8 @@ export interface CallEnvironment {
   /** Shared by the calls of one connection. */
   readonly partialBytes: ByteQuota;
   readonly unsentBytes: ByteQuota;
+  /** See `RpcContext`. */
+  readonly peer?: RpcPeer | undefined;
 }
 
 /** One HTTP/2 stream as a gRPC call: messages, status, deadline, limits. It knows no method. */
@@ -58,8 +60,8 @@ export class GrpcCall implements RpcContext {
     return metadataOf(this.#headers);
   }
 
-  get peer(): RpcPeer {
-    return { address: this.#stream.session?.socket.remoteAddress };
+  get peer(): RpcPeer | undefined {
+    return this.#environment.peer;
   }
 
   /** Made when somebody asks: most calls are over before they could be cancelled. */

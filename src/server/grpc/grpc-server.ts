@@ -19,6 +19,7 @@ export class GrpcServer implements ConnectionSink {
   readonly #environment: SessionEnvironment;
   readonly #http2: Http2Server;
   readonly #sessions = new Map<ServerHttp2Session, GrpcSession>();
+  readonly #connections = new Set<Duplex>();
   #closing: Promise<void> | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -50,8 +51,13 @@ export class GrpcServer implements ConnectionSink {
   }
 
   accept(connection: Duplex): void {
-    if (this.#closing !== undefined) connection.destroy();
-    else this.#http2.emit('connection', connection);
+    if (this.#closing !== undefined) {
+      connection.destroy();
+      return;
+    }
+    this.#connections.add(connection);
+    connection.once('close', () => this.#connections.delete(connection));
+    this.#http2.emit('connection', connection);
   }
 
   /**
@@ -71,10 +77,16 @@ export class GrpcServer implements ConnectionSink {
     this.#each((session) => session.drain());
     let stopTimer = runtime.setTimer(limits.closeGraceMs, () => {
       this.#each((session) => session.stop());
-      stopTimer = runtime.setTimer(limits.closeGraceMs, () => this.#each((session) => session.destroy()));
+      stopTimer = runtime.setTimer(limits.closeGraceMs, () => this.#cut());
     });
     await empty.promise;
     stopTimer();
+  }
+
+  /** A session that is being closed waits for its peer even when it is destroyed: its connection does not. */
+  #cut(): void {
+    this.#each((session) => session.destroy());
+    for (const connection of this.#connections) connection.destroy();
   }
 
   #each(fn: (session: GrpcSession) => void): void {

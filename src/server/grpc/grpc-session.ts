@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
+import { peerOf } from '../net/tls-gate.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
 import type { Forwarder, OpenCall } from './forwarder.js';
@@ -17,6 +18,8 @@ export interface SessionEnvironment {
   readonly report: ReportBug;
   /** Made for each connection; takes the calls that `service` has no method for. Default: they are refused. */
   readonly forwarder?: (() => Forwarder) | undefined;
+  /** Takes the streams of TLS connections that are no gRPC calls. Without it they are refused, as without TLS. */
+  readonly serveHttp?: ((stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) | undefined;
 }
 
 type CallKind = 'unary' | 'duplex';
@@ -29,6 +32,8 @@ export class GrpcSession {
   readonly #calls = new Map<OpenCall, CallKind>();
   readonly #watch: SessionWatch;
   readonly #forwarder: Forwarder | undefined;
+  /** Streams that are no gRPC calls. */
+  #httpStreams = 0;
 
   constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
     this.#session = session;
@@ -37,8 +42,8 @@ export class GrpcSession {
     this.#forwarder = environment.forwarder?.();
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
-    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size > 0);
-    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes };
+    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
+    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes, peer: peerOf(session.socket) };
   }
 
   get calls(): number {
@@ -62,6 +67,7 @@ export class GrpcSession {
     this.#watch.use();
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
+      if (this.#serveHttp(stream, headers)) return;
       stream.respond({ ':status': refusal }, { endStream: true });
       stream.resume();
       return;
@@ -74,6 +80,18 @@ export class GrpcSession {
     const call = new GrpcCall(stream, headers, this.#callEnvironment);
     const kind = this.#dispatch(call, path);
     if (kind !== undefined) this.#keep(stream, call, kind);
+  }
+
+  /** False: nobody here serves plain HTTP. */
+  #serveHttp(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+    const { serveHttp } = this.#environment;
+    if (serveHttp === undefined || !this.#session.encrypted) return false;
+    this.#httpStreams += 1;
+    stream.once('close', () => {
+      this.#httpStreams -= 1;
+    });
+    serveHttp(stream, headers);
+    return true;
   }
 
   /** Takes no new calls, ends the open-ended ones and lets the others finish. */

@@ -23,6 +23,8 @@ export interface ServerLimits {
   readonly messageTimeoutMs: number;
   /** A connection without calls is closed after this, counted in whole `pingIntervalMs`. */
   readonly idleTimeoutMs: number;
+  /** An HTTP/1.1 connection is closed when the next request's head is not there so long after the last answer. */
+  readonly httpIdleTimeoutMs: number;
   /**
    * Each connection is asked for a sign of life this often, and must give it within `pingTimeoutMs`; one that says
    * GOAWAY has as long for the calls it has open.
@@ -46,6 +48,7 @@ export const defaultLimits: ServerLimits = {
   handshakeTimeoutMs: 5_000,
   messageTimeoutMs: 10_000,
   idleTimeoutMs: 300_000,
+  httpIdleTimeoutMs: 60_000,
   pingIntervalMs: 60_000,
   pingTimeoutMs: 20_000,
   closeGraceMs: 1_000,

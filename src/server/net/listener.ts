@@ -1,9 +1,11 @@
 import { createServer, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import type { ServerLimits } from '../grpc/limits.js';
 import type { ConnectionSink } from './connection-sink.js';
 import { detectProtocol } from './first-bytes.js';
+import { TlsGate, type TlsOptions } from './tls-gate.js';
 
 export interface ListenAddress {
   readonly host: string;
@@ -20,7 +22,7 @@ export interface Protocols {
 /** Keeps a NAT's table warm and finds peers whose machine is gone. */
 const tcpKeepAliveMs = 30_000;
 
-/** The server's port: counts connections, finds out what they speak and hands them on. */
+/** The server's port: counts connections, finds out what they speak and hands them on. With TLS, ALPN tells. */
 export class Listener {
   readonly #runtime: Runtime;
   readonly #limits: ServerLimits;
@@ -28,11 +30,17 @@ export class Listener {
   readonly #server: Server;
   readonly #perAddress = new Map<string, number>();
   readonly #undecided = new Set<Socket>();
+  readonly #gate: TlsGate | undefined;
+  /** By the peer's address and port: ends the wait for a handshake. */
+  readonly #handshakes = new Map<string, () => void>();
 
-  constructor(runtime: Runtime, limits: ServerLimits, protocols: Protocols) {
+  /** Throws `INVALID_ARGUMENT` for certificates that cannot be used. */
+  constructor(runtime: Runtime, limits: ServerLimits, protocols: Protocols, tls?: TlsOptions) {
     this.#runtime = runtime;
     this.#limits = limits;
     this.#protocols = protocols;
+    this.#gate =
+      tls === undefined ? undefined : new TlsGate(tls, limits.handshakeTimeoutMs, (socket) => this.#onSecure(socket));
     const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: tcpKeepAliveMs };
     this.#server = createServer(options, (socket) => this.#onConnection(socket));
     this.#server.maxConnections = limits.maxSessions;
@@ -56,6 +64,17 @@ export class Listener {
     });
   }
 
+  /** Whether the server's certificate, if it has one, names `host`. */
+  isCertifiedFor(host: string): boolean {
+    return this.#gate?.isFor(host) ?? false;
+  }
+
+  /** For later connections. Throws `INVALID_ARGUMENT`, and changes nothing, if they cannot be used. */
+  replaceCertificates(tls: TlsOptions): void {
+    if (this.#gate === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'this server has no TLS');
+    this.#gate.replace(tls);
+  }
+
   /** Takes no more connections and drops those that have not said what they speak. */
   stop(): void {
     if (this.#server.listening) this.#server.close();
@@ -73,7 +92,8 @@ export class Listener {
     }
     this.#perAddress.set(address, count);
     socket.once('close', () => this.#release(address));
-    this.#detect(socket);
+    if (this.#gate === undefined) this.#detect(socket);
+    else this.#secure(socket, this.#gate);
   }
 
   #release(address: string): void {
@@ -83,22 +103,48 @@ export class Listener {
   }
 
   #detect(socket: Socket): void {
+    const settle = this.#expect(socket, () => stopDetecting());
+    const stopDetecting = detectProtocol(socket, (protocol) => {
+      settle();
+      this.#handOn(socket, protocol === 'http2');
+    });
+  }
+
+  #secure(socket: Socket, gate: TlsGate): void {
+    const peer = peerOf(socket);
+    const settle = this.#expect(socket, () => this.#handshakes.delete(peer));
+    this.#handshakes.set(peer, settle);
+    gate.accept(socket);
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    this.#handshakes.get(peerOf(socket))?.();
+    this.#handOn(socket, socket.alpnProtocol === 'h2');
+  }
+
+  /** Drops `socket` unless the function returned is called in time; that calls `clean` in any case. */
+  #expect(socket: Socket, clean: () => void): () => void {
     this.#undecided.add(socket);
     const stopTimer = this.#runtime.setTimer(this.#limits.handshakeTimeoutMs, () => socket.destroy());
     const settle = () => {
       stopTimer();
-      stopDetecting();
+      clean();
       this.#undecided.delete(socket);
       socket.off('close', settle);
     };
-    const stopDetecting = detectProtocol(socket, (protocol) => {
-      settle();
-      const sink = protocol === 'http2' ? this.#protocols.http2 : this.#protocols.http1;
-      if (sink === undefined) socket.destroy();
-      else sink.accept(socket);
-    });
     socket.once('close', settle);
+    return settle;
   }
+
+  #handOn(socket: Socket, isHttp2: boolean): void {
+    const sink = isHttp2 ? this.#protocols.http2 : this.#protocols.http1;
+    if (sink === undefined) socket.destroy();
+    else sink.accept(socket);
+  }
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }
 
 function portOf(server: Server): number {

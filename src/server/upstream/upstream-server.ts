@@ -29,7 +29,9 @@ export interface UpstreamServerOptions {
  * Serves locks and elections in front of an etcd cluster, and hands every other call on to it as it is. It keeps no
  * state of its own: any number of them may stand in front of one cluster.
  */
-export async function startUpstreamServer(options: UpstreamServerOptions): Promise<Omit<Server, 'host'>> {
+export async function startUpstreamServer(
+  options: UpstreamServerOptions,
+): Promise<Omit<Server, 'host' | 'replaceCertificates'>> {
   const { runtime, listen } = options;
   const limits = { ...defaultLimits, ...options.limits };
   const stores = new CallerStores(runtime, options.channels);

@@ -1,0 +1,133 @@
+import type { ConclaveError } from '../../core/errors.js';
+import { Status, statusOf } from '../../store/etcd-errors.js';
+import type { DuplexHandler, DuplexReply, RpcContext, UnaryHandler } from '../../wire/rpc-service.js';
+import type { GrpcService } from '../grpc/service.js';
+import { toPeer } from './to-peer.js';
+
+/** Calls of one method. */
+export interface MethodCount {
+  readonly path: string;
+  readonly isDuplex: boolean;
+  readonly started: number;
+  /** By gRPC status; a call that failed by a bug counts as INTERNAL. */
+  readonly handled: ReadonlyMap<number, number>;
+}
+
+class Counter implements MethodCount {
+  readonly path: string;
+  readonly isDuplex: boolean;
+  started = 0;
+  readonly handled = new Map<number, number>();
+
+  constructor(path: string, isDuplex: boolean) {
+    this.path = path;
+    this.isDuplex = isDuplex;
+  }
+
+  end(status: number): void {
+    this.handled.set(status, (this.handled.get(status) ?? 0) + 1);
+  }
+
+  fail(error: unknown): void {
+    this.end(statusOf(toPeer(error, () => {})).status);
+  }
+}
+
+/** A service whose calls are counted, whichever way they come in. */
+export class CountedService implements GrpcService {
+  readonly #service: GrpcService;
+  readonly #counters = new Map<string, Counter>();
+  readonly #unary = new Map<string, UnaryHandler<unknown, unknown>>();
+  readonly #duplex = new Map<string, DuplexHandler<unknown, unknown>>();
+
+  constructor(service: GrpcService) {
+    this.#service = service;
+  }
+
+  /** Of every method that has been asked for. */
+  counts(): readonly MethodCount[] {
+    return [...this.#counters.values()];
+  }
+
+  unary(path: string): UnaryHandler<unknown, unknown> | undefined {
+    const known = this.#unary.get(path);
+    if (known !== undefined) return known;
+    const handler = this.#service.unary(path);
+    if (handler === undefined) return undefined;
+    const counted = countedUnary(handler, this.#counter(path, false));
+    this.#unary.set(path, counted);
+    return counted;
+  }
+
+  duplex(path: string): DuplexHandler<unknown, unknown> | undefined {
+    const known = this.#duplex.get(path);
+    if (known !== undefined) return known;
+    const handler = this.#service.duplex(path);
+    if (handler === undefined) return undefined;
+    const counted = countedDuplex(handler, this.#counter(path, true));
+    this.#duplex.set(path, counted);
+    return counted;
+  }
+
+  hasService(name: string): boolean {
+    return this.#service.hasService(name);
+  }
+
+  #counter(path: string, isDuplex: boolean): Counter {
+    const counter = new Counter(path, isDuplex);
+    this.#counters.set(path, counter);
+    return counter;
+  }
+}
+
+function countedUnary(handler: UnaryHandler<unknown, unknown>, counter: Counter): UnaryHandler<unknown, unknown> {
+  return {
+    method: handler.method,
+    handle: (request, context) => {
+      counter.started += 1;
+      const answer = handler.handle(request, context);
+      answer.then(
+        () => counter.end(Status.ok),
+        (error: unknown) => counter.fail(error),
+      );
+      return answer;
+    },
+  };
+}
+
+function countedDuplex(handler: DuplexHandler<unknown, unknown>, counter: Counter): DuplexHandler<unknown, unknown> {
+  return { method: handler.method, open: (reply, context) => openCounted(handler, counter, reply, context) };
+}
+
+function openCounted(
+  handler: DuplexHandler<unknown, unknown>,
+  counter: Counter,
+  reply: DuplexReply<unknown>,
+  context: RpcContext,
+) {
+  let isOver = false;
+  const end = (status: number) => {
+    if (!isOver) counter.end(status);
+    isOver = true;
+  };
+  counter.started += 1;
+  const endReply = (error?: ConclaveError) => {
+    end(error === undefined ? Status.ok : statusOf(error).status);
+    reply.end(error);
+  };
+  try {
+    const call = handler.open({ send: (message) => reply.send(message), end: endReply }, context);
+    return {
+      onMessage: (message: unknown) => call.onMessage(message),
+      onHalfClose: () => call.onHalfClose(),
+      onBackpressure: (isFull: boolean) => call.onBackpressure?.(isFull),
+      onCancel: () => {
+        end(Status.cancelled);
+        call.onCancel();
+      },
+    };
+  } catch (error) {
+    end(statusOf(toPeer(error, () => {})).status);
+    throw error;
+  }
+}
