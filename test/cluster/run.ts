@@ -43,7 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const stop = new AbortController();
   const onSignal = () => stop.abort();
-  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, onSignal);
   const runner = new Runner(options, etcd.etcd, stop.signal);
   return options.selfCheck ? runner.selfCheck() : runner.all();
 }
