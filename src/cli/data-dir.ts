@@ -18,9 +18,7 @@ export async function openData({ data: dir, ...flags }: DataFlags): Promise<Dura
     return undefined;
   }
   if (unsafeNoFsync) {
-    complain(
-      'warning: --unsafe-no-fsync: a power cut may take acknowledged writes, or leave a store that does not open',
-    );
+    complain('warning: --unsafe-no-fsync: a power cut may take acknowledged writes, or spoil the store');
   }
   try {
     const runtime = new NodeRuntime();

@@ -42,7 +42,7 @@ describe('JSON gateway: calls of one answer', () => {
     ['/v3/kv/put', { key: 'YQ==', lease: '5' }, 404, 5, 'etcdserver: requested lease not found'],
     ['/v3/kv/put', { key: '%' }, 400, 3, 'invalid JSON: bad base64'],
     ['/v3/nothing', {}, 404, 5, 'Not Found'],
-    ['/v3/cluster/member/promote', {}, 501, 12, 'unknown method MemberPromote for service etcdserverpb.Cluster'],
+    ['/v3/cluster/member/promote', {}, 404, 5, 'etcdserver: member not found'],
   ])('%s %j: HTTP %i, code %i', async (path, body, status, code, text) => {
     expect(await call(path, body)).toEqual({ status, json: { error: text, message: text, code } });
   });

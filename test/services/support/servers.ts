@@ -3,7 +3,7 @@ import { randomHex } from '../../../src/core/runtime.js';
 import { Scope } from '../../../src/core/scope.js';
 import { NodeRuntime } from '../../../src/node/node-runtime.js';
 import { startServer } from '../../../src/server/server.js';
-import { describeEtcd } from '../../support/etcd.js';
+import { describeEtcd, startEtcd } from '../../support/etcd.js';
 import { ServicesClient } from './client.js';
 import { startWire } from './wire.js';
 
@@ -63,4 +63,16 @@ export async function ownServer(scope: Scope): Promise<string> {
 export function describeServed(title: string, fn: (open: () => Promise<Bench>) => void): void {
   describe(`${title} by our server`, () => fn(bench(ownServer, 'conclave')));
   describeEtcd(`${title} by etcd`, ({ url }) => fn(bench(async () => url, 'etcd')));
+}
+
+/** The same where the real etcd must have no other users. */
+export function describeServedAlone(title: string, fn: (open: () => Promise<Bench>) => void): void {
+  describe(`${title} by our server, alone`, () => fn(bench(ownServer, 'conclave')));
+  describeEtcd(`${title} by an etcd of its own`, () => fn(bench(ownEtcd, 'etcd')));
+}
+
+async function ownEtcd(scope: Scope): Promise<string> {
+  const etcd = await startEtcd();
+  scope.add(() => etcd.stop());
+  return etcd.url;
 }
