@@ -10,13 +10,16 @@ const prefaceStart = Buffer.from('PRI ', 'latin1');
  * connection that ends or fails before is not reported.
  */
 export function detectProtocol(connection: Duplex, onProtocol: (protocol: Protocol) => void): () => void {
+  let seen: Buffer = Buffer.alloc(0);
   const onReadable = () => {
     const chunk: Buffer | null = connection.read();
     if (chunk === null) return;
-    connection.unshift(chunk);
-    const protocol = protocolOf(chunk);
+    seen = Buffer.concat([seen, chunk]);
+    const protocol = protocolOf(seen);
+    // What is put back is readable at once: before it is decided, that would go round and round for a single `P`.
     if (protocol === undefined) return;
     stop();
+    connection.unshift(seen);
     onProtocol(protocol);
   };
   const stop = () => connection.off('readable', onReadable);

@@ -141,16 +141,16 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/leave.js',
-        find: `    const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
+        find: `    const txn = { compare, success: [remove(compare[0].key)] };
     try {
-        await untilAnswered(runtime, session.signal, () => store.txn(txn));`,
-        replace: `    const txn = { compare: [exists(key), isNot(key, kept)], success: [remove(key)] };
+        await untilAnswered(runtime, footing.signal, () => store.txn(txn));`,
+        replace: `    const txn = { compare, success: [remove(compare[0].key)] };
     try {
         await store.txn(txn, { timeoutMs: 50 });`,
       },
       {
         file: 'line/leave.js',
-        find: 'for (let i = 0; i < lateSweeps && !session.signal.aborted; i++) {',
+        find: 'for (let i = 0; i < lateSweeps && !footing.signal.aborted; i++) {',
         replace: 'for (let i = 0; i < 0; i++) {',
       },
     ],
@@ -175,11 +175,15 @@ export const mutants: readonly Mutant[] = [
     origin: 'DESIGN.md section 3, rule 2: ownership is a create revision, not a name',
     edits: [
       {
-        file: 'election/leadership.js',
-        find: 'compare: [this.guard(), modifiedAt(key, this.#valueRevision)],',
+        file: 'election/proclaim.js',
+        find: 'compare: [createdAt(key, term), modifiedAt(key, valueRevision)],',
         replace: 'compare: [],',
       },
-      { file: 'election/leadership.js', find: '{ leaseId: this.leaseId })', replace: '{})' },
+      {
+        file: 'election/proclaim.js',
+        find: 'const lease = leaseId === undefined ? { ignoreLease: true } : { lease: leaseId };',
+        replace: 'const lease = {};',
+      },
     ],
     workloads: ['election'],
     rules: ['election', 'nothing-left'],
