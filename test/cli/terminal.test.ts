@@ -34,7 +34,10 @@ function onTerminal(): void {
       source,
     ];
     const quoted = lock.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
-    await using terminal = new Program(script ?? 'script', ['--quiet', '--return', '--command', quoted, '/dev/null']);
+    // A shell that stayed between us would get the Ctrl-C too, and end by it: dash does, which `script` takes where no
+    // $SHELL is set.
+    const command = `exec ${quoted}`;
+    await using terminal = new Program(script ?? 'script', ['--quiet', '--return', '--command', command, '/dev/null']);
     await lineWith(terminal, 'inside');
     terminal.child.stdin?.write('\x03');
     await lineWith(terminal, 'interrupted');
