@@ -8,13 +8,14 @@ import {
   SortOrder,
   SortTarget,
 } from '../store/messages.js';
-import { createdAt, rangeAt } from '../store/ops.js';
+import { createdAt, get, rangeAt } from '../store/ops.js';
 import type { Store } from '../store/store.js';
-import { isPlace, type Place } from './place.js';
+import { isPlace, type Place, type Stem } from './place.js';
 import { look, type Seen } from './sight.js';
 
 /** Where a place stands right after it was made, or was found to have been made. */
 export interface Entry {
+  readonly key: Bytes;
   readonly createRevision: bigint;
   readonly sight: Seen;
   /** Of the txn that made or found it. */
@@ -27,6 +28,8 @@ export interface NewPlace {
   readonly key: Bytes;
   readonly value: Bytes;
   readonly lease: bigint;
+  /** Where else the place can be, when it was made by an earlier try and has been moved; undefined: it never is. */
+  readonly stem?: Stem | undefined;
 }
 
 /** Own place and the newest elders; a few more for keys of nested names. */
@@ -37,18 +40,19 @@ const pageSize = 4n;
  * answer was lost: the key holds a nonce, so the second run finds what the first one made (etcd #14890).
  */
 export async function enter(store: Store, prefix: Bytes, place: NewPlace): Promise<Entry> {
+  const { key, stem } = place;
   const txn = await store.txn({
-    compare: [createdAt(place.key, 0n)],
+    compare: [notMade(place)],
     success: [putPlace(place), newestOf(prefix)],
-    failure: [{ type: 'range', request: { key: place.key } }],
+    failure: [made(place)],
   });
-  if (!txn.succeeded) return found(store, prefix, place.key, rangeAt(txn, 0).kvs[0], txn.header);
+  if (!txn.succeeded) return found(store, prefix, place, rangeAt(txn, 0).kvs[0], txn.header);
   const { header } = txn;
   const createRevision = header.revision;
   const page = rangeAt(txn, 1);
   const elders = page.kvs.filter((kv) => kv.createRevision < createRevision && isPlace(prefix, kv));
-  if (elders.length > 0 || !page.more) return { createRevision, sight: { exists: true, elders, header }, header };
-  return { createRevision, sight: await look(store, prefix, place.key, createRevision), header };
+  if (elders.length > 0 || !page.more) return { key, createRevision, sight: { exists: true, elders, header }, header };
+  return { key, createRevision, sight: await look(store, prefix, { key, createRevision, stem }), header };
 }
 
 /**
@@ -58,14 +62,16 @@ export async function enter(store: Store, prefix: Bytes, place: NewPlace): Promi
  */
 export async function enterIfEmpty(store: Store, prefix: Bytes, place: NewPlace): Promise<Entry | undefined> {
   const txn = await store.txn({
-    compare: [createdAt(place.key, 0n), nothingBelow(prefix)],
+    compare: [noneIn(prefix, prefixEnd(prefix))],
     success: [putPlace(place)],
-    failure: [{ type: 'range', request: { key: place.key } }, newestOf(prefix)],
+    failure: [made(place), newestOf(prefix)],
   });
   const { header } = txn;
-  if (txn.succeeded) return { createRevision: header.revision, sight: { exists: true, elders: [], header }, header };
+  if (txn.succeeded) {
+    return { key: place.key, createRevision: header.revision, sight: { exists: true, elders: [], header }, header };
+  }
   const own = rangeAt(txn, 0).kvs[0];
-  if (own !== undefined) return found(store, prefix, place.key, own, header);
+  if (own !== undefined) return found(store, prefix, place, own, header);
   const page = rangeAt(txn, 1);
   if (page.kvs.some((kv) => isPlace(prefix, kv))) return undefined;
   return enter(store, prefix, place);
@@ -75,12 +81,20 @@ export async function enterIfEmpty(store: Store, prefix: Bytes, place: NewPlace)
 async function found(
   store: Store,
   prefix: Bytes,
-  key: Bytes,
+  { key: wanted, stem }: NewPlace,
   own: Place | undefined,
   header: ResponseHeader,
 ): Promise<Entry> {
-  const createRevision = own?.createRevision ?? 0n;
-  return { createRevision, sight: await look(store, prefix, key, createRevision), header, found: own };
+  const { key, createRevision } = own ?? { key: wanted, createRevision: 0n };
+  return { key, createRevision, sight: await look(store, prefix, { key, createRevision, stem }), header, found: own };
+}
+
+function made({ key, stem }: NewPlace): RequestOp {
+  return stem === undefined ? get(key) : get(stem.key, stem);
+}
+
+function notMade({ key, stem }: NewPlace): Compare {
+  return stem === undefined ? createdAt(key, 0n) : noneIn(stem.key, stem.rangeEnd);
 }
 
 function putPlace({ key, value, lease }: NewPlace): RequestOp {
@@ -101,10 +115,10 @@ function newestOf(prefix: Bytes): RequestOp {
 }
 
 /** A compare over a range holds if it holds for every key in it, or there is none. */
-function nothingBelow(prefix: Bytes): Compare {
+function noneIn(key: Bytes, rangeEnd: Bytes): Compare {
   return {
-    key: prefix,
-    rangeEnd: prefixEnd(prefix),
+    key,
+    rangeEnd,
     target: CompareTarget.create,
     result: CompareResult.equal,
     createRevision: 0n,

@@ -7,6 +7,7 @@ import { type Compare, CompareResult, CompareTarget, type ResponseHeader } from 
 import { createdAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Entry } from './enter.js';
+import type { Stem } from './place.js';
 
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
@@ -42,19 +43,19 @@ export async function removePlace(
 }
 
 /**
- * Takes away the place of an acquisition that failed. `entered` is the request that was to make it: it is waited for,
- * since a delete that overtakes it would leave a waiter that nobody knows of and that becomes a holder nobody
- * releases (Curator #600, kazoo #732). Never rejects; goes on until the store has answered or the session ends,
- * whatever the caller's timeout was.
+ * Takes away the place of an acquisition that failed, wherever it has been moved to. `entered` is the request that was
+ * to make it: it is waited for, since a delete that overtakes it would leave a waiter that nobody knows of and that
+ * becomes a holder nobody releases (Curator #600, kazoo #732). Never rejects; goes on until the store has answered or
+ * the session ends, whatever the caller's timeout was.
  */
 export async function sweep(
   context: SessionContext,
   footing: Footing,
-  key: Bytes,
+  stem: Stem,
   entered: Promise<unknown>,
 ): Promise<void> {
   await entered.catch(() => {});
-  await removeUnless(context, footing, key, 0n);
+  await removeUnless(context, footing, stem, 0n);
 }
 
 /**
@@ -76,28 +77,24 @@ export async function sweepNamed(
 }
 
 /**
- * Looks for a place `key` that a request of unknown fate makes after all: after a later try of the same acquisition was
+ * Looks for a place that a request of unknown fate makes after all: after a later try of the same acquisition was
  * answered, it would be nobody's. The place of that later try, created at `kept`, stays; 0n: none does.
  */
-export async function sweepLate(context: SessionContext, footing: Footing, key: Bytes, kept: bigint): Promise<void> {
+export async function sweepLate(context: SessionContext, footing: Footing, stem: Stem, kept: bigint): Promise<void> {
   for (let i = 0; i < lateSweeps && !footing.signal.aborted; i++) {
     await pause(context.runtime, footing.ttlMs / 3, footing.signal).catch(() => {});
-    await removeUnless(context, footing, key, kept);
+    await removeUnless(context, footing, stem, kept);
   }
 }
 
-/** The nonce in `key` makes it nobody else's, so that it can go whatever its create revision is, except `kept`. */
-function removeUnless(context: SessionContext, footing: Footing, key: Bytes, kept: bigint): Promise<void> {
-  return removeIf(context, footing, createdAfter(key, 0n), isNot(key, kept));
+/** The nonce makes the stem nobody else's, so that a place can go whatever its create revision is, except `kept`. */
+function removeUnless(context: SessionContext, footing: Footing, stem: Stem, kept: bigint): Promise<void> {
+  return removeIf(context, footing, isNot(stem, kept));
 }
 
-/** Deletes the key of `compare` if they all hold. */
-async function removeIf(
-  { store, runtime }: SessionContext,
-  footing: Footing,
-  ...compare: readonly [Compare, ...Compare[]]
-): Promise<void> {
-  const txn = { compare, success: [remove(compare[0].key)] };
+/** Deletes what `compare` compares, if it holds. */
+async function removeIf({ store, runtime }: SessionContext, footing: Footing, compare: Compare): Promise<void> {
+  const txn = { compare: [compare], success: [remove(compare.key, compare)] };
   try {
     await untilAnswered(runtime, footing.signal, () => store.txn(txn));
   } catch (error) {
@@ -111,6 +108,7 @@ function createdAfter(key: Bytes, revision: bigint): Compare {
   return { key, target: CompareTarget.create, result: CompareResult.greater, createRevision: revision };
 }
 
-function isNot(key: Bytes, createRevision: bigint): Compare {
-  return { key, target: CompareTarget.create, result: CompareResult.notEqual, createRevision };
+/** Holds if nothing of the stem was created at that revision; always, if nothing of it exists. */
+function isNot(stem: Stem, createRevision: bigint): Compare {
+  return { ...stem, target: CompareTarget.create, result: CompareResult.notEqual, createRevision };
 }

@@ -9,8 +9,8 @@ import { admit } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfEmpty, type NewPlace } from './enter.js';
 import { leave, sweep, sweepLate, sweepNamed } from './leave.js';
-import { newPlaceKey, type Place } from './place.js';
-import { look, type Seen } from './sight.js';
+import { newPlaceKey, type Place, type Stem } from './place.js';
+import { look, type Seen, type Standing } from './sight.js';
 
 /** A place that has come to the front. */
 export interface Turn {
@@ -43,10 +43,8 @@ export const lookAgainMs = 10_000;
 /** How long a failed call waits for its place to be gone before it rejects anyway; the clean-up goes on behind it. */
 export const farewellMs = 1000;
 
-/** A place to be made, and for a named one its `since`. */
-interface Wanted extends NewPlace {
-  readonly since?: bigint | undefined;
-}
+/** A place to be made: one that may be moved, or a named one with its `since`. */
+type Wanted = NewPlace & ({ readonly stem: Stem } | { readonly stem?: undefined; readonly since: bigint });
 
 /**
  * One waiting line: places under a prefix in the order of their create revisions; the first one holds. Locks and
@@ -70,16 +68,17 @@ export class Line {
   }
 
   /**
-   * Waits for its turn. However it fails, its place is taken away again.
+   * Waits for its turn, wherever in the line it is moved meanwhile. However it fails, its place is taken away again.
+   * `tail` is written into its key for whoever knows to read it.
    * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted
    * the place.
    */
-  async join(value: Bytes, signal: AbortSignal): Promise<Turn> {
-    const place = this.#newPlace(value);
+  async join(value: Bytes, signal: AbortSignal, tail?: string): Promise<Turn> {
+    const place = this.#newPlace(value, tail);
     const attempt = () => enter(this.#context.store, this.#prefix, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
-      await this.#comeToFront(place.key, entry, either);
-      return { key: place.key, fence: entry.createRevision };
+      const { key, createRevision } = await this.#comeToFront(entry, place.stem, either);
+      return { key, fence: createRevision };
     });
   }
 
@@ -93,7 +92,7 @@ export class Line {
     const attempt = () => enter(this.#context.store, this.#prefix, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry.found !== undefined) await named.onFound?.(entry.found, either);
-      const admitted = await this.#comeToFront(key, entry, either);
+      const { admitted } = await this.#comeToFront(entry, undefined, either);
       return { key, fence: entry.createRevision, entered: entry.header, admitted };
     });
   }
@@ -104,15 +103,15 @@ export class Line {
     const attempt = () => enterIfEmpty(this.#context.store, this.#prefix, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry === undefined) return undefined;
-      if (admit(entry.sight).type === 'admitted') return { key: place.key, fence: entry.createRevision };
-      await abortable(leave(this.#context, this.#footing, place.key, entry.createRevision), either);
+      if (admit(entry.sight).type === 'admitted') return { key: entry.key, fence: entry.createRevision };
+      await abortable(leave(this.#context, this.#footing, entry.key, entry.createRevision), either);
       return undefined;
     });
   }
 
-  #newPlace(value: Bytes): NewPlace {
+  #newPlace(value: Bytes, tail?: string) {
     const lease = this.#footing.leaseId;
-    return { key: newPlaceKey(this.#context.runtime, this.#prefix, lease), value, lease };
+    return { ...newPlaceKey(this.#context.runtime, this.#prefix, lease, tail), value, lease };
   }
 
   /**
@@ -144,8 +143,8 @@ export class Line {
       const turn = await then(entry, either.signal);
       either.signal.throwIfAborted();
       this.#footing.assertAlive();
-      if (doubtful && place.since === undefined) {
-        void sweepLate(this.#context, this.#footing, place.key, turn?.fence ?? 0n);
+      if (doubtful && place.stem !== undefined) {
+        void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
       }
       return turn;
     } catch (error) {
@@ -156,32 +155,50 @@ export class Line {
     }
   }
 
-  /** One round per change in front of the place, or per `lookAgainMs`; ends with `signal`. */
-  async #comeToFront(key: Bytes, entry: Entry, signal: AbortSignal): Promise<ResponseHeader> {
+  /** One round per change in front of the place, per move of it, or per `lookAgainMs`; ends with `signal`. */
+  async #comeToFront(
+    entry: Entry,
+    stem: Stem | undefined,
+    signal: AbortSignal,
+  ): Promise<Standing & { readonly admitted: ResponseHeader }> {
+    let standing: Standing = { key: entry.key, createRevision: entry.createRevision, stem };
     let seen = entry.sight;
     for (let verdict = admit(seen); verdict.type !== 'admitted'; verdict = admit(seen)) {
-      if (verdict.type === 'gone') throw placeDeleted(key);
-      seen = await this.#waitBehind(verdict.behind, key, entry.createRevision, signal);
+      if (verdict.type === 'gone') throw placeDeleted(standing.key);
+      if (verdict.type === 'wait') {
+        seen = await this.#waitBehind(verdict.behind, standing, signal);
+      } else {
+        standing = { ...verdict.to, stem };
+        seen = await this.#look(standing, signal);
+      }
     }
-    return seen.header;
+    return { ...standing, admitted: seen.header };
+  }
+
+  #look(standing: Standing, signal: AbortSignal): Promise<Seen> {
+    const { store, runtime } = this.#context;
+    return abortable(
+      untilAnswered(runtime, signal, () => look(store, this.#prefix, standing)),
+      signal,
+    );
   }
 
   /** Watches the predecessor and the own key, looks, and unless that has changed anything looks again at the ring. */
-  async #waitBehind(behind: Place, key: Bytes, createRevision: bigint, signal: AbortSignal): Promise<Seen> {
+  async #waitBehind(behind: Place, standing: Standing, signal: AbortSignal): Promise<Seen> {
     const { store, runtime } = this.#context;
-    const lookNow = () => look(store, this.#prefix, key, createRevision);
+    const { key } = standing;
     const bell = new Doorbell(store, runtime, [behind.key, key], lookAgainMs);
     try {
       // The watch comes first: what happens after the look rings, and no event is older than the watch.
       await abortable(bell.armed, signal);
-      const sight = await abortable(untilAnswered(runtime, signal, lookNow), signal);
+      const sight = await this.#look(standing, signal);
       const verdict = admit(sight);
       if (verdict.type !== 'wait' || verdict.behind.createRevision !== behind.createRevision) return sight;
       await abortable(bell.rung, signal);
     } finally {
       bell.close();
     }
-    return abortable(untilAnswered(runtime, signal, lookNow), signal);
+    return this.#look(standing, signal);
   }
 
   /** Takes the place away; waits for that a moment, so that the caller usually finds nothing left, but never long. */
@@ -192,10 +209,10 @@ export class Line {
     enough.abort();
   }
 
-  async #sweep({ key, since }: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
-    if (since !== undefined) return sweepNamed(this.#context, this.#footing, { key, since }, entered, doubtful);
-    await sweep(this.#context, this.#footing, key, entered);
-    if (doubtful()) void sweepLate(this.#context, this.#footing, key, 0n);
+  async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
+    if (place.stem === undefined) return sweepNamed(this.#context, this.#footing, place, entered, doubtful);
+    await sweep(this.#context, this.#footing, place.stem, entered);
+    if (doubtful()) void sweepLate(this.#context, this.#footing, place.stem, 0n);
   }
 
   /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */

@@ -1,17 +1,53 @@
-import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
+import { type Bytes, concatBytes, fromLatin1, latin1, prefixEnd, utf8 } from '../core/bytes.js';
 import { type Runtime, randomHex } from '../core/runtime.js';
 import type { KeyValue } from '../store/messages.js';
 
 /** One waiter's or holder's key in a line. Places are ordered by `createRevision`: the first holds. */
 export type Place = KeyValue;
 
+/** All keys that one acquisition's place can have: at most one of them is there at a time. */
+export interface Stem {
+  readonly key: Bytes;
+  readonly rangeEnd: Bytes;
+}
+
 /**
- * The key of a new place: `<prefix><lease hex>.<nonce>`. The nonce makes each acquisition's place its own, so that a
- * lost answer can be looked up and a release can never hit a later one (etcd #22082). Go, etcdctl and v3lock order by
- * create revision and never read what comes after the prefix.
+ * The key of a new place: `<prefix><lease hex>.<nonce>`, and `.0.<tail>` after it if there is a tail. The nonce makes
+ * each acquisition's place its own, so that a lost answer can be looked up and a release can never hit a later one
+ * (etcd #22082). Go, etcdctl and v3lock order by create revision and never read what comes after the prefix.
  */
-export function newPlaceKey(runtime: Runtime, prefix: Bytes, leaseId: bigint): Bytes {
-  return concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
+export function newPlaceKey(
+  runtime: Runtime,
+  prefix: Bytes,
+  leaseId: bigint,
+  tail = '',
+): { readonly key: Bytes; readonly stem: Stem } {
+  const stem = concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
+  const key = tail === '' ? stem : concatBytes(stem, utf8(`.0.${tail}`));
+  return { key, stem: { key: stem, rangeEnd: prefixEnd(stem) } };
+}
+
+/** What can be read in a place's key. */
+export interface PlaceName {
+  /** The same for all keys that this place can have, and no other. */
+  readonly stem: string;
+  /** How often it has been sent to the end of the line. */
+  readonly moves: number;
+  /** Whatever the recipe has put there. */
+  readonly tail: string;
+}
+
+/** Undefined: a key of Go's or etcdctl's, or one that its owner named. */
+export function placeName(prefix: Bytes, key: Bytes): PlaceName | undefined {
+  const [, stem, moves = '0', tail = ''] = placeGrammar.exec(latin1(key.subarray(prefix.length))) ?? [];
+  return stem === undefined ? undefined : { stem, moves: Number(moves), tail };
+}
+
+const placeGrammar = /^([0-9a-f]+\.[0-9a-f]{16})(?:\.(\d+)(?:\.(.*))?)?$/s;
+
+/** The key that the place of this name gets at its next move. */
+export function movedKey(prefix: Bytes, { stem, moves, tail }: PlaceName): Bytes {
+  return concatBytes(prefix, fromLatin1(`${stem}.${moves + 1}${tail === '' ? '' : `.${tail}`}`));
 }
 
 /** The prefix of the line `name` in etcd's layout. */

@@ -1,40 +1,55 @@
 import { type Bytes, prefixEnd } from '../core/bytes.js';
 import { type RangeRequest, type RequestOp, type ResponseHeader, SortOrder, SortTarget } from '../store/messages.js';
-import { createdAt, rangeAt } from '../store/ops.js';
+import { createdAt, get, rangeAt } from '../store/ops.js';
 import type { Store } from '../store/store.js';
 import type { Sight } from './admit.js';
-import { isPlace, type Place } from './place.js';
+import { isPlace, type Place, type Stem } from './place.js';
 
 /** A sight with the header of the read that gave it. */
 export interface Seen extends Sight {
   readonly header: ResponseHeader;
 }
 
+/** A place that somebody stands on. */
+export interface Standing {
+  readonly key: Bytes;
+  readonly createRevision: bigint;
+  /** Where else it can be if it has been moved; undefined: it never is. */
+  readonly stem?: Stem | undefined;
+}
+
 /** Enough to see the predecessor past a few keys that are no places; more are read only when these are not enough. */
 const pageSize = 4n;
 
 /**
- * Reads, at one revision, whether the place `key` still has the create revision it was given and who stands before
- * it: one round trip for both, so that nobody is admitted whose own key has gone (DESIGN.md section 3, rule 5).
+ * Reads, at one revision, whether the place still has the create revision it was given, else where it has gone, and
+ * who stands before it: one round trip for all, so that nobody is admitted whose own key has gone (DESIGN.md section 3,
+ * rule 5).
  */
-export async function look(store: Store, prefix: Bytes, key: Bytes, createRevision: bigint): Promise<Seen> {
-  const elders = eldersOf(prefix, createRevision, pageSize);
-  const txn = await store.txn({ compare: [createdAt(key, createRevision)], success: [elders], failure: [] });
-  const { header } = txn;
-  if (!txn.succeeded) return { exists: false, elders: [], header };
-  const page = rangeAt(txn, 0);
-  const places = page.kvs.filter((kv) => isPlace(prefix, kv));
-  if (places.length > 0 || !page.more) return { exists: true, elders: places, header };
-  return lookPast(store, prefix, key, createRevision);
+export async function look(store: Store, prefix: Bytes, standing: Standing): Promise<Seen> {
+  const seen = await lookAt(store, prefix, standing, pageSize);
+  // The page held nothing but keys of nested names: read them all.
+  return seen.exists && seen.elders.length === 0 && seen.more ? lookAt(store, prefix, standing, 0n) : seen;
 }
 
-/** The page held nothing but keys of nested names: read them all. */
-async function lookPast(store: Store, prefix: Bytes, key: Bytes, createRevision: bigint): Promise<Seen> {
-  const elders = eldersOf(prefix, createRevision, 0n);
-  const txn = await store.txn({ compare: [createdAt(key, createRevision)], success: [elders], failure: [] });
+async function lookAt(
+  store: Store,
+  prefix: Bytes,
+  { key, createRevision, stem }: Standing,
+  limit: bigint,
+): Promise<Seen & { readonly more: boolean }> {
+  const txn = await store.txn({
+    compare: [createdAt(key, createRevision)],
+    success: [eldersOf(prefix, createRevision, limit)],
+    failure: stem === undefined ? [] : [get(stem.key, stem)],
+  });
   const { header } = txn;
-  if (!txn.succeeded) return { exists: false, elders: [], header };
-  return { exists: true, elders: rangeAt(txn, 0).kvs.filter((kv) => isPlace(prefix, kv)), header };
+  if (!txn.succeeded) {
+    const movedTo = stem === undefined ? undefined : rangeAt(txn, 0).kvs[0];
+    return { exists: false, elders: [], movedTo, header, more: false };
+  }
+  const { kvs, more } = rangeAt(txn, 0);
+  return { exists: true, elders: kvs.filter((kv) => isPlace(prefix, kv)), header, more };
 }
 
 /** All places of a line in order, the holder first. */

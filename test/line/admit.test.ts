@@ -50,7 +50,7 @@ describe('a place', () => {
 
   it('LINE-3: each key is new, below the prefix, with the lease in hex as Go and etcdctl write it', () => {
     const runtime = new SimRuntime();
-    const keys = Array.from({ length: 100 }, () => Buffer.from(newPlaceKey(runtime, prefix, 255n)).toString());
+    const keys = Array.from({ length: 100 }, () => Buffer.from(newPlaceKey(runtime, prefix, 255n).key).toString());
     expect(new Set(keys).size).toBe(100);
     for (const key of keys) expect(key).toMatch(/^locks\/a\/ff\.[0-9a-f]{16}$/);
   });

@@ -24,10 +24,10 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/sight.js',
-        find: `    const elders = eldersOf(prefix, createRevision, pageSize);
-    const txn = await store.txn({ compare: [createdAt(key, createRevision)], success: [elders], failure: [] });`,
-        replace: `    const elders = eldersOf(prefix, createRevision, pageSize);
-    const txn = await store.txn({ compare: [], success: [elders], failure: [] });`,
+        find: `        compare: [createdAt(key, createRevision)],
+        success: [eldersOf(`,
+        replace: `        compare: [],
+        success: [eldersOf(`,
       },
     ],
     workloads: ['lock', 'election'],
@@ -76,7 +76,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'line/line.js',
-        find: `        return abortable(untilAnswered(runtime, signal, lookNow), signal);
+        find: `        return this.#look(standing, signal);
     }`,
         replace: `        return { exists: true, elders: [] };
     }`,
@@ -141,10 +141,10 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/leave.js',
-        find: `    const txn = { compare, success: [remove(compare[0].key)] };
+        find: `    const txn = { compare: [compare], success: [remove(compare.key, compare)] };
     try {
         await untilAnswered(runtime, footing.signal, () => store.txn(txn));`,
-        replace: `    const txn = { compare, success: [remove(compare[0].key)] };
+        replace: `    const txn = { compare: [compare], success: [remove(compare.key, compare)] };
     try {
         await store.txn(txn, { timeoutMs: 50 });`,
       },
