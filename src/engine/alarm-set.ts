@@ -9,9 +9,15 @@ export interface Alarm {
   readonly type: number;
 }
 
-/** The alarms that are raised, in the order in which they were. Kept in memory: a restart takes them back. */
+/** The alarms that are raised, in the order in which they were. */
 export class AlarmSet {
+  readonly #onChange: ((raised: readonly Alarm[]) => void) | undefined;
   #alarms: readonly Alarm[] = [];
+
+  /** `onChange` is told of all of them after each change, before the call that made it returns. */
+  constructor(onChange?: (raised: readonly Alarm[]) => void) {
+    this.#onChange = onChange;
+  }
 
   /** Those of `type`; of type `none`: all. */
   list(type: number): readonly Alarm[] {
@@ -28,7 +34,7 @@ export class AlarmSet {
     if (alarm.type !== AlarmType.noSpace && alarm.type !== AlarmType.corrupt) {
       throw new ConclaveError('INVALID_ARGUMENT', `conclave: there is no alarm of type ${alarm.type}`);
     }
-    if (!this.#alarms.some((each) => same(each, alarm))) this.#alarms = [...this.#alarms, alarm];
+    if (!this.#alarms.some((each) => same(each, alarm))) this.#change([...this.#alarms, alarm]);
     return [alarm];
   }
 
@@ -36,13 +42,23 @@ export class AlarmSet {
   deactivate(alarm: Alarm): readonly Alarm[] {
     const kept = this.#alarms.filter((each) => !same(each, alarm));
     if (kept.length === this.#alarms.length) return [];
-    this.#alarms = kept;
+    this.#change(kept);
     return [alarm];
+  }
+
+  /** Makes them those that a journal tells of; nobody is told. */
+  restore(raised: readonly Alarm[]): void {
+    this.#alarms = raised;
   }
 
   /** With the alarm CORRUPT nothing is served. */
   checkSound(): void {
     if (this.#alarms.length > 0 && this.has(AlarmType.corrupt)) throw etcdError('corrupt');
+  }
+
+  #change(alarms: readonly Alarm[]): void {
+    this.#alarms = alarms;
+    this.#onChange?.(alarms);
   }
 }
 

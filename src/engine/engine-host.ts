@@ -2,10 +2,11 @@ import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomInt63 } from '../core/runtime.js';
 import type * as m from '../store/messages.js';
 import type { CallOptions } from '../store/store.js';
-import { AlarmSet } from './alarm-set.js';
+import { AlarmSet, AlarmType } from './alarm-set.js';
+import { AuthStore } from './auth/auth-store.js';
 import { bounded } from './bounded.js';
 import { Engine, type EngineOptions } from './engine.js';
-import type { JournalEntry } from './journal.js';
+import type { JournalEntry, KeyEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
 import { SpaceGuard } from './space-guard.js';
 import { type WatchHandle, WatchHub } from './watch-hub.js';
@@ -13,7 +14,9 @@ import type { WatchTarget } from './watch-request.js';
 import { WatchStream, type WatchStreamOptions } from './watch-stream.js';
 import type { WatchSink } from './watcher.js';
 
-export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 'maxTxnOps' | 'onEntry'> {
+export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 'maxTxnOps'> {
+  /** Told of every effect, in order, before the call that caused it returns. It must not call the host. */
+  readonly onEntry?: ((entry: JournalEntry) => void) | undefined;
   /** Default: at random. */
   readonly clusterId?: bigint | undefined;
   readonly memberId?: bigint | undefined;
@@ -57,7 +60,9 @@ const maxTimerMs = 3_600_000;
 export class EngineHost {
   readonly engine: Engine;
   /** What stands in the way of serving everything. */
-  readonly alarms = new AlarmSet();
+  readonly alarms: AlarmSet;
+  /** Users and roles, and whether they are asked for. Whoever answers requests asks. */
+  readonly auth: AuthStore;
   /** 0: no bound. */
   readonly quotaBytes: number;
   readonly #space: SpaceGuard;
@@ -78,6 +83,8 @@ export class EngineHost {
     this.#holdEvents = options.holdEvents ?? false;
     this.#retainRevisions = options.retainRevisions;
     this.#committed = options.committed;
+    this.alarms = new AlarmSet((raised) => options.onEntry?.({ type: 'alarms', raised }));
+    this.auth = new AuthStore({ onEntry: (entry) => options.onEntry?.({ type: 'auth', entry }) });
     this.engine = new Engine({
       clusterId: options.clusterId ?? randomInt63(runtime),
       memberId: options.memberId ?? randomInt63(runtime),
@@ -191,8 +198,15 @@ export class EngineHost {
 
   /** Makes the store that a journal tells of; before anything else is asked of the host. Leases begin anew. */
   restore(entries: Iterable<JournalEntry>): void {
-    this.#serve((nowMs) => this.engine.replay(entries, nowMs));
+    this.#serve((nowMs) => this.engine.replay(this.#restoreRest(entries), nowMs));
     this.#hub.skip();
+  }
+
+  /** The shortest journal that makes this host again. Valid until something changes. */
+  *checkpoint(): Generator<JournalEntry> {
+    yield* this.engine.checkpoint();
+    yield { type: 'auth', entry: this.auth.checkpoint() };
+    yield { type: 'alarms', raised: this.alarms.list(AlarmType.none) };
   }
 
   /** With `holdEvents`: lets watchers hear of everything up to `revision`. */
@@ -240,6 +254,15 @@ export class EngineHost {
       if (!this.#holdEvents) this.#hub.release();
       this.#compactOld();
       this.#arm(nowMs);
+    }
+  }
+
+  /** What of the journal is the engine's; the rest is done again on the way. */
+  *#restoreRest(entries: Iterable<JournalEntry>): Generator<KeyEntry> {
+    for (const entry of entries) {
+      if (entry.type === 'auth') this.auth.restore([entry.entry]);
+      else if (entry.type === 'alarms') this.alarms.restore(entry.raised);
+      else yield entry;
     }
   }
 

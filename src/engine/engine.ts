@@ -1,7 +1,7 @@
 import { type Bytes, fromLatin1 } from '../core/bytes.js';
 import { etcdError } from '../store/etcd-errors.js';
 import type * as m from '../store/messages.js';
-import type { JournalEntry } from './journal.js';
+import type { KeyEntry } from './journal.js';
 import { KeySpace } from './key-space.js';
 import { checkPutTarget, type WriteTarget, writeDeleteRange, writePut } from './kv-write.js';
 import { type Lease, LeaseTable } from './lease-table.js';
@@ -21,7 +21,7 @@ export interface EngineOptions {
   /** Compares, then or else of one txn level. Default: 128, as etcd. */
   readonly maxTxnOps?: number | undefined;
   /** Told of every effect, in order, before the call that caused it returns. It must not call the engine. */
-  readonly onEntry?: ((entry: JournalEntry) => void) | undefined;
+  readonly onEntry?: ((entry: KeyEntry) => void) | undefined;
 }
 
 /** etcd's bound: more would overflow its nanoseconds (#9374). Seconds. */
@@ -169,14 +169,14 @@ export class Engine {
   }
 
   /** Does again what the journal of another engine tells, in its order, into this one, which is otherwise untouched. */
-  replay(entries: Iterable<JournalEntry>, nowMs: number): void {
+  replay(entries: Iterable<KeyEntry>, nowMs: number): void {
     for (const entry of entries) replayEntry(this.#target, entry, nowMs);
     // As etcd does at a restart: nobody could send a heartbeat meanwhile.
     this.#leases.renewAll(nowMs);
   }
 
   /** The shortest journal that makes this engine again. Valid until the engine changes. */
-  checkpoint(): Iterable<JournalEntry> {
+  checkpoint(): Iterable<KeyEntry> {
     return checkpointOf(this.#target);
   }
 

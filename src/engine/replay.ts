@@ -1,10 +1,10 @@
 import { latin1 } from '../core/bytes.js';
-import type { JournalEntry } from './journal.js';
+import type { KeyEntry } from './journal.js';
 import type { Change } from './key-record.js';
 import type { WriteTarget } from './kv-write.js';
 
 /** Does again what `entry` tells. Nothing is checked: the journal was written by an engine. */
-export function replayEntry(target: WriteTarget, entry: JournalEntry, nowMs: number): void {
+export function replayEntry(target: WriteTarget, entry: KeyEntry, nowMs: number): void {
   const { space, leases } = target;
   switch (entry.type) {
     case 'base':
@@ -29,7 +29,7 @@ export function replayEntry(target: WriteTarget, entry: JournalEntry, nowMs: num
 }
 
 /** What `replayEntry` makes the same store of: leases first, since keys hang on them. */
-export function* checkpointOf({ space, leases }: WriteTarget): Generator<JournalEntry> {
+export function* checkpointOf({ space, leases }: WriteTarget): Generator<KeyEntry> {
   for (const { id, ttlS } of leases.bySoonest()) yield { type: 'leaseGranted', id, ttlS };
   const { compactRevision } = space;
   if (compactRevision >= 0n) yield { type: 'base', revision: compactRevision, kvs: space.all(compactRevision) };

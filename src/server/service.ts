@@ -1,5 +1,4 @@
 import type { Runtime } from '../core/runtime.js';
-import type { AuthStore } from '../engine/auth/auth-store.js';
 import type { EngineHost } from '../engine/engine-host.js';
 import { LoopbackChannel } from '../wire/loopback-channel.js';
 import type { UnaryHandler } from '../wire/rpc-service.js';
@@ -31,8 +30,6 @@ export interface ServiceOptions {
   readonly maxLeases?: number | undefined;
   /** Where clients reach this server, as `MemberList` tells them. Default: nowhere. */
   readonly clientUrls?: (() => readonly string[]) | undefined;
-  /** Users and roles, and whether they are asked for. Default: none, and they are not. */
-  readonly auth?: AuthStore | undefined;
   /** What it costs to compute a password's hash. Default: about as much as etcd's, see `defaultHashCost`. */
   readonly passwordHashCost?: HashCost | undefined;
 }
@@ -45,7 +42,7 @@ export function createService(host: EngineHost, options: ServiceOptions): Guarde
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
-  const authority = new Authority({ runtime, store: options.auth, hashCost: options.passwordHashCost });
+  const authority = new Authority({ runtime, store: host.auth, hashCost: options.passwordHashCost });
   const unary = [
     ...kvHandlers(host, maxRequestBytes),
     ...leaseHandlers(host, maxLeases),
@@ -54,12 +51,7 @@ export function createService(host: EngineHost, options: ServiceOptions): Guarde
   const concurrency = concurrencyService(host, authority, runtime, watchLimits, unary);
   const table = new ServiceTable(
     [...unary, ...concurrency.unary],
-    [
-      watchHandler(host, runtime, watchLimits),
-      keepAliveHandler(host),
-      snapshotHandler(host, authority.store),
-      ...concurrency.duplex,
-    ],
+    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), snapshotHandler(host), ...concurrency.duplex],
   );
   return new GuardedService(table, host, authority);
 }

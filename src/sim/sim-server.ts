@@ -78,7 +78,7 @@ export class SimServer {
   crash(compacted = false): void {
     const instance = this.#running;
     if (instance === undefined) return;
-    if (compacted) this.#journal = [...instance.host.engine.checkpoint()];
+    if (compacted) this.#journal = [...instance.host.checkpoint()];
     this.#running = undefined;
     instance.process.crash();
     instance.host.silence();

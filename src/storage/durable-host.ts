@@ -75,7 +75,7 @@ export async function openLocked(
   const log = new CommitLog(
     {
       ...{ fs, dir, drawSalt, checkpointBytes },
-      checkpoint: () => host.engine.checkpoint(),
+      checkpoint: () => host.checkpoint(),
       onKept: (revision) => host.releaseEvents(revision),
       onFailure: (error) => {
         host.close(error);

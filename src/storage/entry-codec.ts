@@ -1,13 +1,15 @@
 import { type Bytes, latin1, noBytes } from '../core/bytes.js';
+import type { Alarm } from '../engine/alarm-set.js';
 import type { JournalEntry } from '../engine/journal.js';
 import type { Change } from '../engine/key-record.js';
 import type { KeyValue } from '../store/messages.js';
+import { authEntry, authEntryTable } from '../wire/codec/auth-entry.js';
 import { readKeyValue, writeKeyValue } from '../wire/codec/common.js';
 import type { Reader } from '../wire/codec/reader.js';
 import type { Writer } from '../wire/codec/writer.js';
 
 /** The payload of a record is a protobuf message; each of its fields is an entry, in order. */
-const Field = { base: 1, changes: 2, leaseGranted: 3, leaseEnded: 4, compacted: 5 } as const;
+const Field = { base: 1, changes: 2, leaseGranted: 3, leaseEnded: 4, compacted: 5, auth: 6, alarms: 7 } as const;
 
 export function writeEntry(writer: Writer, entry: JournalEntry): void {
   writer.message(Field[entry.type], entry, writeBody);
@@ -34,7 +36,18 @@ function writeBody(writer: Writer, entry: JournalEntry): void {
     case 'compacted':
       writer.int64(1, entry.revision);
       break;
+    case 'auth':
+      authEntryTable.write(writer, entry.entry);
+      break;
+    case 'alarms':
+      writer.messages(1, entry.raised, writeAlarm);
+      break;
   }
+}
+
+function writeAlarm(writer: Writer, { memberId, type }: Alarm): void {
+  writer.int64(1, memberId);
+  writer.int64(2, BigInt(type));
 }
 
 function writeChange(writer: Writer, { deleted, kv }: Change): void {
@@ -63,6 +76,10 @@ function readEntry(reader: Reader): JournalEntry {
       return { type: 'leaseEnded', id: reader.message(readTwo)[0] };
     case Field.compacted:
       return { type: 'compacted', revision: reader.message(readTwo)[0] };
+    case Field.auth:
+      return { type: 'auth', entry: authEntry.decode(copied(reader.bytes())) };
+    case Field.alarms:
+      return { type: 'alarms', raised: reader.message(readAlarms) };
     default:
       throw new Error(`an entry of kind ${reader.field} is unknown`);
   }
@@ -76,6 +93,18 @@ function readTwo(reader: Reader): [bigint, bigint] {
     else reader.skip();
   }
   return values;
+}
+
+function readAlarms(reader: Reader): Alarm[] {
+  const alarms: Alarm[] = [];
+  while (reader.next()) {
+    if (reader.field !== 1) reader.skip();
+    else {
+      const [memberId, type] = reader.message(readTwo);
+      alarms.push({ memberId, type: Number(type) });
+    }
+  }
+  return alarms;
 }
 
 function readBase(reader: Reader): JournalEntry {

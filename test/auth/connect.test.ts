@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
-import { AuthStore } from '../../src/engine/auth/auth-store.js';
+import { EngineHost } from '../../src/engine/engine-host.js';
 import { connect } from '../../src/index.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { PasswordHasher } from '../../src/server/auth/password-hash.js';
@@ -13,7 +13,8 @@ const cost = { logN: 4, r: 1, p: 1 };
 describe('connect() with a user and a password', () => {
   expectNoLeaks();
   const runtime = new NodeRuntime();
-  const auth = new AuthStore();
+  const host = new EngineHost(runtime);
+  const { auth } = host;
   let server: Server;
 
   beforeAll(async () => {
@@ -31,9 +32,12 @@ describe('connect() with a user and a password', () => {
     auth.grantRole('alice', 'app');
     auth.enable();
     const listen = { host: '127.0.0.1', port: 0 };
-    server = await startServer({ runtime, listen, auth, passwordHashCost: cost });
+    server = await startServer({ runtime, listen, host, passwordHashCost: cost });
   });
-  afterAll(() => server.close());
+  afterAll(async () => {
+    await server.close();
+    host.close();
+  });
 
   const alice = { username: 'alice', password: 'alice-pw' };
 

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Engine } from '../../src/engine/engine.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
-import type { JournalEntry } from '../../src/engine/journal.js';
+import type { KeyEntry } from '../../src/engine/journal.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { type CallName, type Operation, operation } from './operations.js';
 import { debase, type Place, rebase } from './rebase.js';
@@ -39,7 +39,7 @@ describe('a journal and a checkpoint', () => {
   it('make the same engine again, which goes on in the same way', () => {
     fc.assert(
       fc.property(operations, operations, (before, after) => {
-        const journal: JournalEntry[] = [];
+        const journal: KeyEntry[] = [];
         const engine = newEngine({ onEntry: (entry) => journal.push(entry) });
         for (const each of before) run(engine, each);
         const copies = [journal, engine.checkpoint()].map((entries) => {

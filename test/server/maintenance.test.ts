@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
-import { AuthStore } from '../../src/engine/auth/auth-store.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { readSnapshot, writeSnapshot } from '../../src/server/maintenance/snapshot.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
@@ -205,15 +204,13 @@ describe('snapshots', () => {
 
   it('make the same keys, leases, users and roles again, at the same revision', async () => {
     const world = await populated();
-    const { entries, auth } = readSnapshot(writeSnapshot(world.host, world.auth));
+    const entries = readSnapshot(writeSnapshot(world.host));
     const host = new EngineHost(new SimRuntime(), { memberId: 3n, clusterId: world.host.engine.header().clusterId });
     host.restore(entries);
-    const store = new AuthStore();
-    store.restore([auth]);
     expect(plain(host.range(everything).kvs)).toEqual(plain(world.host.range(everything).kvs));
     const shown = { id: 5n, keys: true };
     expect(host.leaseTimeToLive(shown).keys).toEqual(world.host.leaseTimeToLive(shown).keys);
-    expect(plain([store.checkpoint()])).toEqual(plain([world.auth.checkpoint()]));
+    expect(plain([host.auth.checkpoint()])).toEqual(plain([world.auth.checkpoint()]));
     const { revision } = host.stats();
     expect(() => host.range({ ...everything, revision: revision - 1n })).toThrow('has been compacted');
     host.put(put('next'));
@@ -223,7 +220,7 @@ describe('snapshots', () => {
 
   it('of an empty store are snapshots too', () => {
     const world = newWorld();
-    const { entries } = readSnapshot(writeSnapshot(world.host, world.auth));
+    const entries = readSnapshot(writeSnapshot(world.host));
     const host = new EngineHost(new SimRuntime());
     host.restore(entries);
     host.put(put('k'));
@@ -234,7 +231,7 @@ describe('snapshots', () => {
 
   it('are refused when a byte is wrong or missing', async () => {
     const world = await populated();
-    const bytes = Buffer.from(writeSnapshot(world.host, world.auth));
+    const bytes = Buffer.from(writeSnapshot(world.host));
     const at = fc.nat(bytes.length - 1);
     fc.assert(
       fc.property(at, fc.integer({ min: 1, max: 255 }), (i, flip) => {
@@ -249,7 +246,7 @@ describe('snapshots', () => {
 
   it('come in chunks of 32 KiB and a hash of 32 bytes, which wait for a reader that is slow', async () => {
     const world = await populated();
-    const whole = Buffer.from(writeSnapshot(world.host, world.auth));
+    const whole = Buffer.from(writeSnapshot(world.host));
     expect(whole.length % 512).toBe(32);
     const sent: { remainingBytes: bigint; blob: Uint8Array; header: unknown }[] = [];
     let ends = 0;

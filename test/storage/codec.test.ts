@@ -6,6 +6,7 @@ import type { JournalEntry } from '../../src/engine/journal.js';
 import { readEntries, writeEntry } from '../../src/storage/entry-codec.js';
 import { decodeFileHeader, encodeFileHeader, FileKind } from '../../src/storage/file-header.js';
 import { decodeRecordHeader, encodeRecord, RecordKind } from '../../src/storage/record.js';
+import type { AuthChange } from '../../src/store/auth-journal.js';
 import { Reader } from '../../src/wire/codec/reader.js';
 import { Writer } from '../../src/wire/codec/writer.js';
 
@@ -20,12 +21,37 @@ const endedLease = fc.option(
   int64.filter((id) => id !== 0n),
   { nil: undefined },
 );
+const permission = fc.record({ permType: fc.nat(2), key: bytes, rangeEnd: bytes });
+const authChange: fc.Arbitrary<AuthChange> = fc.oneof(
+  fc.record({ type: fc.constant('enabled' as const), enabled: fc.boolean() }),
+  fc.record({
+    type: fc.constant('userSet' as const),
+    user: fc.record({
+      ...{ name: fc.string(), passwordHash: bytes, noPassword: fc.boolean() },
+      roles: fc.array(fc.string(), { maxLength: 3 }),
+    }),
+  }),
+  fc.record({ type: fc.constant('userDeleted' as const), name: fc.string() }),
+  fc.record({
+    type: fc.constant('roleSet' as const),
+    role: fc.record({ name: fc.string(), permissions: fc.array(permission, { maxLength: 3 }) }),
+  }),
+  fc.record({ type: fc.constant('roleDeleted' as const), name: fc.string() }),
+);
 const entry: fc.Arbitrary<JournalEntry> = fc.oneof(
   fc.record({ type: fc.constant('base' as const), revision: int64, kvs: fc.array(kv, { maxLength: 4 }) }),
   fc.record({ type: fc.constant('changes' as const), changes, endedLease }),
   fc.record({ type: fc.constant('leaseGranted' as const), id: int64, ttlS: int64 }),
   fc.record({ type: fc.constant('leaseEnded' as const), id: int64 }),
   fc.record({ type: fc.constant('compacted' as const), revision: int64 }),
+  fc.record({
+    type: fc.constant('auth' as const),
+    entry: fc.record({ revision: int64, changes: fc.array(authChange) }),
+  }),
+  fc.record({
+    type: fc.constant('alarms' as const),
+    raised: fc.array(fc.record({ memberId: int64, type: fc.nat(9) })),
+  }),
 );
 
 function decoded(payload: Uint8Array): JournalEntry[] {

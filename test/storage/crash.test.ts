@@ -1,7 +1,12 @@
 import { describe, expect, it, vi } from 'vitest';
+import { type Alarm, AlarmType } from '../../src/engine/alarm-set.js';
+import { AuthStore } from '../../src/engine/auth/auth-store.js';
+import type { EngineHost } from '../../src/engine/engine-host.js';
+import type { JournalEntry } from '../../src/engine/journal.js';
 import { Prng } from '../../src/sim/prng.js';
+import type { AuthEntry } from '../../src/store/auth-journal.js';
 import type { CrashFsFaults } from './support/crash-fs.js';
-import { crashTrial, type TrialResult } from './support/crash-trial.js';
+import { crashTrial, type Sabotage, type TrialResult } from './support/crash-trial.js';
 
 /** `CONCLAVE_CRASH_STATES=1000000` judges as many. */
 const statesAsked = Number(process.env.CONCLAVE_CRASH_STATES ?? 4_000);
@@ -9,17 +14,46 @@ const operationsPerTrial = 40;
 
 vi.setConfig({ testTimeout: Math.max(60_000, statesAsked * 5) });
 
-async function states(count: number, faults?: CrashFsFaults): Promise<TrialResult> {
+async function states(count: number, faults?: CrashFsFaults, sabotage?: Sabotage): Promise<TrialResult> {
   const sum = { states: 0, cut: 0, checkpointed: 0, violations: [] as string[] };
   // Bounded: every trial judges some.
   for (let seed = 1; sum.states < count; seed++) {
-    const { states, cut, checkpointed, violations } = await crashTrial(new Prng(seed), operationsPerTrial, faults);
+    const { states, cut, checkpointed, violations } = await crashTrial(
+      new Prng(seed),
+      operationsPerTrial,
+      faults,
+      sabotage,
+    );
     sum.states += states;
     sum.cut += cut;
     sum.checkpointed += checkpointed;
     sum.violations.push(...violations.map((each) => `seed ${seed}: ${each}`));
   }
   return sum;
+}
+
+/** What `method` does is there, and no journal hears of it. */
+function forgetAuth({ auth }: EngineHost, method: 'addUser' | 'changePassword'): void {
+  const silently = (...args: never[]) => {
+    const entries: AuthEntry[] = [];
+    const twin = new AuthStore({ onEntry: (entry) => entries.push(entry) });
+    twin.restore([auth.checkpoint()]);
+    (twin[method] as (...args: never[]) => void)(...args);
+    auth.restore(entries);
+  };
+  Object.assign(auth, { [method]: silently });
+}
+
+function forgetAlarms({ alarms }: EngineHost): void {
+  const activate = (alarm: Alarm) => alarms.restore([...alarms.list(AlarmType.none), alarm]);
+  Object.assign(alarms, { activate });
+}
+
+function leaveOut(host: EngineHost, type: JournalEntry['type']): void {
+  const whole = host.checkpoint.bind(host);
+  host.checkpoint = function* checkpoint() {
+    for (const entry of whole()) if (entry.type !== type) yield entry;
+  };
 }
 
 describe('a power cut', () => {
@@ -39,5 +73,16 @@ describe('a power cut', () => {
     const { violations } = await states(300, faults);
     expect(violations.length).toBeGreaterThan(0);
     expect(violations.join('\n')).toMatch(message);
+  });
+
+  it.each<[string, Sabotage]>([
+    ['a new user that is not in the log', (host) => forgetAuth(host, 'addUser')],
+    ['a new password that is not in the log', (host) => forgetAuth(host, 'changePassword')],
+    ['an alarm that is not in the log', forgetAlarms],
+    ['users that are not in the checkpoint', (host) => leaveOut(host, 'auth')],
+    ['alarms that are not in the checkpoint', (host) => leaveOut(host, 'alarms')],
+  ])('would be seen to take something with %s', async (_, sabotage) => {
+    const { violations } = await states(4_000, {}, sabotage);
+    expect(violations.join('\n')).toMatch(/invented|acknowledged/);
   });
 });

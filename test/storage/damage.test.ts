@@ -22,10 +22,10 @@ interface Sample {
 async function sample(random: Prng, closed: boolean): Promise<Sample> {
   const fs = new CrashFs();
   const { host, close } = await openOn(fs, 6_000);
-  const digests = [digest(host.engine)];
+  const digests = [digest(host)];
   for (let i = 0; i < 80; i++) {
     operate(host, (below) => random.below(below));
-    digests.push(digest(host.engine));
+    digests.push(digest(host));
     await host.committed();
   }
   if (closed) await close();
@@ -37,7 +37,7 @@ type Outcome = 'refused' | 'whole' | 'earlier' | 'invented';
 async function open({ files, digests }: Sample): Promise<Outcome> {
   try {
     const { host } = await openOn(new CrashFs({}, files));
-    const at = digests.lastIndexOf(digest(host.engine));
+    const at = digests.lastIndexOf(digest(host));
     return at < 0 ? 'invented' : at === digests.length - 1 || digests[at] === digests.at(-1) ? 'whole' : 'earlier';
   } catch (error) {
     // Anything else is a bug, and fails the test.
@@ -127,7 +127,7 @@ describe('damage to a file', () => {
     const { host } = await openOn(fs);
     host.put({ key: utf8('a'), value: utf8('true') });
     await host.committed();
-    const digests = [digest(host.engine)];
+    const digests = [digest(host)];
     const [name, bytes] = [...fs.files()][0] as [string, Buffer];
     const { salt } = decodeFileHeader(bytes) as FileHeader;
     const payload = bytes.subarray(fileHeaderBytes + recordHeaderBytes);

@@ -6,7 +6,9 @@ import { createService } from '../../src/server/service.js';
 import { Prng } from '../../src/sim/prng.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { DurableHost } from '../../src/storage/durable-host.js';
+import { maintenanceMethods } from '../../src/wire/admin-methods.js';
 import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
+import { type DuplexMethod, kvMethods, watchMethods } from '../../src/wire/methods.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
 import { CrashFs, fault } from './support/crash-fs.js';
 import { digest, openOn } from './support/crash-trial.js';
@@ -53,7 +55,7 @@ describe.each([
     const { host, failure, close } = await openOn(fs);
     const store = new EngineStore(host);
     await store.txn(put('kept'));
-    const acknowledged = digest(host.engine);
+    const acknowledged = digest(host);
     const ended = new Promise<ConclaveError>((resolve) => {
       store.watch(
         { key: utf8('a') },
@@ -78,7 +80,7 @@ describe.each([
     // With room, or another disk. What a failed sync has left may be there, though nobody was told.
     const again = await reopened(fs);
     if (operation === 'write') {
-      expect(digest(again.host.engine)).toBe(acknowledged);
+      expect(digest(again.host)).toBe(acknowledged);
       expect(again.cutBytes).toBeGreaterThan(0);
     }
     await new EngineStore(again.host).txn(put('b'));
@@ -97,12 +99,12 @@ it('a full disk in the middle of a checkpoint: the same, at each of its writes',
     });
     const { host, failure, close } = await openOn(fs);
     const random = new Prng(allowed);
-    let acknowledged = digest(host.engine);
+    let acknowledged = digest(host);
     let next = acknowledged;
     for (let i = 0; i < 60 && !failure.aborted; i++) {
       if (i === 20) left = allowed;
       host.put({ key: utf8(`k${i % 5}`), value: random.bytes(100) });
-      next = digest(host.engine);
+      next = digest(host);
       try {
         await host.committed();
         acknowledged = next;
@@ -113,7 +115,7 @@ it('a full disk in the middle of a checkpoint: the same, at each of its writes',
     await close().catch((error: unknown) => expect(String(error)).toMatch(/disk is full/));
     const again = await reopened(fs);
     // The last may have been written, though nobody was told.
-    expect([acknowledged, next]).toContain(digest(again.host.engine));
+    expect([acknowledged, next]).toContain(digest(again.host));
     again.host.put({ key: utf8('after') });
     await again.host.committed();
     await again.close();
@@ -185,6 +187,36 @@ describe('while a sync takes its time', () => {
     await store.close();
     await close();
     expect(runtime.pendingTimers).toBe(0);
+  });
+
+  it('nobody hears of users and roles that are not on disk: not by a refusal, not by a snapshot', async () => {
+    const { runtime, host, store, close, release } = await opened();
+    const service = createService(host, { runtime });
+    const heard: string[] = [];
+    const told = (what: string) => () => heard.push(what);
+    const context = { metadata: {}, signal: new AbortController().signal };
+    const stream = <Request>(method: DuplexMethod<Request, unknown>, request: Request, what: string) => {
+      const call = service.duplex(method.path)?.open({ send: told(what), end: told(what) }, context);
+      call?.onMessage(request);
+      return () => call?.onCancel();
+    };
+    host.auth.addUser({ name: 'root', passwordHash: utf8(''), noPassword: true });
+    host.auth.grantRole('root', 'root');
+    stream(maintenanceMethods.snapshot, {}, 'snapshot');
+    host.auth.enable();
+    const cancelWatch = stream(watchMethods.watch, { type: 'create', request: { key: utf8('a') } }, 'watch refusal');
+    const refused = rejection(
+      service.unary(kvMethods.range.path)?.handle({ key: utf8('a') }, context) as Promise<unknown>,
+    ).then(told('refusal'));
+    await runtime.advance(0);
+    expect(heard).toEqual([]);
+    release();
+    await refused;
+    await runtime.advance(0);
+    expect([...new Set(heard)].toSorted()).toEqual(['refusal', 'snapshot', 'watch refusal']);
+    cancelWatch();
+    await store.close();
+    await close();
   });
 
   it('an abort and a time limit are told at once; what was asked for stays', async () => {

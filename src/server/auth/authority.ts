@@ -1,6 +1,6 @@
 import type { Bytes } from '../../core/bytes.js';
 import type { Runtime } from '../../core/runtime.js';
-import { AuthStore } from '../../engine/auth/auth-store.js';
+import type { AuthStore } from '../../engine/auth/auth-store.js';
 import { etcdError } from '../../store/etcd-errors.js';
 import { AttemptLimit } from './attempt-limit.js';
 import { type HashCost, PasswordHasher } from './password-hash.js';
@@ -8,8 +8,7 @@ import { SimpleTokens } from './simple-tokens.js';
 
 export interface AuthorityOptions {
   readonly runtime: Runtime;
-  /** Users and roles. Default: none, and authentication disabled. */
-  readonly store?: AuthStore | undefined;
+  readonly store: AuthStore;
   readonly hashCost?: HashCost | undefined;
 }
 
@@ -21,7 +20,7 @@ export class Authority {
   readonly #attempts: AttemptLimit;
   #decoy: Bytes | undefined;
 
-  constructor({ runtime, store = new AuthStore(), hashCost }: AuthorityOptions) {
+  constructor({ runtime, store, hashCost }: AuthorityOptions) {
     this.store = store;
     this.tokens = new SimpleTokens(runtime);
     this.#hasher = new PasswordHasher(runtime, hashCost);

@@ -5,6 +5,7 @@ import type { WatchRequest, WatchResponse } from '../../store/messages.js';
 import { watchMethods } from '../../wire/methods.js';
 import type { DuplexCall, DuplexHandler, DuplexReply, RpcContext, UnaryHandler } from '../../wire/rpc-service.js';
 import type { GrpcService } from '../grpc/service.js';
+import { KeptReplies } from '../handlers/kept.js';
 import { type AccessRule, accessRules, rootOnly } from './access.js';
 import type { Authority } from './authority.js';
 import { Caller } from './caller.js';
@@ -43,10 +44,18 @@ export class GuardedService implements GrpcService {
     return guarded;
   }
 
-  /** The check is one step with the request itself, so that nothing can change in between. */
+  /**
+   * The check is one step with the request itself, so that nothing can change in between. A refusal tells of users and
+   * roles, so it waits until those are on disk.
+   */
   #guardUnary(path: string, handler: UnaryHandler<unknown, unknown>): UnaryHandler<unknown, unknown> {
     const checked = async (request: unknown, context: RpcContext) => {
-      this.#check(path, request, context);
+      try {
+        this.#check(path, request, context);
+      } catch (error) {
+        await this.#host.committed();
+        throw error;
+      }
       return handler.handle(request, context);
     };
     return {
@@ -65,7 +74,7 @@ export class GuardedService implements GrpcService {
       open: (reply, context) => {
         const check = (message: unknown) => this.#check(path, message, context);
         const refuse = path === watchMethods.watch.path ? (error: unknown) => this.#refusedWatch(error) : undefined;
-        return new GuardedCall(handler, reply, context, check, refuse);
+        return new GuardedCall(handler, reply, new KeptReplies(this.#host, reply), context, check, refuse);
       },
     };
   }
@@ -87,7 +96,7 @@ export class GuardedService implements GrpcService {
 
 /** A call of which every message is judged before the handler hears it. */
 class GuardedCall implements DuplexCall<unknown> {
-  readonly #reply: DuplexReply<unknown>;
+  readonly #refusals: KeptReplies<unknown>;
   readonly #call: DuplexCall<unknown>;
   readonly #check: (message: unknown) => void;
   readonly #refuse: ((error: unknown) => unknown) | undefined;
@@ -96,11 +105,12 @@ class GuardedCall implements DuplexCall<unknown> {
   constructor(
     handler: DuplexHandler<unknown, unknown>,
     reply: DuplexReply<unknown>,
+    refusals: KeptReplies<unknown>,
     context: RpcContext,
     check: (message: unknown) => void,
     refuse: ((error: unknown) => unknown) | undefined,
   ) {
-    this.#reply = reply;
+    this.#refusals = refusals;
     this.#check = check;
     this.#refuse = refuse;
     this.#call = handler.open(reply, context);
@@ -128,17 +138,18 @@ class GuardedCall implements DuplexCall<unknown> {
   onCancel(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#refusals.cancel();
     this.#call.onCancel();
   }
 
   #onRefused(error: unknown, message: unknown): void {
     if (this.#refuse !== undefined && (message as WatchRequest).type === 'create') {
-      this.#reply.send(this.#refuse(error));
+      this.#refusals.send(this.#refuse(error));
       return;
     }
     this.#isOver = true;
     this.#call.onCancel();
-    this.#reply.end(ConclaveError.from(error));
+    this.#refusals.end(ConclaveError.from(error));
   }
 }
 

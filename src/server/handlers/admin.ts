@@ -18,7 +18,7 @@ export function adminHandlers(
   return [
     ...authHandlers(host, authority),
     ...clusterHandlers(host, clientUrls),
-    ...maintenanceHandlers(host, authority),
+    ...maintenanceHandlers(host),
     unaryHandler(healthMethods.check, ({ service }) => {
       if (service !== '') throw new ConclaveError('NOT_FOUND', 'unknown service');
       return { status: ServingStatus.serving };

@@ -1,5 +1,4 @@
 import { noBytes } from '../../core/bytes.js';
-import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { authAdminMethods as methods } from '../../wire/admin-methods.js';
 import { authMethods } from '../../wire/methods.js';
@@ -37,13 +36,10 @@ export function authHandlers(host: EngineHost, authority: Authority): UnaryHandl
   ];
 }
 
-function switchHandlers(host: EngineHost, authority: Authority): UnaryHandler<unknown, unknown>[] {
-  const { engine } = host;
+function switchHandlers({ engine }: EngineHost, authority: Authority): UnaryHandler<unknown, unknown>[] {
   const { store } = authority;
   return [
     unaryHandler(methods.enable, () => {
-      // Users are in memory as yet: a restart would open the data to everybody.
-      if (host.isDurable) throw new ConclaveError('UNSUPPORTED', 'authentication is not kept on disk yet');
       store.enable();
       return { header: engine.header() };
     }),

@@ -33,8 +33,8 @@ export class KeptReplies<Response> {
     this.#inTurn(() => this.#reply.send(message));
   }
 
-  end(): void {
-    this.#inTurn(() => this.#end());
+  end(error?: ConclaveError): void {
+    this.#inTurn(() => this.#end(error));
   }
 
   /** The reply must not be used any more. */

@@ -11,7 +11,6 @@ import {
   type DowngradeRequest,
 } from '../../wire/codec/maintenance.js';
 import type { UnaryHandler } from '../../wire/rpc-service.js';
-import type { Authority } from '../auth/authority.js';
 import { hashKeys } from '../maintenance/hash-keys.js';
 import { hashAll } from '../maintenance/snapshot.js';
 import { unaryHandler } from './unary-handler.js';
@@ -23,14 +22,14 @@ const clusterVersion = '3.5.0';
 const downgradeVersion = '3.4';
 
 /** `etcdserverpb.Maintenance`, without `Snapshot`. */
-export function maintenanceHandlers(host: EngineHost, authority: Authority): UnaryHandler<unknown, unknown>[] {
+export function maintenanceHandlers(host: EngineHost): UnaryHandler<unknown, unknown>[] {
   const { engine } = host;
   return [
     unaryHandler(methods.status, () => statusOf(host)),
     unaryHandler(methods.alarm, (request) => answerAlarm(host, request)),
     // History that was compacted is given back at once: there is nothing left to do.
     unaryHandler(methods.defragment, () => ({ header: undefined })),
-    unaryHandler(methods.hash, () => ({ header: engine.header(), hash: hashAll(host, authority.store) })),
+    unaryHandler(methods.hash, () => ({ header: engine.header(), hash: hashAll(host) })),
     unaryHandler(methods.hashKv, ({ revision }) => {
       const { hash, compactRevision, hashRevision } = hashKeys(engine.space, revision);
       return { header: engine.header(), hash, compactRevision, hashRevision };

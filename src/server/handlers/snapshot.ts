@@ -1,5 +1,5 @@
 import type { Bytes } from '../../core/bytes.js';
-import type { AuthStore } from '../../engine/auth/auth-store.js';
+import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { maintenanceMethods } from '../../wire/admin-methods.js';
 import type { Nothing } from '../../wire/codec/auth.js';
@@ -12,30 +12,35 @@ const chunkBytes = 32 * 1024;
 const hashBytes = 32;
 
 /** `Maintenance/Snapshot`: one request, then the snapshot in chunks, as fast as the caller reads. */
-export function snapshotHandler(host: EngineHost, auth: AuthStore): DuplexHandler<Nothing, SnapshotResponse> {
+export function snapshotHandler(host: EngineHost): DuplexHandler<Nothing, SnapshotResponse> {
   return {
     method: maintenanceMethods.snapshot,
-    open: (reply) => new SnapshotCall(() => writeSnapshot(host, auth), reply),
+    open: (reply) => new SnapshotCall(host, reply),
   };
 }
 
 class SnapshotCall implements DuplexCall<Nothing> {
-  readonly #take: () => Bytes;
+  readonly #host: EngineHost;
   readonly #reply: DuplexReply<SnapshotResponse>;
   #bytes: Bytes | undefined;
+  /** Whether what it tells of is on disk. */
+  #hasStarted = false;
   #at = 0;
   #isFull = false;
   #isOver = false;
 
-  constructor(take: () => Bytes, reply: DuplexReply<SnapshotResponse>) {
-    this.#take = take;
+  constructor(host: EngineHost, reply: DuplexReply<SnapshotResponse>) {
+    this.#host = host;
     this.#reply = reply;
   }
 
   onMessage(): void {
     if (this.#bytes !== undefined) return;
-    this.#bytes = this.#take();
-    this.#pump(this.#bytes);
+    const bytes = writeSnapshot(this.#host);
+    this.#bytes = bytes;
+    const kept = this.#host.committed();
+    if (kept === undefined) this.#start(bytes);
+    else kept.then(() => this.#start(bytes)).catch((error: unknown) => this.#end(ConclaveError.from(error)));
   }
 
   onHalfClose(): void {
@@ -44,12 +49,17 @@ class SnapshotCall implements DuplexCall<Nothing> {
 
   onBackpressure(isFull: boolean): void {
     this.#isFull = isFull;
-    if (this.#bytes !== undefined) this.#pump(this.#bytes);
+    if (this.#hasStarted && this.#bytes !== undefined) this.#pump(this.#bytes);
   }
 
   onCancel(): void {
     this.#isOver = true;
     this.#bytes = undefined;
+  }
+
+  #start(bytes: Bytes): void {
+    this.#hasStarted = true;
+    this.#pump(bytes);
   }
 
   /** Bounded by the chunks of the snapshot. */
@@ -64,9 +74,9 @@ class SnapshotCall implements DuplexCall<Nothing> {
     if (this.#at === bytes.length) this.#end();
   }
 
-  #end(): void {
+  #end(error?: ConclaveError): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#reply.end();
+    this.#reply.end(error);
   }
 }

@@ -1,10 +1,8 @@
 import { createHash } from 'node:crypto';
 import { type Bytes, concatBytes, utf8, utf8Text } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
-import type { AuthStore } from '../../engine/auth/auth-store.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import type { JournalEntry } from '../../engine/journal.js';
-import type { AuthEntry } from '../../store/auth-journal.js';
 import type { KeyValue } from '../../store/messages.js';
 import { type Snapshot, snapshotMessage } from '../../wire/codec/snapshot.js';
 
@@ -14,18 +12,12 @@ const sectorBytes = 512;
 const hashBytes = 32;
 const lengthBytes = 8;
 
-/** What a snapshot makes again: give `entries` to `EngineHost.restore`, `auth` to `AuthStore.restore`. */
-export interface RestoredSnapshot {
-  readonly entries: readonly JournalEntry[];
-  readonly auth: AuthEntry;
-}
-
 /**
  * Keys, leases, users and roles as they are now, at the same revision, without what came before: whoever restores it
  * has a store that was compacted at that revision. The file is ours, not etcd's bbolt: magic, length and message,
  * filled up to whole sectors, then the SHA-256 of all that.
  */
-export function writeSnapshot({ engine }: EngineHost, auth: AuthStore): Bytes {
+export function writeSnapshot({ engine, auth }: EngineHost): Bytes {
   const { revision } = engine.space;
   const leases = [...engine.checkpoint()].flatMap((entry) =>
     entry.type === 'leaseGranted' ? [{ id: entry.id, ttlS: entry.ttlS }] : [],
@@ -40,8 +32,11 @@ export function writeSnapshot({ engine }: EngineHost, auth: AuthStore): Bytes {
   return concatBytes(body, sha256(body));
 }
 
-/** Throws `INVALID_ARGUMENT` for anything that is not a whole snapshot of ours. */
-export function readSnapshot(bytes: Bytes): RestoredSnapshot {
+/**
+ * The journal of what it holds, for `EngineHost.restore`. Throws `INVALID_ARGUMENT` for anything that is not a whole
+ * snapshot of ours.
+ */
+export function readSnapshot(bytes: Bytes): readonly JournalEntry[] {
   const body = bytes.subarray(0, -hashBytes);
   if (body.length < magic.length + lengthBytes || utf8Text(body.subarray(0, magic.length)) !== utf8Text(magic)) {
     throw new ConclaveError('INVALID_ARGUMENT', 'this is no snapshot of a conclave server');
@@ -53,7 +48,7 @@ export function readSnapshot(bytes: Bytes): RestoredSnapshot {
   const length = Number(Buffer.from(body.subarray(magic.length, start)).readBigUInt64BE());
   const { revision, leases, kvs, auth } = snapshotMessage.decode(body.subarray(start, start + length));
   const granted = leases.map(({ id, ttlS }): JournalEntry => ({ type: 'leaseGranted', id, ttlS }));
-  return { entries: [...granted, { type: 'base', revision, kvs: kvs.map(own) }], auth };
+  return [...granted, { type: 'base', revision, kvs: kvs.map(own) }, { type: 'auth', entry: auth }];
 }
 
 /** Else one small key would keep the whole file in memory for as long as it lives. */
@@ -62,8 +57,8 @@ function own(kv: KeyValue): KeyValue {
 }
 
 /** 32 bits of everything that a snapshot holds. */
-export function hashAll(host: EngineHost, auth: AuthStore): number {
-  return Buffer.from(writeSnapshot(host, auth).subarray(-hashBytes)).readUInt32BE(0);
+export function hashAll(host: EngineHost): number {
+  return Buffer.from(writeSnapshot(host).subarray(-hashBytes)).readUInt32BE(0);
 }
 
 function sha256(bytes: Bytes): Buffer {

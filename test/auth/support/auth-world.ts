@@ -1,6 +1,6 @@
 import { prefixEnd, utf8 } from '../../../src/core/bytes.js';
 import { ConclaveError } from '../../../src/core/errors.js';
-import { AuthStore } from '../../../src/engine/auth/auth-store.js';
+import type { AuthStore } from '../../../src/engine/auth/auth-store.js';
 import { EngineHost, type EngineHostOptions } from '../../../src/engine/engine-host.js';
 import { createService } from '../../../src/server/service.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
@@ -18,14 +18,20 @@ export type Outcome = string;
 export class AuthWorld {
   readonly runtime = new SimRuntime();
   readonly entries: AuthEntry[] = [];
-  readonly auth = new AuthStore({ onEntry: (entry) => this.entries.push(entry) });
+  readonly auth: AuthStore;
   readonly host: EngineHost;
   readonly service: RpcService;
 
   constructor(options: EngineHostOptions = {}) {
-    const { runtime, auth } = this;
-    this.host = new EngineHost(runtime, options);
-    this.service = createService(this.host, { runtime, auth, passwordHashCost: { logN: 4, r: 1, p: 1 } });
+    const { runtime } = this;
+    this.host = new EngineHost(runtime, {
+      ...options,
+      onEntry: (entry) => {
+        if (entry.type === 'auth') this.entries.push(entry.entry);
+      },
+    });
+    this.auth = this.host.auth;
+    this.service = createService(this.host, { runtime, passwordHashCost: { logN: 4, r: 1, p: 1 } });
   }
 
   call<Request, Response>(

@@ -11,8 +11,8 @@ export function conclave(args: readonly string[], env: NodeJS.ProcessEnv = {}): 
 }
 
 /** A `conclave serve` of its own on a free port. */
-export async function serve(): Promise<{ url: string; server: Program } & AsyncDisposable> {
-  const server = conclave(['serve', '--listen', '127.0.0.1:0', '--json']);
+export async function serve(...flags: string[]): Promise<{ url: string; server: Program } & AsyncDisposable> {
+  const server = conclave(['serve', '--listen', '127.0.0.1:0', '--json', ...flags]);
   const { url } = JSON.parse(await server.line()) as { url: string };
   return { url, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }

@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import { utf8 } from '../../../src/core/bytes.js';
 import { ConclaveError } from '../../../src/core/errors.js';
 import type { Runtime } from '../../../src/core/runtime.js';
-import type { Engine } from '../../../src/engine/engine.js';
+import { AlarmType } from '../../../src/engine/alarm-set.js';
+import type { AuthStore } from '../../../src/engine/auth/auth-store.js';
 import type { EngineHost } from '../../../src/engine/engine-host.js';
 import type { Prng } from '../../../src/sim/prng.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
 import { type DurableHost, openLocked } from '../../../src/storage/durable-host.js';
 import { writeEntry } from '../../../src/storage/entry-codec.js';
+import type { AuthChange, AuthEntry } from '../../../src/store/auth-journal.js';
 import { Writer } from '../../../src/wire/codec/writer.js';
 import { CrashFs, type CrashFsFaults } from './crash-fs.js';
 
@@ -29,6 +31,9 @@ export interface TrialResult {
   readonly violations: string[];
 }
 
+/** A fault to plant in a host before anything happens to it. */
+export type Sabotage = (host: EngineHost) => void;
+
 /** Small, so that a trial passes several of them. */
 const checkpointBytes = 4_000;
 const keys = ['a', 'b', 'c', 'd', 'e'];
@@ -41,11 +46,14 @@ export function openOn(
   return openLocked({ runtime, dir: '/data', fs, checkpointBytes: bytes });
 }
 
-/** Stands for all that an engine holds. */
-export function digest(engine: Engine): string {
+/** Stands for all that a host holds. */
+export function digest({ engine, auth, alarms }: EngineHost): string {
   const entries = [...engine.checkpoint()];
   const leases = entries.flatMap((entry) => (entry.type === 'leaseGranted' ? [`${entry.id} ${entry.ttlS}`] : []));
   const writer = new Writer();
+  // Not by the host's own checkpoint, which is on trial.
+  writeEntry(writer, { type: 'auth', entry: sorted(auth.checkpoint()) });
+  writeEntry(writer, { type: 'alarms', raised: alarms.list(AlarmType.none) });
   for (const entry of entries) if (entry.type !== 'leaseGranted') writeEntry(writer, entry);
   const hash = createHash('sha1').update(leases.sort().join()).update(writer.finish());
   return hash.update(`${engine.space.revision} ${engine.space.compactRevision}`).digest('hex');
@@ -55,9 +63,14 @@ export function digest(engine: Engine): string {
  * Runs operations on a store whose disk may stop at any of its steps, draws states in which a power cut there can leave
  * it, and opens each: what was acknowledged, or told to a watcher, must be there; what is there must have happened.
  */
-export async function crashTrial(random: Prng, operations: number, faults: CrashFsFaults = {}): Promise<TrialResult> {
+export async function crashTrial(
+  random: Prng,
+  operations: number,
+  faults: CrashFsFaults = {},
+  sabotage: Sabotage = () => {},
+): Promise<TrialResult> {
   const draw = (below: number) => random.below(below);
-  const states = await run(new CrashFs(faults), draw, operations);
+  const states = await run(new CrashFs(faults), draw, operations, sabotage);
   const violations: string[] = [];
   let cut = 0;
   for (const state of states.crashes) {
@@ -71,7 +84,7 @@ export async function crashTrial(random: Prng, operations: number, faults: Crash
   return { states: states.crashes.length, cut, checkpointed: checkpointed.length, violations };
 }
 
-async function run(fs: CrashFs, draw: (below: number) => number, operations: number) {
+async function run(fs: CrashFs, draw: (below: number) => number, operations: number, sabotage: Sabotage) {
   const digests: string[] = [];
   const crashes: CrashState[] = [];
   let acknowledged = 0;
@@ -82,7 +95,8 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
     for (let i = 0; i < 2; i++) crashes.push({ files: fs.crash(draw), acknowledged, done: digests.length });
   };
   const { host, close } = await openOn(fs);
-  digests.push(digest(host.engine));
+  sabotage(host);
+  digests.push(digest(host));
   saw(1);
   const firstWith = new Map<bigint, number>();
   const watch = {
@@ -92,7 +106,7 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
   host.watch({ key: utf8('\0'), rangeEnd: utf8('\0') }, watch).resume();
   for (let i = 0; i < operations; i++) {
     operate(host, draw);
-    digests.push(digest(host.engine));
+    digests.push(digest(host));
     const count = digests.length;
     const { revision } = host.stats();
     if (!firstWith.has(revision)) firstWith.set(revision, count);
@@ -103,21 +117,55 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
   return { digests, crashes };
 }
 
-/** One random operation; one that the engine refuses has changed nothing. */
+/** Users and roles in the order of their names: a map has them in the order in which they came. */
+function sorted({ revision, changes }: AuthEntry): AuthEntry {
+  const nameOf = (change: AuthChange) =>
+    change.type === 'userSet' ? `u${change.user.name}` : change.type === 'roleSet' ? `r${change.role.name}` : '';
+  return { revision, changes: [...changes].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)) };
+}
+
+/** One random operation; one that the host refuses has changed nothing. */
 export function operate(host: EngineHost, draw: (below: number) => number): void {
   const key = utf8(keys[draw(keys.length)] as string);
   const lease = BigInt(1 + draw(3));
   try {
-    const kind = draw(20);
+    // For as long as one is raised, little else is done.
+    if (draw(4) === 0) takeBackAlarms(host);
+    const kind = draw(28);
     if (kind < 10) host.put({ key, value: Buffer.alloc(draw(4) === 0 ? draw(3_000) : draw(60), draw(2) * 120) });
     else if (kind < 13) host.put({ key, value: utf8('leased'), lease });
     else if (kind < 15) host.deleteRange({ key, rangeEnd: utf8('d') });
     else if (kind < 17) host.leaseGrant({ id: lease, ttl: 1_000n });
     else if (kind < 18) host.leaseRevoke({ id: lease });
-    else host.compact({ revision: host.stats().revision - BigInt(draw(3)) });
+    else if (kind < 20) host.compact({ revision: host.stats().revision - BigInt(draw(3)) });
+    else if (kind < 25) administer(host.auth, draw);
+    else host.alarms.activate({ memberId: lease, type: AlarmType.noSpace });
   } catch (error) {
     if (!ConclaveError.is(error)) throw error;
   }
+}
+
+function takeBackAlarms({ alarms }: EngineHost): void {
+  for (const alarm of alarms.list(AlarmType.none)) alarms.deactivate(alarm);
+}
+
+function administer(auth: AuthStore, draw: (below: number) => number): void {
+  const name = ['root', 'alice', 'bob'][draw(3)] as string;
+  const passwordHash = Buffer.alloc(60, draw(120));
+  const permission = { permType: draw(3), key: utf8(keys[draw(3)] as string), rangeEnd: utf8('z') };
+  const steps = [
+    () => auth.addUser({ name, passwordHash, noPassword: draw(4) === 0 }),
+    () => auth.changePassword(name, passwordHash),
+    () => auth.addRole(name),
+    () => auth.grantRole(name, name),
+    () => auth.grantPermission(name, permission),
+    () => auth.revokePermission(name, permission),
+    () => auth.revokeRole(name, name),
+    () => (draw(3) === 0 ? auth.deleteUser(name) : auth.enable()),
+    () => (draw(3) === 0 ? auth.deleteRole(name) : auth.enable()),
+    () => auth.disable(),
+  ];
+  (steps[draw(steps.length)] as () => void)();
 }
 
 async function judge(
@@ -133,7 +181,7 @@ async function judge(
     return { wrong: `does not open: ${(error as Error).message}`, cutBytes: 0 };
   }
   const { cutBytes } = opened;
-  const found = digest(opened.host.engine);
+  const found = digest(opened.host);
   // Before the first answer there may be nothing yet.
   const allowed = digests.slice(Math.max(0, acknowledged - 1), done);
   const isEmpty = opened.host.stats().revision === 1n && acknowledged === 0;
@@ -151,12 +199,13 @@ async function goesOn(
   fs: CrashFs,
   draw: (below: number) => number,
 ): Promise<string | undefined> {
+  takeBackAlarms(host);
   host.put({ key: utf8('after'), value: utf8('crash') });
   await host.committed();
-  const expected = digest(host.engine);
+  const expected = digest(host);
   try {
     const again = await openOn(new CrashFs({}, fs.crash(draw)));
-    return digest(again.host.engine) === expected ? undefined : 'lost what was written after a recovery';
+    return digest(again.host) === expected ? undefined : 'lost what was written after a recovery';
   } catch (error) {
     return `does not open after a recovery: ${(error as Error).message}`;
   }
