@@ -3,6 +3,7 @@ import { type Bytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { inLine } from '../line/acquire.js';
 import { type AcquireOptions, linePrefix, type RecipeContext } from '../line/context.js';
+import { exclusive } from '../line/exclusive.js';
 import { firstPlace, placesOf } from '../line/sight.js';
 import { type Leader, leaderOf } from './leader.js';
 import { Leadership } from './leadership.js';
@@ -33,7 +34,7 @@ export class Election {
    * `UNAVAILABLE` when the store could not be asked for a whole TTL.
    */
   campaign(value: string, options: AcquireOptions = {}): Promise<Leadership> {
-    return inLine(this.#context, this.#what, this.#prefix, options, async (line, session, signal) => {
+    return inLine(this.#context, this.#what, exclusive(this.#prefix), options, async (line, session, signal) => {
       const turn = await line.join(utf8(value), signal);
       return new Leadership(this.#context, session, this.name, turn);
     });

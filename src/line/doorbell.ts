@@ -1,12 +1,11 @@
-import type { Bytes } from '../core/bytes.js';
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
-import { WatchFilter } from '../store/messages.js';
 import type { Store } from '../store/store.js';
+import type { Bell } from './rule.js';
 
 /**
- * Rings when one of `keys` was deleted, when a watch had to end, or after `boundMs`: somebody should look again. It
+ * Rings when one of `bells` has an event, when a watch had to end, or after `boundMs`: somebody should look again. It
  * never says what happened: a watch is a hint (events were lost around compaction, etcd #18089, #19179), the look
  * decides.
  */
@@ -17,13 +16,13 @@ export class Doorbell {
   readonly rung: Promise<void>;
   readonly #cleanups: (() => void)[];
 
-  constructor(store: Store, runtime: Runtime, keys: readonly Bytes[], boundMs: number) {
+  constructor(store: Store, runtime: Runtime, bells: readonly Bell[], boundMs: number) {
     const armed = deferred();
     const rung = deferred();
-    let unarmed = keys.length;
-    const watches = keys.map((key) =>
+    let unarmed = bells.length;
+    const watches = bells.map((bell) =>
       store.watch(
-        { key, filters: [WatchFilter.noPut], lane: 'control' },
+        { ...bell, lane: 'control' },
         {
           onCreated: () => {
             unarmed -= 1;

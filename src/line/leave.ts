@@ -3,11 +3,12 @@ import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
-import { type Compare, CompareResult, CompareTarget, type ResponseHeader } from '../store/messages.js';
+import { type Compare, CompareResult, CompareTarget, type RequestOp, type ResponseHeader } from '../store/messages.js';
 import { createdAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Entry } from './enter.js';
 import type { Stem } from './place.js';
+import type { Standing } from './sight.js';
 
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
@@ -40,6 +41,20 @@ export async function removePlace(
 ): Promise<ResponseHeader> {
   const txn = { compare: [createdAt(key, createRevision)], success: [remove(key)] };
   return (await untilAnswered(runtime, signal, () => store.txn(txn))).header;
+}
+
+/**
+ * Touches a place whose turn has come after others may have seen it waiting, so that the next one looks. Never rejects;
+ * goes on until the store has answered or the session ends: who stands behind sees the place go then.
+ */
+export async function passOn(
+  { store, runtime }: SessionContext,
+  { signal }: Footing,
+  { key, createRevision }: Standing,
+): Promise<void> {
+  const touch: RequestOp = { type: 'put', request: { key, ignoreValue: true, ignoreLease: true } };
+  const txn = { compare: [createdAt(key, createRevision)], success: [touch] };
+  await untilAnswered(runtime, signal, () => store.txn(txn)).catch(() => {});
 }
 
 /**

@@ -5,14 +5,15 @@ import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
 import type { ResponseHeader } from '../store/messages.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
-import { admit } from './admit.js';
+import type { Wait } from './admit.js';
 import { Doorbell } from './doorbell.js';
-import { type Entry, enter, enterIfEmpty, type NewPlace } from './enter.js';
-import { leave, sweep, sweepLate, sweepNamed } from './leave.js';
+import { type Entry, enter, enterIfFree, type NewPlace } from './enter.js';
+import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
+import { type Rule, sameWait } from './rule.js';
 import { look, type Seen, type Standing } from './sight.js';
 
-/** A place that has come to the front. */
+/** A place whose turn has come. */
 export interface Turn {
   readonly key: Bytes;
   /** The place's create revision: grows with every later holder of the line. */
@@ -29,11 +30,11 @@ export interface NamedPlace {
   onFound?(found: Place, signal: AbortSignal): Promise<void>;
 }
 
-/** A named place that has come to the front. */
+/** A named place whose turn has come. */
 export interface NamedTurn extends Turn {
   /** Of the request that made or found the place. */
   readonly entered: ResponseHeader;
-  /** Of the read that showed it first in line. */
+  /** Of the read that showed its turn. */
   readonly admitted: ResponseHeader;
 }
 
@@ -47,19 +48,19 @@ export const farewellMs = 1000;
 type Wanted = NewPlace & ({ readonly stem: Stem } | { readonly stem?: undefined; readonly since: bigint });
 
 /**
- * One waiting line: places under a prefix in the order of their create revisions; the first one holds. Locks and
- * elections are this line with different values in the places.
+ * One waiting line: places under a prefix in the order of their create revisions. Whose turn it is says the rule of its
+ * kind: of locks and elections the first one's, of readers and semaphores that of several.
  */
 export class Line {
   readonly #context: SessionContext;
   readonly #footing: Footing;
-  readonly #prefix: Bytes;
+  readonly #rule: Rule;
   #entered = false;
 
-  constructor(context: SessionContext, footing: Footing, prefix: Bytes) {
+  constructor(context: SessionContext, footing: Footing, rule: Rule) {
     this.#context = context;
     this.#footing = footing;
-    this.#prefix = prefix;
+    this.#rule = rule;
   }
 
   /** Whether the store has answered the wish for a place; before that a lost session has cost nobody a place. */
@@ -73,11 +74,11 @@ export class Line {
    * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted
    * the place.
    */
-  async join(value: Bytes, signal: AbortSignal, tail?: string): Promise<Turn> {
+  async join(value: Bytes, signal: AbortSignal, tail = this.#rule.tail): Promise<Turn> {
     const place = this.#newPlace(value, tail);
-    const attempt = () => enter(this.#context.store, this.#prefix, place);
+    const attempt = () => enter(this.#context.store, this.#rule, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
-      const { key, createRevision } = await this.#comeToFront(entry, place.stem, either);
+      const { key, createRevision } = await this.#untilAdmitted(entry, place.stem, either);
       return { key, fence: createRevision };
     });
   }
@@ -89,29 +90,29 @@ export class Line {
   async joinAs(named: NamedPlace, signal: AbortSignal): Promise<NamedTurn> {
     const { key, value, since } = named;
     const place = { key, value, since, lease: this.#footing.leaseId };
-    const attempt = () => enter(this.#context.store, this.#prefix, place);
+    const attempt = () => enter(this.#context.store, this.#rule, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry.found !== undefined) await named.onFound?.(entry.found, either);
-      const { admitted } = await this.#comeToFront(entry, undefined, either);
+      const { admitted } = await this.#untilAdmitted(entry, undefined, either);
       return { key, fence: entry.createRevision, entered: entry.header, admitted };
     });
   }
 
-  /** Its turn if nobody stands in the line, else undefined with nothing left behind. Throws as `join`. */
-  async joinIfEmpty(value: Bytes, signal: AbortSignal): Promise<Turn | undefined> {
+  /** Its turn if that has come already, else undefined with nothing left behind. Throws as `join`. */
+  async joinIfFree(value: Bytes, signal: AbortSignal): Promise<Turn | undefined> {
     const place = this.#newPlace(value);
-    const attempt = () => enterIfEmpty(this.#context.store, this.#prefix, place);
+    const attempt = () => enterIfFree(this.#context.store, this.#rule, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry === undefined) return undefined;
-      if (admit(entry.sight).type === 'admitted') return { key: entry.key, fence: entry.createRevision };
+      if (entry.seen.verdict.type === 'admitted') return { key: entry.key, fence: entry.createRevision };
       await abortable(leave(this.#context, this.#footing, entry.key, entry.createRevision), either);
       return undefined;
     });
   }
 
-  #newPlace(value: Bytes, tail?: string) {
+  #newPlace(value: Bytes, tail = this.#rule.tail) {
     const lease = this.#footing.leaseId;
-    return { ...newPlaceKey(this.#context.runtime, this.#prefix, lease, tail), value, lease };
+    return { ...newPlaceKey(this.#context.runtime, this.#rule.stands, lease, tail), value, lease };
   }
 
   /**
@@ -156,44 +157,46 @@ export class Line {
   }
 
   /** One round per change in front of the place, per move of it, or per `lookAgainMs`; ends with `signal`. */
-  async #comeToFront(
+  async #untilAdmitted(
     entry: Entry,
     stem: Stem | undefined,
     signal: AbortSignal,
   ): Promise<Standing & { readonly admitted: ResponseHeader }> {
     let standing: Standing = { key: entry.key, createRevision: entry.createRevision, stem };
-    let seen = entry.sight;
-    for (let verdict = admit(seen); verdict.type !== 'admitted'; verdict = admit(seen)) {
+    let seen = entry.seen;
+    while (seen.verdict.type !== 'admitted') {
+      const { verdict } = seen;
       if (verdict.type === 'gone') throw placeDeleted(standing.key);
-      if (verdict.type === 'wait') {
-        seen = await this.#waitBehind(verdict.behind, standing, signal);
-      } else {
+      if (verdict.type === 'moved') {
         standing = { ...verdict.to, stem };
         seen = await this.#look(standing, signal);
+      } else {
+        seen = await this.#wait(verdict, standing, signal);
       }
     }
+    // Admitted by another read than the one that made the place: somebody may have seen it waiting in between.
+    const waited = seen.header.revision !== standing.createRevision;
+    if (waited && this.#rule.passesOn) void passOn(this.#context, this.#footing, standing);
     return { ...standing, admitted: seen.header };
   }
 
   #look(standing: Standing, signal: AbortSignal): Promise<Seen> {
     const { store, runtime } = this.#context;
     return abortable(
-      untilAnswered(runtime, signal, () => look(store, this.#prefix, standing)),
+      untilAnswered(runtime, signal, () => look(store, this.#rule, standing)),
       signal,
     );
   }
 
-  /** Watches the predecessor and the own key, looks, and unless that has changed anything looks again at the ring. */
-  async #waitBehind(behind: Place, standing: Standing, signal: AbortSignal): Promise<Seen> {
+  /** Watches what the place waits for and its key, looks, and unless that has changed anything looks at the ring. */
+  async #wait(wait: Wait, standing: Standing, signal: AbortSignal): Promise<Seen> {
     const { store, runtime } = this.#context;
-    const { key } = standing;
-    const bell = new Doorbell(store, runtime, [behind.key, key], lookAgainMs);
+    const bell = new Doorbell(store, runtime, this.#rule.bells(wait, standing.key), lookAgainMs);
     try {
       // The watch comes first: what happens after the look rings, and no event is older than the watch.
       await abortable(bell.armed, signal);
-      const sight = await this.#look(standing, signal);
-      const verdict = admit(sight);
-      if (verdict.type !== 'wait' || verdict.behind.createRevision !== behind.createRevision) return sight;
+      const seen = await this.#look(standing, signal);
+      if (!sameWait(seen.verdict, wait)) return seen;
       await abortable(bell.rung, signal);
     } finally {
       bell.close();

@@ -1,12 +1,14 @@
 import { type Bytes, prefixEnd } from '../core/bytes.js';
-import { type RangeRequest, type RequestOp, type ResponseHeader, SortOrder, SortTarget } from '../store/messages.js';
-import { createdAt, get, rangeAt } from '../store/ops.js';
+import { type RangeRequest, type ResponseHeader, SortOrder, SortTarget } from '../store/messages.js';
+import { createdAt, get, rangeAt, rangesFrom } from '../store/ops.js';
 import type { Store } from '../store/store.js';
-import type { Sight } from './admit.js';
+import type { Verdict } from './admit.js';
 import { isPlace, type Place, type Stem } from './place.js';
+import type { Rule } from './rule.js';
 
-/** A sight with the header of the read that gave it. */
-export interface Seen extends Sight {
+/** A verdict with the header of the read that it comes from. */
+export interface Seen {
+  readonly verdict: Verdict;
   readonly header: ResponseHeader;
 }
 
@@ -18,39 +20,30 @@ export interface Standing {
   readonly stem?: Stem | undefined;
 }
 
-/** Enough to see the predecessor past a few keys that are no places; more are read only when these are not enough. */
-const pageSize = 4n;
-
 /**
- * Reads, at one revision, whether the place still has the create revision it was given, else where it has gone, and
- * who stands before it: one round trip for all, so that nobody is admitted whose own key has gone (DESIGN.md section 3,
- * rule 5).
+ * Reads, at one revision, whether the place still has the create revision it was given and whether it has its turn,
+ * else where it has gone: one round trip for all, so that nobody is admitted whose own key has gone (DESIGN.md section
+ * 3, rule 5).
  */
-export async function look(store: Store, prefix: Bytes, standing: Standing): Promise<Seen> {
-  const seen = await lookAt(store, prefix, standing, pageSize);
-  // The page held nothing but keys of nested names: read them all.
-  return seen.exists && seen.elders.length === 0 && seen.more ? lookAt(store, prefix, standing, 0n) : seen;
-}
-
-async function lookAt(
-  store: Store,
-  prefix: Bytes,
-  { key, createRevision, stem }: Standing,
-  limit: bigint,
-): Promise<Seen & { readonly more: boolean }> {
+export async function look(store: Store, rule: Rule, standing: Standing, whole = false): Promise<Seen> {
+  const { key, createRevision, stem } = standing;
   const txn = await store.txn({
     compare: [createdAt(key, createRevision)],
-    success: [eldersOf(prefix, createRevision, limit)],
+    success: rule.reads({ before: createRevision, whole }),
     failure: stem === undefined ? [] : [get(stem.key, stem)],
   });
   const { header } = txn;
-  if (!txn.succeeded) {
-    const movedTo = stem === undefined ? undefined : rangeAt(txn, 0).kvs[0];
-    return { exists: false, elders: [], movedTo, header, more: false };
-  }
-  const { kvs, more } = rangeAt(txn, 0);
-  return { exists: true, elders: kvs.filter((kv) => isPlace(prefix, kv)), header, more };
+  if (!txn.succeeded) return { verdict: goneOrMoved(stem === undefined ? undefined : rangeAt(txn, 0).kvs[0]), header };
+  const verdict = rule.admit(rangesFrom(txn, 0), createRevision);
+  return verdict === undefined ? look(store, rule, standing, true) : { verdict, header };
 }
+
+function goneOrMoved(to: Place | undefined): Verdict {
+  return to === undefined ? { type: 'gone' } : { type: 'moved', to };
+}
+
+/** Enough to see the first place past a few keys that are none; more are read only when these are not enough. */
+const pageSize = 4n;
 
 /** All places of a line in order, the holder first. */
 export async function placesOf(
@@ -78,21 +71,6 @@ export async function seeFirst(
   if (first !== undefined || !page.more) return { first, header: page.header };
   const all = await store.range(inOrder(prefix), { signal });
   return { first: all.kvs.find((kv) => isPlace(prefix, kv)), header: all.header };
-}
-
-/** Keys below `prefix` created before `createRevision`, the newest first. Linearizable. */
-export function eldersOf(prefix: Bytes, createRevision: bigint, limit: bigint): RequestOp {
-  return {
-    type: 'range',
-    request: {
-      key: prefix,
-      rangeEnd: prefixEnd(prefix),
-      sortOrder: SortOrder.descend,
-      sortTarget: SortTarget.create,
-      maxCreateRevision: createRevision - 1n,
-      limit,
-    },
-  };
 }
 
 function inOrder(prefix: Bytes): RangeRequest {

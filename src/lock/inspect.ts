@@ -1,8 +1,8 @@
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import type { RecipeContext } from '../line/context.js';
+import { decodeHolder, type Holder } from '../line/holder.js';
 import type { Place } from '../line/place.js';
 import { placesOf } from '../line/sight.js';
-import { decodeHolder, type Holder } from './holder.js';
 
 /** One place in a lock's line, as others see it. */
 export interface LockPlace extends Holder {

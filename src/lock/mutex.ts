@@ -1,9 +1,10 @@
 import type { Bytes } from '../core/bytes.js';
 import { inLine } from '../line/acquire.js';
 import { type AcquireOptions, linePrefix, type RecipeContext } from '../line/context.js';
+import { exclusive } from '../line/exclusive.js';
 import type { Held } from '../line/held.js';
 import { Hold, whileHeld } from '../line/hold.js';
-import { encodeHolder } from './holder.js';
+import { encodeHolder } from '../line/holder.js';
 import { inspectLine, type LockState } from './inspect.js';
 
 /** Where locks live, below the namespace. */
@@ -38,8 +39,8 @@ export class Mutex {
    * Takes the lock if it is free, else resolves to null at once: one round trip, nothing left behind. Throws as `lock`.
    */
   tryLock(options: AcquireOptions = {}): Promise<Held | null> {
-    return inLine(this.#context, this.#what, this.#prefix, options, async (line, session, signal) => {
-      const turn = await line.joinIfEmpty(this.#holder(options), signal);
+    return inLine(this.#context, this.#what, exclusive(this.#prefix), options, async (line, session, signal) => {
+      const turn = await line.joinIfFree(this.#holder(options), signal);
       return turn === undefined ? null : new Hold(this.#context, session, this.#name, turn);
     });
   }
@@ -64,7 +65,7 @@ export class Mutex {
   }
 
   #acquire(options: AcquireOptions): Promise<Hold> {
-    return inLine(this.#context, this.#what, this.#prefix, options, async (line, session, signal) => {
+    return inLine(this.#context, this.#what, exclusive(this.#prefix), options, async (line, session, signal) => {
       const turn = await line.join(this.#holder(options), signal);
       return new Hold(this.#context, session, this.#name, turn);
     });

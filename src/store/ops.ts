@@ -34,6 +34,11 @@ export function modifiedAt(key: Text, revision: bigint): Compare {
   return { key: bytesOf(key), target: CompareTarget.mod, result: CompareResult.equal, modRevision: revision };
 }
 
+/** Holds while `key` is there with this value. */
+export function valueIs(key: Text, value: Text): Compare {
+  return { key: bytesOf(key), target: CompareTarget.value, result: CompareResult.equal, value: bytesOf(value) };
+}
+
 /** A put for `txn().then(…)`. `leaseId` hangs the key on a lease. */
 export function put(key: Text, value: Text, options: { leaseId?: bigint | undefined } = {}): RequestOp {
   return { type: 'put', request: { key: bytesOf(key), value: bytesOf(value), lease: options.leaseId } };
@@ -53,6 +58,11 @@ export function remove(key: Text, options: { rangeEnd?: Text | undefined } = {})
 export function rangeAt(txn: TxnResponse, index: number): RangeResponse {
   const op = txn.responses[index];
   return op?.type === 'range' ? op.response : mismatch(op, 'range');
+}
+
+/** The answers from `index` on, all of them to ranges. */
+export function rangesFrom(txn: TxnResponse, index: number): RangeResponse[] {
+  return txn.responses.slice(index).map((_, i) => rangeAt(txn, index + i));
 }
 
 export function putAt(txn: TxnResponse, index: number): PutResponse {

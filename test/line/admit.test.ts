@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
-import { admit } from '../../src/line/admit.js';
+import { admitAlone, admitByWeight } from '../../src/line/admit.js';
 import { comparePlaces, isPlace, newPlaceKey, type Place } from '../../src/line/place.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 
@@ -11,15 +11,31 @@ function place(key: string, createRevision: bigint, lease = 7n): Place {
 const older = place('a/1', 3n);
 const oldest = place('a/2', 2n);
 
-describe('admit()', () => {
+describe('admitAlone()', () => {
   it.each([
-    ['it is there and nobody is before it', { exists: true, elders: [] }, { type: 'admitted' }],
-    ['one is before it', { exists: true, elders: [older] }, { type: 'wait', behind: older }],
-    ['several are before it', { exists: true, elders: [older, oldest] }, { type: 'wait', behind: older }],
-    ['it is not there, and nobody is before it', { exists: false, elders: [] }, { type: 'gone' }],
-    ['it is not there, and somebody is before it', { exists: false, elders: [older] }, { type: 'gone' }],
-  ])('LINE-1: when %s', (_, sight, verdict) => {
-    expect(admit(sight)).toEqual(verdict);
+    ['nobody is before it', [], { type: 'admitted' }],
+    ['one is before it', [older], { type: 'wait', behind: older }],
+    ['several are before it', [older, oldest], { type: 'wait', behind: older }],
+  ])('LINE-1: when %s', (_, elders, verdict) => {
+    expect(admitAlone(elders)).toEqual(verdict);
+  });
+});
+
+describe('admitByWeight()', () => {
+  const three = { permits: 3, highest: 3 };
+
+  it.each([
+    ['nobody is before it', [], 3, three, 'admitted'],
+    ['it fits in', [1, 1], 1, three, 'admitted'],
+    ['it does not fit, and all who are before it do', [1, 1], 2, three, 'wait-for-room'],
+    ['they fill it', [1, 2], 1, three, 'wait-for-room'],
+    ['somebody before it waits', [2, 1, 1], 1, three, 'wait'],
+    ['nobody is before it, and there is nothing to have', [], 1, { permits: 0, highest: 3 }, 'wait-for-room'],
+    ['holders from before the permits became fewer', [1, 1, 1], 1, { permits: 1, highest: 3 }, 'wait-for-room'],
+    ['more than could ever be holders', [1, 1, 1, 1], 1, { permits: 1, highest: 3 }, 'wait'],
+  ])('LINE-1, LINE-10: when %s', (_, weights, weight, permits, type) => {
+    const newest = weights.length === 0 ? undefined : older;
+    expect(admitByWeight(weights, newest, weight, permits).type).toBe(type);
   });
 });
 

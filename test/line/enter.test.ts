@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
-import { admit } from '../../src/line/admit.js';
-import { enter, enterIfEmpty } from '../../src/line/enter.js';
+import { enter, enterIfFree } from '../../src/line/enter.js';
+import { exclusive } from '../../src/line/exclusive.js';
 import { put } from '../../src/store/ops.js';
 import { type Client, errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
-const prefix = utf8('line/');
+const rule = exclusive(utf8('line/'));
 
 async function leased(world: SimWorld, client: Client) {
   await world.until(client.conclave.session.open());
@@ -22,12 +22,12 @@ describe('taking a place', () => {
     inWorld(async (world) => {
       const client = world.client();
       const { place } = await leased(world, client);
-      const first = await enter(client.store, prefix, place('line/1'));
-      const second = await enter(client.store, prefix, place('line/2'));
-      const third = await enter(client.store, prefix, place('line/3'));
-      expect(admit(first.sight)).toEqual({ type: 'admitted' });
-      expect(admit(second.sight)).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
-      expect(admit(third.sight)).toMatchObject({ type: 'wait', behind: { createRevision: second.createRevision } });
+      const first = await enter(client.store, rule, place('line/1'));
+      const second = await enter(client.store, rule, place('line/2'));
+      const third = await enter(client.store, rule, place('line/3'));
+      expect(first.seen.verdict).toEqual({ type: 'admitted' });
+      expect(second.seen.verdict).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
+      expect(third.seen.verdict).toMatchObject({ type: 'wait', behind: { createRevision: second.createRevision } });
       expect(client.store.counts.txn).toBe(3);
     }));
 
@@ -39,14 +39,14 @@ describe('taking a place', () => {
         const { place, stray } = await leased(world, client);
         if (lost === 'reply') client.store.loseReply('txn');
         else client.store.loseRequest('txn');
-        expect(await errorOf(enter(client.store, prefix, place('line/1')))).toMatchObject({ outcome: 'unknown' });
+        expect(await errorOf(enter(client.store, rule, place('line/1')))).toMatchObject({ outcome: 'unknown' });
         // The store's revision moves on: the place's is still its own (npm etcd3 takes this one for it).
         await stray('elsewhere', 0n);
         await stray('line/2');
-        const entry = await enter(client.store, prefix, place('line/1'));
+        const entry = await enter(client.store, rule, place('line/1'));
         const [first, second] = await world.keys('line/');
         expect(entry.createRevision).toBe((lost === 'reply' ? first : second)?.createRevision);
-        expect(admit(entry.sight).type).toBe(lost === 'reply' ? 'admitted' : 'wait');
+        expect(entry.seen.verdict.type).toBe(lost === 'reply' ? 'admitted' : 'wait');
         expect(await world.keys('line/')).toHaveLength(2);
         await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8('elsewhere') } }] });
       }),
@@ -59,11 +59,11 @@ describe('taking a place', () => {
       await stray('line/', 0n);
       await stray('line/stray', 0n);
       for (let i = 0; i < 9; i++) await stray(`line/nested/${i}`);
-      const first = await enter(client.store, prefix, place('line/1'));
-      expect(admit(first.sight)).toEqual({ type: 'admitted' });
+      const first = await enter(client.store, rule, place('line/1'));
+      expect(first.seen.verdict).toEqual({ type: 'admitted' });
       for (let i = 10; i < 19; i++) await stray(`line/nested/${i}`);
-      const second = await enter(client.store, prefix, place('line/2'));
-      expect(admit(second.sight)).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
+      const second = await enter(client.store, rule, place('line/2'));
+      expect(second.seen.verdict).toMatchObject({ type: 'wait', behind: { createRevision: first.createRevision } });
       for (const key of ['line/', 'line/stray']) {
         await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8(key) } }] });
       }
@@ -75,8 +75,8 @@ describe('taking a place in an empty line only', () => {
     inWorld(async (world) => {
       const client = world.client();
       const { place } = await leased(world, client);
-      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
-      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
+      const entry = await enterIfFree(client.store, rule, place('line/1'));
+      expect(entry?.seen.verdict).toEqual({ type: 'admitted' });
       expect(client.store.counts.txn).toBe(1);
     }));
 
@@ -84,9 +84,9 @@ describe('taking a place in an empty line only', () => {
     inWorld(async (world) => {
       const client = world.client();
       const { place } = await leased(world, client);
-      await enter(client.store, prefix, place('line/1'));
+      await enter(client.store, rule, place('line/1'));
       const { revision } = world.host.stats();
-      expect(await enterIfEmpty(client.store, prefix, place('line/2'))).toBeUndefined();
+      expect(await enterIfFree(client.store, rule, place('line/2'))).toBeUndefined();
       expect(world.host.stats().revision).toBe(revision);
       expect(client.store.counts.txn).toBe(2);
     }));
@@ -96,9 +96,9 @@ describe('taking a place in an empty line only', () => {
       const client = world.client();
       const { place } = await leased(world, client);
       client.store.loseReply('txn');
-      await errorOf(enterIfEmpty(client.store, prefix, place('line/1')));
-      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
-      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
+      await errorOf(enterIfFree(client.store, rule, place('line/1')));
+      const entry = await enterIfFree(client.store, rule, place('line/1'));
+      expect(entry?.seen.verdict).toEqual({ type: 'admitted' });
       expect(await world.keys('line/')).toHaveLength(1);
     }));
 
@@ -107,9 +107,9 @@ describe('taking a place in an empty line only', () => {
       const client = world.client();
       const { place, stray } = await leased(world, client);
       for (let i = 0; i < 9; i++) await stray(`line/nested/${i}`);
-      const entry = await enterIfEmpty(client.store, prefix, place('line/1'));
-      expect(entry && admit(entry.sight)).toEqual({ type: 'admitted' });
-      const other = await enterIfEmpty(client.store, prefix, place('line/2'));
-      expect(other === undefined || admit(other.sight).type === 'wait').toBe(true);
+      const entry = await enterIfFree(client.store, rule, place('line/1'));
+      expect(entry?.seen.verdict).toEqual({ type: 'admitted' });
+      const other = await enterIfFree(client.store, rule, place('line/2'));
+      expect(other === undefined || other.seen.verdict.type === 'wait').toBe(true);
     }));
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
+import { exclusive } from '../../src/line/exclusive.js';
 import { Line, type Turn } from '../../src/line/line.js';
 import { moveToEnd } from '../../src/line/move.js';
 import { movedKey, newPlaceKey, placeName } from '../../src/line/place.js';
@@ -21,7 +22,7 @@ const entering = (name: CallName, request: unknown) =>
 async function stand(world: SimWorld, client: Client, value: string, signal = never): Promise<{ turn: Promise<Turn> }> {
   const { session } = client.conclave;
   await world.until(session.open());
-  const turn = new Line(client.context, session, prefix).join(utf8(value), signal, 'tail.of it');
+  const turn = new Line(client.context, session, exclusive(prefix)).join(utf8(value), signal, 'tail.of it');
   turn.catch(() => {});
   await world.advance(100);
   return { turn };
@@ -91,7 +92,7 @@ describe('a place that is sent to the end of the line', () => {
       const first = await (await stand(world, a, 'a')).turn;
       await world.until(b.conclave.session.open());
       b.store.loseReply(entering);
-      const moved = new Line(b.context, b.conclave.session, prefix).join(utf8('b'), never);
+      const moved = new Line(b.context, b.conclave.session, exclusive(prefix)).join(utf8('b'), never);
       await world.settle();
       await move(world, a, 'b');
       await world.advance(1_000);
@@ -128,7 +129,7 @@ describe('a place that is sent to the end of the line', () => {
       const first = await (await stand(world, a, 'a')).turn;
       await world.until(b.conclave.session.open());
       b.store.applyLate(entering, 20_000);
-      const second = new Line(b.context, b.conclave.session, prefix).join(utf8('b'), never);
+      const second = new Line(b.context, b.conclave.session, exclusive(prefix)).join(utf8('b'), never);
       await world.advance(500);
       await move(world, a, 'b');
       await leave(world, first);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { BorrowedLease } from '../../src/lease/borrowed-lease.js';
+import { exclusive } from '../../src/line/exclusive.js';
 import { Line } from '../../src/line/line.js';
 import { plainPlaceKey, plainPrefix } from '../../src/line/place.js';
 import type { TxnRequest } from '../../src/store/messages.js';
@@ -15,7 +16,7 @@ const entering: Match = (name: CallName, request: unknown) =>
 
 /** Stands in the line on a lease that nobody here keeps alive. */
 function stand({ store, runtime }: Client, lease: bigint, options: { signal?: AbortSignal; since?: bigint } = {}) {
-  const line = new Line({ store, runtime }, new BorrowedLease({ store, runtime }, lease), prefix);
+  const line = new Line({ store, runtime }, new BorrowedLease({ store, runtime }, lease), exclusive(prefix));
   const place = { key: plainPlaceKey(prefix, lease), value: utf8(''), since: options.since ?? 0n };
   return line.joinAs(place, options.signal ?? new AbortController().signal);
 }

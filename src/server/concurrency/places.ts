@@ -4,6 +4,7 @@ import { type Runtime, randomInt63 } from '../../core/runtime.js';
 import { BorrowedLease } from '../../lease/borrowed-lease.js';
 import { grantLease } from '../../lease/grant.js';
 import type { SessionContext } from '../../lease/session.js';
+import { exclusive } from '../../line/exclusive.js';
 import { removePlace } from '../../line/leave.js';
 import { Line, type NamedPlace, type NamedTurn } from '../../line/line.js';
 import { plainPlaceKey, plainPrefix } from '../../line/place.js';
@@ -87,7 +88,7 @@ export class Places {
     const prefix = plainPrefix(name);
     const key = plainPlaceKey(prefix, lease);
     const since = await this.#passed(context, key, caller.signal);
-    const line = new Line(context, new BorrowedLease(context, lease), prefix);
+    const line = new Line(context, new BorrowedLease(context, lease), exclusive(prefix));
     const place: NamedPlace = { key, value, since, ...(onFound && { onFound: onFound.bind(undefined, lease) }) };
     const turn = await line.joinAs(place, caller.signal);
     this.#note(turn.admitted);

@@ -25,9 +25,9 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'line/sight.js',
         find: `        compare: [createdAt(key, createRevision)],
-        success: [eldersOf(`,
+        success: rule.reads(`,
         replace: `        compare: [],
-        success: [eldersOf(`,
+        success: rule.reads(`,
       },
     ],
     workloads: ['lock', 'election'],
@@ -78,7 +78,7 @@ export const mutants: readonly Mutant[] = [
         file: 'line/line.js',
         find: `        return this.#look(standing, signal);
     }`,
-        replace: `        return { exists: true, elders: [] };
+        replace: `        return { verdict: { type: 'admitted' }, header: { revision: 0n } };
     }`,
       },
     ],
@@ -163,8 +163,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/line.js',
-        find: 'new Doorbell(store, runtime, [behind.key, key], lookAgainMs)',
-        replace: 'new Doorbell(store, runtime, [behind.key, key], Number.POSITIVE_INFINITY)',
+        find: 'this.#rule.bells(wait, standing.key), lookAgainMs)',
+        replace: 'this.#rule.bells(wait, standing.key), Number.POSITIVE_INFINITY)',
       },
     ],
     workloads: ['lock'],

@@ -1,7 +1,7 @@
 import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
-import type { Identity } from '../line/context.js';
+import type { Identity } from './context.js';
 
-/** What a lock's place tells about its owner. Foreign places (Go, etcdctl) are empty and tell nothing. */
+/** What a place tells about its owner. Foreign places (Go, etcdctl) are empty and tell nothing. */
 export interface Holder extends Identity {
   /** When it came into the line, by its own wall clock, in milliseconds since 1970. */
   readonly sinceMs?: number | undefined;

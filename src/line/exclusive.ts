@@ -1,0 +1,22 @@
+import type { Bytes } from '../core/bytes.js';
+import { admitAlone } from './admit.js';
+import { below, deletionOf, eldersIn, newestIn, noneIn, type Rule } from './rule.js';
+
+/** A place that shares with nobody: a lock, a write lock, a candidate. It waits for all who came before it. */
+export function exclusive(prefix: Bytes): Rule {
+  const line = below(prefix);
+  return {
+    prefix,
+    stands: prefix,
+    free: [noneIn(line)],
+    passesOn: false,
+    reads: (extent) => [newestIn(line, extent)],
+    admit: ([page], createRevision) => {
+      if (page === undefined) return undefined;
+      const elders = eldersIn(page, prefix, createRevision);
+      // The page may hold nothing but keys of nested names.
+      return elders.length === 0 && page.more ? undefined : admitAlone(elders);
+    },
+    bells: (wait, own) => (wait.type === 'wait' ? [deletionOf(wait.behind.key), deletionOf(own)] : [deletionOf(own)]),
+  };
+}
