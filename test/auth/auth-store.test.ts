@@ -56,6 +56,8 @@ describe('AuthStore', () => {
     ['a role that is not held', (store) => store.revokeRole('root', 'x'), 'role is not granted to the user'],
     ['no permission', (store) => store.grantPermission('x', undefined), 'permission not given'],
     ['a permission without a key', (store) => store.grantPermission('x', grant('')), 'invalid auth management'],
+    // etcd-difference: permission-missing
+    // etcd-difference: permission-bad-range
     ['a permission of no known type', (store) => store.grantPermission('x', grant('a', 3)), 'invalid auth management'],
     ['a permission for no role', (store) => store.grantPermission('x', grant('a')), 'role name not found'],
   ])('refuses %s, and changes nothing', (_, step, text) => {
@@ -76,6 +78,7 @@ describe('AuthStore', () => {
     expect(store.enabled).toBe(true);
   });
 
+  // etcd-difference: permission-same-key
   it('replaces a permission for the same keys, also among others that start there', () => {
     const store = new AuthStore();
     store.addRole('r');

@@ -33,6 +33,7 @@ describe("holes of etcd's that are closed here", () => {
     return call;
   };
 
+  // etcd-difference: rights-open-watch
   describe('CVE-2026-73499: a watch without an end is a watch of everything', () => {
     it.each([
       { what: 'from a granted key on', request: { key: own, rangeEnd: openEnd } },
@@ -79,6 +80,7 @@ describe("holes of etcd's that are closed here", () => {
     });
   });
 
+  // etcd-difference: rights-nested-txn
   describe('CVE-2026-33343: whatever a txn carries is judged, however deep', () => {
     const range = (key: Uint8Array): RequestOp => ({ type: 'range', request: { key } });
     const put = (key: Uint8Array): RequestOp => ({ type: 'put', request: { key } });
@@ -129,6 +131,8 @@ describe("holes of etcd's that are closed here", () => {
     });
   });
 
+  // etcd-difference: rights-lease
+  // etcd-difference: rights-txn-put
   describe('leases: whoever moves one moves the keys on it', () => {
     const grant = async (key: Uint8Array) => {
       const { id } = world.host.leaseGrant({ ttl: 60n });

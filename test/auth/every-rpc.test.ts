@@ -139,6 +139,11 @@ function asStatus(reason: string): Outcome {
   return `${statuses[name ?? '']} ${text}`;
 }
 
+// etcd-difference: rights-maintenance
+// etcd-difference: status-any-user
+// etcd-difference: auth-status-open
+// etcd-difference: rights-no-user
+// etcd-difference: member-add
 describe('every RPC, while authentication is enabled', () => {
   let world: AuthWorld;
   const tokens = new Map<CallerName, string | undefined>();
@@ -195,6 +200,7 @@ describe('every RPC, while authentication is enabled', () => {
   });
 });
 
+// etcd-difference: token-while-disabled
 describe('every RPC, while authentication is disabled', () => {
   it.each([undefined, 'AAAAAAAAAAAAAAAA.1', ''])('is open, and no token (%s) matters', async (token) => {
     const world = new AuthWorld({ memberId });

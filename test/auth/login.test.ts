@@ -35,6 +35,7 @@ describe('logging in', () => {
     expect(await Promise.all(tokens.map(get))).toEqual(['OK', 'OK']);
   });
 
+  // etcd-difference: metadata-bearer
   it('takes the token as `token`, as `authorization`, and after `Bearer`', async () => {
     const token = await world.login('alice');
     expect(await withMetadata({ token })).toBe('OK');
@@ -102,6 +103,7 @@ describe('logging in', () => {
     expect(await call('bad', 'alice')).toBe(badToken);
   });
 
+  // etcd-difference: login-rate
   it('takes 20 wrong passwords at once from an address, then 5 a second; right ones do not count', async () => {
     const attempts = async (count: number, password: string, address: string) => {
       const outcomes: string[] = [];

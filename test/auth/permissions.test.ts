@@ -53,6 +53,7 @@ function allows(check: () => void): boolean {
 }
 
 describe('permissions', () => {
+  // etcd-difference: rights-empty-range
   it('cover a range exactly if they cover each of its keys', () => {
     const cases = fc.record({ permissions: fc.array(permission, { maxLength: 6 }), key, rangeEnd });
     let covered = 0;

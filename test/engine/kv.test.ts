@@ -147,6 +147,7 @@ describe('range (1.2)', () => {
     const refusal = (request: Parameters<typeof range>[0]) => errorOf(() => engine.range(range(request)));
     expect(refusal({ key: '' })).toBe('etcdserver: key is not provided');
     expect(refusal({ key: 'a', revision: 6n })).toBe('etcdserver: mvcc: required revision is a future revision');
+    // etcd-difference: unknown-sort
     for (const sort of [{ sortTarget: 99 }, { sortTarget: -1 }, { sortOrder: 3, sortTarget: 0 }, { sortOrder: -1 }]) {
       expect(refusal({ key: 'a', ...sort })).toBe('etcdserver: invalid sort option');
     }

@@ -19,6 +19,7 @@ describe('grant (protocol.md section 3)', () => {
     expect(ids(engine)).toEqual([3n, 4n, -7n]);
   });
 
+  // etcd-difference: shortest-ttl
   it('raises short TTLs to the minimum and returns what it granted', () => {
     const granted = [-3n, 0n, 1n, 2n].map((ttl) => newEngine().leaseGrant({ ttl }, 0).ttl);
     expect(granted).toEqual([1n, 1n, 1n, 2n]);

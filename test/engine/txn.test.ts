@@ -53,6 +53,7 @@ describe('txn validation (protocol.md 1.5)', () => {
   });
 
   it('refuses compares that nobody knows', () => {
+    // etcd-difference: unknown-compare
     for (const odd of [{ result: 4 }, { result: -1 }, { target: 5 }, { target: -1 }]) {
       expect(refusal({ compare: [compare({ key: 'a', ...odd })] })).toBe('etcdserver: invalid compare option');
     }
@@ -109,6 +110,7 @@ describe('txn compares', () => {
     ['missing key, version', { target: 0, key: 'x' }, '='],
     ['missing key, mod revision', { target: 2, key: 'x', modRevision: 1n }, '<!'],
     ['missing key, value', { target: 3, key: 'x', value: '' }, ''],
+    // etcd-difference: foreign-operand
     ['only the target counts', { target: 0, key: 'a', modRevision: 3n }, '>!'],
     ['every key of the range', { target: 0, key: 'a', rangeEnd: 'b', version: 0n }, '>!'],
     ['not every key of the range', { target: 0, key: 'a', rangeEnd: 'b', version: 2n }, ''],

@@ -123,6 +123,7 @@ describe('catching up', () => {
     expect(sizes).toEqual([2_000, 2_000, 200]);
   });
 
+  // etcd-difference: tombstone-at-compaction
   it('from the compacted revision works, from before it does not', () => {
     const { engine, hub, watch } = hubbed();
     engine.put(put('a', '1'));

@@ -60,6 +60,7 @@ describe('watch ids (protocol.md section 2)', () => {
     ]);
   });
 
+  // etcd-difference: negative-watch-id
   it('are refused when taken or negative, and the stream goes on', () => {
     const { create, take, hub, write } = streamed();
     create({ watchId: 5n });
@@ -165,6 +166,7 @@ describe('progress', () => {
     expect(take()).toEqual(['#0 @1 created', '#-1 @2', '#1 @2 created']);
   });
 
+  // etcd-difference: progress-compacted-watch
   it('is not told while a watch is paused, and leaves out one that compaction has ended', () => {
     const { engine, create, stream, write, take } = streamed();
     for (const value of ['1', '2', '3']) write('a', value);

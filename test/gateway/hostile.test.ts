@@ -86,6 +86,7 @@ describe('foreign Host and Origin', () => {
     expect(stored()).toBe(0n);
   });
 
+  // etcd-difference: gateway-origin
   it.each(foreignOrigins)('%j is refused on every path', async (headers) => {
     for (const [path, method] of [
       ['/v3/kv/put', 'POST'],

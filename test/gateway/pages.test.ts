@@ -16,6 +16,7 @@ describe('pages', () => {
   const get = (path: string) => http(`${server.url}${path}`);
   afterEach(() => server.close());
 
+  // etcd-difference: gateway-other-paths
   it('/health, /livez, /readyz and their parts', async () => {
     await start();
     for (const path of ['/health', '/health?serializable=true', '/health?exclude=NOSPACE']) {

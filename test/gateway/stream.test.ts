@@ -39,6 +39,15 @@ describe('JSON gateway: streams', () => {
     await eventually(() => server.host.stats().watchers === 0 && server.stats().sessions === 0);
   });
 
+  // etcd-difference: gateway-websocket
+  it('is no WebSocket: an upgrade is not made', async () => {
+    const headers = {
+      ...{ connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' },
+      'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    };
+    expect((await http(`${server.url}/v3/watch`, { headers })).status).toBe(405);
+  });
+
   it('takes several messages, together or in pieces', async () => {
     const stream = open('/v3/watch');
     const create = JSON.stringify({ create_request: { key: base64('{"') } });

@@ -44,6 +44,7 @@ describe('JSON gateway: calls of one answer', () => {
     ['/v3/nothing', {}, 404, 5, 'Not Found'],
     ['/v3/cluster/member/promote', {}, 404, 5, 'etcdserver: member not found'],
   ])('%s %j: HTTP %i, code %i', async (path, body, status, code, text) => {
+    // etcd-difference: gateway-error-keys
     expect(await call(path, body)).toEqual({ status, json: { error: text, message: text, code } });
   });
 

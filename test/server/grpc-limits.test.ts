@@ -33,6 +33,7 @@ describe('limits of the gRPC server', () => {
     });
   });
 
+  // etcd-difference: limits
   it('refuses a length prefix of 1 GiB at once, though the caller goes on', async () => {
     await start(new NodeRuntime());
     for (const path of [unary, duplex]) {

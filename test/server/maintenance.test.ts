@@ -84,6 +84,7 @@ describe('alarms', () => {
   });
 });
 
+// etcd-difference: size-estimate
 describe('the quota', () => {
   it('raises NOSPACE by itself, and there is room again after compaction and disarming', async () => {
     const world = newWorld({ quotaBytes: 20_000 });
@@ -244,6 +245,7 @@ describe('snapshots', () => {
     );
   });
 
+  // etcd-difference: snapshot-format
   it('come in chunks of 32 KiB and a hash of 32 bytes, which wait for a reader that is slow', async () => {
     const world = await populated();
     const whole = Buffer.from(writeSnapshot(world.host));
@@ -303,6 +305,7 @@ describe('the rest', () => {
     expect(methods.moveLeader.response.encode({ header: undefined }).length).toBe(0);
   });
 
+  // etcd-difference: member-add
   it('has one member, whose peer addresses can be set', async () => {
     const world = newWorld();
     const peerUrls = ['http://b:2380', 'https://[::1]:2380', 'http://a:1'];

@@ -103,6 +103,7 @@ describe('the service over an engine', () => {
     expect(runtime.pendingTimers).toBe(0);
   });
 
+  // etcd-difference: limits
   it('bounds leases', async () => {
     const options = { maxLeases: 1 };
     await unary(leaseMethods.grant, { ttl: 10n, id: 1n }, options);

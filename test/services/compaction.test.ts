@@ -14,6 +14,7 @@ async function compact(client: ServicesClient): Promise<void> {
   await client.unary(kvMethods.compact, { revision: header.revision });
 }
 
+// etcd-difference: line-compaction
 it('waiters of locks and elections get their turn, in order, though history goes while they wait', async () => {
   const { name, client } = await open();
   const a = client();

@@ -1,4 +1,5 @@
 import { type Bytes, utf8 } from '../../src/core/bytes.js';
+import { difference, type EtcdDifference } from '../support/etcd-differences.js';
 import { failure, type ServicesClient } from './support/client.js';
 import type { Served } from './support/servers.js';
 
@@ -17,7 +18,8 @@ export interface Scene {
 
 export interface Difference {
   readonly what: string;
-  readonly why: string;
+  /** Says why. */
+  readonly row: EtcdDifference;
   run(scene: Scene): Promise<Outcome>;
   readonly ours: Outcome;
   /** Whichever version it is. */
@@ -65,7 +67,7 @@ async function settle(
 export const differences: readonly Difference[] = [
   {
     what: 'Lock: the key of a waiter is deleted',
-    why: 'a waiter watches its own key too; etcd tells it when its turn comes, and 3.4 gives it a lock without a key',
+    row: difference('lock-waiter-key'),
     run: (scene) => {
       const { client, name } = scene;
       return harmWaiter(
@@ -79,7 +81,7 @@ export const differences: readonly Difference[] = [
   },
   {
     what: 'Lock: the lease of a waiter ends',
-    why: 'the same: its key goes with it',
+    row: difference('lock-waiter-lease'),
     run: (scene) => {
       const { client, name } = scene;
       return harmWaiter(
@@ -93,7 +95,7 @@ export const differences: readonly Difference[] = [
   },
   {
     what: 'Campaign: the key of a candidate is deleted',
-    why: 'nobody is told that it leads whose key is gone (etcd #11456: phantom leaders)',
+    row: difference('campaign-key'),
     run: (scene) => {
       const { client, name } = scene;
       return harmWaiter(
@@ -107,7 +109,7 @@ export const differences: readonly Difference[] = [
   },
   {
     what: 'Campaign: the lease of a candidate ends',
-    why: 'the same',
+    row: difference('campaign-lease'),
     run: (scene) => {
       const { client, name } = scene;
       return harmWaiter(
@@ -121,7 +123,7 @@ export const differences: readonly Difference[] = [
   },
   {
     what: 'Lock: somebody holds a name below this one',
-    why: 'a line holds its direct children only, so that nested names are independent (etcd #6278)',
+    row: difference('line-name-below'),
     run: async (scene) => {
       const { client, name } = scene;
       const [below, lease] = [await client.grant(), await client.grant()];
@@ -133,7 +135,7 @@ export const differences: readonly Difference[] = [
   },
   {
     what: 'Lock: a key without a lease stands below the name',
-    why: 'a place hangs on a lease; a stray key would block the name for ever',
+    row: difference('line-stray-key'),
     run: async (scene) => {
       const { client, name } = scene;
       const lease = await client.grant();

@@ -14,6 +14,7 @@ vi.setConfig({ testTimeout: 30_000 });
 
 const stopped = { code: 14, text: 'etcdserver: server stopped' };
 
+// etcd-difference: observe-error
 it('a server that closes ends waiting locks and observers with UNAVAILABLE', async () => {
   const server = await startServer({ runtime: new NodeRuntime(), listen: { host: '127.0.0.1', port: 0 } });
   const client = new ServicesClient(server.url);
@@ -69,6 +70,7 @@ it('a waiter without a lease that gives up leaves neither key nor lease', async 
   expect(runtime.pendingTimers).toBe(0);
 });
 
+// etcd-difference: line-two-calls
 it('of two waiting calls of one lease the one that made the place takes it away, and the other is told', async () => {
   const runtime = new SimRuntime();
   const host = new EngineHost(runtime);
@@ -92,6 +94,7 @@ it('of two waiting calls of one lease the one that made the place takes it away,
   host.close();
 });
 
+// etcd-difference: proclaim-lease-zero
 it('Proclaim with lease 0 leaves the key on its lease', async () => {
   const runtime = new SimRuntime();
   const host = new EngineHost(runtime);

@@ -156,6 +156,7 @@ describeEtcd('conclave serve --upstream in front of an etcd of its own', () => {
         await alice.untilBelow('mine/x/', 2);
         controller.abort();
         await waiting;
+        // etcd-difference: line-clean-up-token
         // etcd 3.4.23 deletes the waiter's key without the token, so that it stays.
         if (where === url) await alice.untilBelow('mine/x/', 1);
         else await alice.revoke(l2);
