@@ -3,10 +3,12 @@ import { prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
 import type { Scope } from './core/scope.js';
 import { Election } from './election/election.js';
+import { type BreakOptions, breakLock } from './inspect/break.js';
+import { inspectLock, type LockState } from './inspect/inspect.js';
+import { Locks } from './inspect/locks.js';
 import type { Session } from './lease/session.js';
 import type { AcquireOptions, RecipeContext } from './line/context.js';
 import type { Held } from './line/held.js';
-import type { LockState } from './lock/inspect.js';
 import { Mutex } from './lock/mutex.js';
 import type {
   DeleteRangeResponse,
@@ -70,7 +72,17 @@ export class Conclave implements AsyncDisposable {
 
   /** Who holds the lock `name` and who waits for it. */
   async inspectLock(name: string, options: { signal?: AbortSignal } = {}): Promise<LockState> {
-    return new Mutex(this.#context, name).inspect(options);
+    return inspectLock(this.#context, name, options);
+  }
+
+  /** Takes the lock `name` away from the holder with the fence `options.ifFence`, and from nobody else. */
+  async breakLock(name: string, options: BreakOptions): Promise<boolean> {
+    return breakLock(this.#context, name, options);
+  }
+
+  /** All locks at once: who holds what, who waits for whom. */
+  get locks(): Locks {
+    return new Locks(this.#context);
   }
 
   /**

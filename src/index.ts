@@ -8,10 +8,17 @@ export { version } from './core/version.js';
 export { Election } from './election/election.js';
 export type { Leader } from './election/leader.js';
 export type { Leadership } from './election/leadership.js';
+export type { BreakOptions } from './inspect/break.js';
+export type { Deadlock } from './inspect/deadlocks.js';
+export type { InspectedPlace, LeaseLife, LockState } from './inspect/inspect.js';
+export type { LockPlace } from './inspect/line-state.js';
+export type { LineSummary, ListOptions } from './inspect/list.js';
+export type { Locks } from './inspect/locks.js';
+export type { Stand, Wait } from './inspect/wait.js';
+export type { WaitForGraph } from './inspect/wait-for.js';
 export type { Session, SessionEvents } from './lease/session.js';
 export type { AcquireOptions } from './line/context.js';
 export type { Held } from './line/held.js';
-export type { LockPlace, LockState } from './lock/inspect.js';
 // etcd's messages, for plain operations.
 export {
   type Compare,

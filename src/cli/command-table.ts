@@ -25,6 +25,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/lock.js')).defineLock,
   },
   {
+    name: 'locks',
+    summary: 'list, inspect and break locks; find deadlocks',
+    load: async () => (await import('./commands/locks.js')).defineLocks,
+  },
+  {
+    name: 'check',
+    summary: 'is the store there, what is it, how far away',
+    load: async () => (await import('./commands/check.js')).defineCheck,
+  },
+  {
     name: 'elect',
     summary: 'stand for election, or listen to who leads',
     load: async () => (await import('./commands/elect.js')).defineElect,

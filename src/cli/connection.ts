@@ -33,7 +33,7 @@ export async function withConclave<T>(
 }
 
 /** Endpoints without a scheme are https where there is something to be secure with, as etcdctl has it. */
-function urlOf(flags: GlobalFlags): string {
+export function urlOf(flags: GlobalFlags): string {
   const given = flags.url ?? urlFromEnvironment();
   const secure = flags.cacert ?? flags.cert ?? flags.key;
   if (given.startsWith('http:') && secure !== undefined) {

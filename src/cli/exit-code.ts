@@ -16,6 +16,10 @@ export const ExitCode = {
   notAcquired: 75,
   /** A lock or leadership that was held is gone. */
   lost: 76,
+  /** `locks break`: nobody holds with that fence. */
+  staleFence: 77,
+  /** `locks graph`: there is a circle. */
+  deadlock: 78,
   cannotExecute: 126,
   commandNotFound: 127,
   badArguments: 128,

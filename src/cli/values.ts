@@ -27,6 +27,12 @@ export function name(text: string): string {
   return text;
 }
 
+/** A fence, as `inspect` and `$CONCLAVE_LOCK_FENCE` show it. */
+export function fence(text: string): bigint {
+  if (!/^[1-9]\d{0,18}$/.test(text)) throw new InvalidArgumentError('A fence is a positive whole number.');
+  return BigInt(text);
+}
+
 function duration(text: string, bareUnit: keyof typeof unitsMs): number {
   const [, amount, unit = bareUnit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   if (amount === undefined) throw new InvalidArgumentError(`Not a duration, as 10s or 500ms.`);

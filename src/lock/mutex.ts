@@ -5,10 +5,7 @@ import { exclusive } from '../line/exclusive.js';
 import type { Held } from '../line/held.js';
 import { Hold, whileHeld } from '../line/hold.js';
 import { encodeHolder } from '../line/holder.js';
-import { inspectLine, type LockState } from './inspect.js';
-
-/** Where locks live, below the namespace. */
-const root = 'locks';
+import { mutexKind } from '../line/line-kind.js';
 
 /**
  * One lock by name: exclusive, fair (first come, first served, across processes), not re-entrant: two callers of one
@@ -23,7 +20,7 @@ export class Mutex {
   constructor(context: RecipeContext, name: string) {
     this.#context = context;
     this.#name = name;
-    this.#prefix = linePrefix(context, root, name);
+    this.#prefix = linePrefix(context, mutexKind.root, name);
   }
 
   /**
@@ -53,11 +50,6 @@ export class Mutex {
    */
   async withLock<T>(options: AcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
     return whileHeld(await this.#acquire(options), work, options.signal);
-  }
-
-  /** Who holds and who waits, at one revision. */
-  inspect(options: { signal?: AbortSignal } = {}): Promise<LockState> {
-    return inspectLine(this.#context, this.#name, this.#prefix, options);
   }
 
   get #what(): string {

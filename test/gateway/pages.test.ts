@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { version } from '../../src/core/version.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { type Server, startServer } from '../../src/server/server.js';
@@ -56,7 +57,11 @@ describe('pages', () => {
 
   it('/version tells what etcd is served', async () => {
     await start();
-    expect(JSON.parse((await get('/version')).text)).toEqual({ etcdserver: '3.5.30', etcdcluster: '3.5.0' });
+    expect(JSON.parse((await get('/version')).text)).toEqual({
+      etcdserver: '3.5.30',
+      etcdcluster: '3.5.0',
+      conclave: version,
+    });
   });
 
   it('/metrics counts what came by gRPC and by HTTP', async () => {

@@ -474,7 +474,8 @@ describe('inspectLock()', () => {
         const { leaseId } = conclave.session;
         await world.truth.txn({ success: [put('/x/694d', value, { leaseId })] });
         const { holder } = await world.until(conclave.inspectLock('/x'));
-        expect(holder).toEqual({ key: '/x/694d', fence: 2n, leaseId, ageMs: undefined });
+        const lease = { grantedMs: 10_000, remainingMs: 10_000 };
+        expect(holder).toEqual({ key: '/x/694d', fence: 2n, leaseId, ageMs: undefined, lease });
       }),
   );
 });

@@ -1,3 +1,4 @@
+import { version } from '../../core/version.js';
 import type { ReportBug } from '../grpc/serve-call.js';
 import type { HttpExchange } from './exchange.js';
 import { type Gateway, hasLongBody } from './gateway.js';
@@ -65,7 +66,7 @@ export class Site {
     const status = await this.#parts.check.status();
     const etcdserver = status?.version ?? 'unknown';
     const etcdcluster = etcdserver.replace(/\.\d+$/, '.0');
-    exchange.answer(200, jsonHeaders, JSON.stringify({ etcdserver, etcdcluster }));
+    exchange.answer(200, jsonHeaders, JSON.stringify({ etcdserver, etcdcluster, conclave: version }));
   }
 
   async #metrics(exchange: HttpExchange): Promise<void> {

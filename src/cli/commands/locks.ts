@@ -1,0 +1,121 @@
+import type { Command } from 'commander';
+import type { Conclave } from '../../conclave.js';
+import type { InspectedPlace, LockState } from '../../inspect/inspect.js';
+import type { LockPlace } from '../../inspect/line-state.js';
+import type { WaitForGraph } from '../../inspect/wait-for.js';
+import { withConclave } from '../connection.js';
+import { ExitCode } from '../exit-code.js';
+import type { GlobalFlags } from '../global-flags.js';
+import { complain, print, printJson } from '../output.js';
+import { Signals } from '../signals.js';
+import { type Cell, duration, printable, table } from '../table.js';
+import { fence, name as lockName } from '../values.js';
+
+interface BreakFlags extends GlobalFlags {
+  readonly ifFence: bigint;
+}
+
+/** What a subcommand does; resolves to the exit code. */
+type Work = (conclave: Conclave, signal: AbortSignal) => Promise<ExitCode>;
+
+export function defineLocks(command: Command): void {
+  const prefix = ['[prefix]', 'of the names; with a leading / of the keys themselves, foreign ones included'] as const;
+  const name = ['<name>', 'the lock; with a leading / the key prefix itself, as etcdctl has it', lockName] as const;
+  const flagsOf = <F extends GlobalFlags>(sub: Command) => sub.optsWithGlobals<F>();
+
+  const list = command.command('ls').description('every lock with its holder and how many wait');
+  list.argument(...prefix).action((given: string | undefined) => run(flagsOf(list), ls(given, flagsOf(list))));
+
+  const inspect = command.command('inspect').description('who holds a lock and who waits, in order');
+  inspect.argument(...name).action((given: string) => run(flagsOf(inspect), inspectOne(given, flagsOf(inspect))));
+
+  const breaking = command.command('break').description('take a lock away from the holder with this fence');
+  breaking
+    .argument(...name)
+    .requiredOption('--if-fence <n>', 'the fence of the holder that is meant, as inspect shows it', fence)
+    .action((given: string) => run(flagsOf(breaking), breakOne(given, flagsOf<BreakFlags>(breaking))));
+
+  const graph = command.command('graph').description('who waits for whom, and who waits in a circle');
+  graph.argument(...prefix).action((given: string | undefined) => run(flagsOf(graph), waits(given, flagsOf(graph))));
+}
+
+async function run(flags: GlobalFlags, work: Work): Promise<void> {
+  const signals = new Signals();
+  try {
+    const needs = { signal: signals.first };
+    process.exitCode = await withConclave(flags, needs, (conclave) => work(conclave, signals.first));
+  } finally {
+    signals[Symbol.dispose]();
+  }
+}
+
+function ls(prefix: string | undefined, flags: GlobalFlags): Work {
+  return async (conclave, signal) => {
+    const rows: Cell[][] = [];
+    for await (const line of conclave.locks.list(prefix, { signal })) {
+      const { holder } = line;
+      if (flags.json) printJson(line);
+      else rows.push([line.name, ownerOf(holder), holder.label, holder.fence, ageOf(holder), line.waiters]);
+    }
+    if (!flags.json) print(table(['NAME', 'HOLDER', 'LABEL', 'FENCE', 'AGE', 'WAITING'], rows));
+    return ExitCode.ok;
+  };
+}
+
+function inspectOne(name: string, flags: GlobalFlags): Work {
+  return async (conclave, signal) => {
+    const state = await conclave.inspectLock(name, { signal });
+    if (flags.json) printJson(state);
+    else print(table(['', 'OWNER', 'LABEL', 'FENCE', 'AGE', 'LEASE', 'TTL', 'LEFT'], placeRows(state)));
+    return ExitCode.ok;
+  };
+}
+
+function placeRows({ holder, waiters }: LockState): Cell[][] {
+  const row = (role: string, place: InspectedPlace): Cell[] => [
+    role,
+    ownerOf(place),
+    place.label,
+    place.fence,
+    ageOf(place),
+    place.leaseId.toString(16),
+    place.lease && duration(place.lease.grantedMs),
+    place.lease && duration(place.lease.remainingMs),
+  ];
+  return [...(holder === null ? [] : [row('holds', holder)]), ...waiters.map((waiter) => row('waits', waiter))];
+}
+
+function breakOne(name: string, flags: BreakFlags): Work {
+  return async (conclave, signal) => {
+    const broken = await conclave.breakLock(name, { ifFence: flags.ifFence, signal });
+    if (flags.json) printJson({ name, fence: flags.ifFence, broken });
+    else if (broken) print(`lock ${JSON.stringify(name)}: the holder with fence ${flags.ifFence} holds it no more`);
+    if (broken) return ExitCode.ok;
+    complain(`lock ${JSON.stringify(name)}: nobody holds it with fence ${flags.ifFence}, nothing was broken`);
+    return ExitCode.staleFence;
+  };
+}
+
+/** The circles go to stdout as well: they are what was asked for. */
+function waits(prefix: string | undefined, flags: GlobalFlags): Work {
+  return async (conclave, signal) => {
+    const graph = await conclave.locks.graph(prefix, { signal });
+    if (flags.json) printJson(graph);
+    else print(graphText(graph));
+    return graph.deadlocks.length === 0 ? ExitCode.ok : ExitCode.deadlock;
+  };
+}
+
+function graphText({ waits: edges, deadlocks }: WaitForGraph): string {
+  const rows = edges.map(({ line, waiter, holder }) => [waiter.party, line, holder.party, holder.label, holder.fence]);
+  const circles = deadlocks.map(({ explanation }) => `deadlock: ${printable(explanation)}`);
+  return [table(['WAITER', 'WAITS FOR', 'HELD BY', 'LABEL', 'FENCE'], rows), ...circles].join('\n');
+}
+
+function ownerOf({ host, pid, leaseId }: LockPlace): string {
+  return host === undefined || pid === undefined ? `lease ${leaseId.toString(16)}` : `${host}#${pid}`;
+}
+
+function ageOf({ ageMs }: LockPlace): string | undefined {
+  return ageMs === undefined ? undefined : duration(ageMs);
+}

@@ -1,0 +1,73 @@
+import { type WaitOptions, withDeadline } from '../core/abort.js';
+import { ConclaveError } from '../core/errors.js';
+import { linePrefix, type RecipeContext } from '../line/context.js';
+import { type LineKind, mutexKind } from '../line/line-kind.js';
+import type { Place } from '../line/place.js';
+import { placesOf } from '../line/sight.js';
+import { createdAt, remove } from '../store/ops.js';
+import { unanswered, untilAnswered } from '../store/repeat.js';
+import { standingOf } from './line-state.js';
+
+export interface BreakOptions extends WaitOptions {
+  /** The fence of the holder that is meant, as `inspectLock` shows it: nobody else's place is touched. */
+  readonly ifFence: bigint;
+  /** As in `WaitOptions`. Default: 10,000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const defaultTimeoutMs = 10_000;
+
+/**
+ * Takes the lock away from the holder with that fence, so that the next in line gets it: one guarded delete. Whoever
+ * held it hears so by `signal`, and its guard fails from then on; what it is doing at this moment, only a fence stops.
+ *
+ * True: that holder was there and is no more. False: nobody holds with that fence, and nothing was deleted. If an
+ * answer was lost and the holder is gone when the store is asked again, the answer is true: it may have let go itself.
+ * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` without a fence; `TIMEOUT`, with `outcome: 'unknown'` if a
+ * delete was sent; `options.signal.reason` itself on abort.
+ */
+export async function breakLock(
+  context: RecipeContext,
+  name: string,
+  options: BreakOptions,
+  kind: LineKind = mutexKind,
+): Promise<boolean> {
+  const prefix = linePrefix(context, kind.root, name);
+  const ifFence: unknown = options?.ifFence;
+  if (typeof ifFence !== 'bigint' || ifFence <= 0n) {
+    const got = typeof ifFence === 'bigint' ? ifFence : typeof ifFence;
+    const what = `breakLock needs ifFence, the fence (a bigint) of the holder that is meant; got ${got}`;
+    throw new ConclaveError('INVALID_ARGUMENT', what);
+  }
+  const { store, runtime } = context;
+  const deadline = { signal: options.signal, timeoutMs: options.timeoutMs ?? defaultTimeoutMs };
+  return withDeadline(runtime, `breaking lock ${JSON.stringify(name)}`, deadline, async (signal) => {
+    const places = await untilAnswered(runtime, signal, () => placesOf(store, prefix, { signal }));
+    const holder = standingOf(kind, places).holders.find(({ createRevision }) => createRevision === ifFence);
+    return holder !== undefined && removeHolder(context, holder, ifFence, signal);
+  });
+}
+
+async function removeHolder(
+  { store, runtime }: RecipeContext,
+  { key }: Place,
+  fence: bigint,
+  signal: AbortSignal,
+): Promise<boolean> {
+  let doubtful = false;
+  const attempt = async () => {
+    try {
+      return await store.txn({ compare: [createdAt(key, fence)], success: [remove(key)] }, { signal });
+    } catch (error) {
+      // Ended by the caller or the clock while it was under way: nobody knows either.
+      doubtful ||= unanswered(error) || signal.aborted;
+      throw error;
+    }
+  };
+  try {
+    return (await untilAnswered(runtime, signal, attempt)).succeeded || doubtful;
+  } catch (error) {
+    if (!doubtful || !ConclaveError.is(error, 'TIMEOUT')) throw error;
+    throw new ConclaveError('TIMEOUT', `${error.message}; it may be broken`, { outcome: 'unknown', cause: error });
+  }
+}

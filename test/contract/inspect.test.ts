@@ -1,0 +1,4 @@
+import { describeBackends } from '../support/backends.js';
+import { inspectContract } from './inspect.contract.js';
+
+describeBackends('locks from outside', inspectContract);
