@@ -1,5 +1,5 @@
 import type { Etcd3 } from 'etcd3';
-import { abortable, linkSignals, onAbort } from '../core/abort.js';
+import { type AnySignal, abortable, linkCall, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, etcdErrors, Status } from '../store/etcd-errors.js';
 import type { WatchResponse } from '../store/messages.js';
@@ -43,7 +43,7 @@ export class Etcd3Channel implements RpcChannel {
   ): Promise<Response> {
     const bytes = asBuffer(method.request.encode(request));
     this.#throwIfOver(options);
-    const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
+    const { signal, unlink } = linkCall(options.signal, this.#closing.signal);
     try {
       return await abortable(this.#overHosts(method, bytes, options, signal), signal);
     } catch (error) {
@@ -59,7 +59,7 @@ export class Etcd3Channel implements RpcChannel {
     options: RpcOptions,
   ): Duplex<Request> {
     this.#throwIfOver(options);
-    const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
+    const { signal, unlink } = linkCall(options.signal, this.#closing.signal);
     const onMessage = (message: Response) => {
       if (isRefusedToken(message)) this.#pool.authenticator?.invalidateMetadata();
       listener.onMessage(message);
@@ -90,7 +90,7 @@ export class Etcd3Channel implements RpcChannel {
     method: UnaryMethod<Request, Response>,
     bytes: Buffer,
     options: RpcOptions,
-    signal: AbortSignal,
+    signal: AnySignal,
   ): Promise<Response> {
     let unreachable: ConclaveError | undefined;
     let renewed = false;
@@ -116,7 +116,7 @@ export class Etcd3Channel implements RpcChannel {
     method: UnaryMethod<Request, Response>,
     bytes: Buffer,
     options: RpcOptions,
-    signal: AbortSignal,
+    signal: AnySignal,
   ): Promise<Response> {
     try {
       return await unaryCall(connection.client, method, bytes, metadataOf(connection, options), signal);

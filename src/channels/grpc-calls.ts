@@ -1,4 +1,4 @@
-import { onAbort } from '../core/abort.js';
+import { type AnySignal, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
@@ -45,7 +45,7 @@ export function unaryCall<Request, Response, Metadata>(
   method: UnaryMethod<Request, Response>,
   request: Buffer,
   metadata: Metadata,
-  signal: AbortSignal | undefined,
+  signal: AnySignal | undefined,
 ): Promise<Response> {
   return new Promise<Response>((resolve, reject) => {
     let stopListening: () => void = () => {};

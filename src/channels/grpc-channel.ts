@@ -1,5 +1,5 @@
 import * as grpc from '@grpc/grpc-js';
-import { linkSignals, onAbort } from '../core/abort.js';
+import { linkCall, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
@@ -41,7 +41,7 @@ export class GrpcChannel implements RpcChannel {
   ): Promise<Response> {
     const bytes = asBuffer(method.request.encode(request));
     this.#throwIfOver(options);
-    const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
+    const { signal, unlink } = linkCall(options.signal, this.#closing.signal);
     try {
       return await unaryCall(this.#connect(), method, bytes, metadataOf(options), signal);
     } catch (error) {
@@ -57,7 +57,7 @@ export class GrpcChannel implements RpcChannel {
     options: RpcOptions,
   ): Duplex<Request> {
     this.#throwIfOver(options);
-    const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
+    const { signal, unlink } = linkCall(options.signal, this.#closing.signal);
     const stopListening = () => {
       unlink();
       stopCancelling();

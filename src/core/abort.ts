@@ -1,3 +1,4 @@
+import { Cancellation, Waiters } from './cancellation.js';
 import { ConclaveError } from './errors.js';
 import type { Runtime } from './runtime.js';
 
@@ -9,27 +10,32 @@ export interface WaitOptions {
   readonly timeoutMs?: number | undefined;
 }
 
+/** What internal code can be told to stop by. */
+export type AnySignal = AbortSignal | Cancellation;
+
 /**
  * Calls `fn`, which must not throw, when `signal` aborts, at once if it has; returns the clean-up. Listeners never
  * outlive their use.
  */
-export function onAbort(signal: AbortSignal | undefined, fn: (reason: unknown) => void): () => void {
-  if (signal === undefined) return () => {};
+export function onAbort(signal: AnySignal | undefined, fn: (reason: unknown) => void): () => void {
+  if (signal === undefined) return nothing;
   if (signal.aborted) {
     fn(signal.reason);
-    return () => {};
+    return nothing;
   }
+  if (signal instanceof Cancellation) return signal.waiters.add(fn);
   const fan = fanOf(signal);
-  const waiter = { fn };
-  fan.waiters.add(waiter);
+  const remove = fan.waiters.add(fn);
   return () => {
-    if (fan.waiters.delete(waiter) && fan.waiters.size === 0) fan.detach();
+    if (remove() && fan.waiters.empty) fan.detach();
   };
 }
 
+function nothing(): void {}
+
 /** Who waits for one signal. */
 interface Fan {
-  readonly waiters: Set<{ readonly fn: (reason: unknown) => void }>;
+  readonly waiters: Waiters;
   detach(): void;
 }
 
@@ -42,11 +48,8 @@ const fanKey = Symbol('conclave.abort');
  */
 function fanOf(signal: AbortSignal & { [fanKey]?: Fan | undefined }): Fan {
   if (signal[fanKey] !== undefined) return signal[fanKey];
-  const waiters: Fan['waiters'] = new Set();
-  const listener = () => {
-    for (const { fn } of waiters) fn(signal.reason);
-    waiters.clear();
-  };
+  const waiters = new Waiters();
+  const listener = () => waiters.tell(signal.reason);
   const detach = () => {
     signal.removeEventListener('abort', listener);
     signal[fanKey] = undefined;
@@ -58,14 +61,23 @@ function fanOf(signal: AbortSignal & { [fanKey]?: Fan | undefined }): Fan {
 }
 
 /** A signal that aborts when any of `signals` does, with that one's reason; `unlink` detaches it from all of them. */
-export function linkSignals(...signals: (AbortSignal | undefined)[]): { signal: AbortSignal; unlink: () => void } {
+export function linkSignals(...signals: (AnySignal | undefined)[]): { signal: AbortSignal; unlink: () => void } {
   const controller = new AbortController();
-  const cleanups = signals.map((signal) => onAbort(signal, (reason) => controller.abort(reason)));
-  return {
-    signal: controller.signal,
-    unlink: () => {
-      for (const cleanup of cleanups) cleanup();
-    },
+  const unlink = link(signals, (reason) => controller.abort(reason));
+  return { signal: controller.signal, unlink };
+}
+
+/** The same for one call. */
+export function linkCall(...signals: (AnySignal | undefined)[]): { signal: Cancellation; unlink: () => void } {
+  const signal = new Cancellation();
+  const unlink = link(signals, (reason) => signal.abort(reason));
+  return { signal, unlink };
+}
+
+function link(signals: readonly (AnySignal | undefined)[], abort: (reason: unknown) => void): () => void {
+  const cleanups = signals.map((signal) => onAbort(signal, abort));
+  return () => {
+    for (const cleanup of cleanups) cleanup();
   };
 }
 
@@ -84,33 +96,42 @@ export async function withDeadline<T>(
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
   }
-  const deadline = new AbortController();
-  const linked = linkSignals(signal, deadline.signal);
+  const controller = new AbortController();
+  const unlink = onAbort(signal, (reason) => controller.abort(reason));
   const stopTimer =
     timeoutMs === undefined || timeoutMs === Number.POSITIVE_INFINITY
       ? () => {}
       : runtime.setTimer(timeoutMs, () =>
-          deadline.abort(new ConclaveError('TIMEOUT', `${what}: not done within ${timeoutMs} ms`)),
+          controller.abort(new ConclaveError('TIMEOUT', `${what}: not done within ${timeoutMs} ms`)),
         );
   try {
-    return await fn(linked.signal);
+    return await fn(controller.signal);
   } finally {
     stopTimer();
-    linked.unlink();
+    unlink();
   }
 }
 
 /** `promise`, or the abort of `signal`, whichever comes first. The loser's rejection is never unhandled. */
-export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+export function abortable<T>(promise: Promise<T>, signal: AnySignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
     const cleanup = onAbort(signal, reject);
-    promise.then(resolve, reject).finally(cleanup);
+    promise.then(
+      (value) => {
+        cleanup();
+        resolve(value);
+      },
+      (error: unknown) => {
+        cleanup();
+        reject(error);
+      },
+    );
   });
 }
 
 /** Resolves after `delayMs`, or rejects with the reason of `signal`; leaves no timer behind. */
-export function pause(runtime: Runtime, delayMs: number, signal?: AbortSignal): Promise<void> {
+export function pause(runtime: Runtime, delayMs: number, signal?: AnySignal): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const stopTimer = runtime.setTimer(delayMs, () => {
       cleanup();

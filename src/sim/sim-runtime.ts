@@ -1,4 +1,5 @@
 import type { ClockReading, Runtime } from '../core/runtime.js';
+import { hostTurn } from './host-turns.js';
 import { Prng } from './prng.js';
 import { TimerQueue } from './timer-queue.js';
 
@@ -22,9 +23,7 @@ const timersPerInstantMax = 100_000;
  * same run.
  *
  * Code that awaits goes on in microtasks, which the runtime cannot see; a macrotask of the host runs only when they are
- * all done. So one `setImmediate` after each timer is enough to know that the code under test rests. This is the only
- * place in `src/sim` that touches the host's event loop, and no time is read from it. It is taken at load, so that fake
- * timers of a test runner do not reach it.
+ * all done. So one turn of its loop after each timer is enough to know that the code under test rests.
  */
 export class SimRuntime implements Runtime {
   readonly random: Prng;
@@ -160,41 +159,4 @@ class InstantGuard {
     this.#timers = waitMs > 0 ? 0 : this.#timers + 1;
     if (this.#timers > timersPerInstantMax) throw new Error('timers arm themselves without delay, without end');
   }
-}
-
-const hostImmediate = setImmediate;
-
-function hostTurn(): Promise<void> {
-  return new Promise((resolve) => hostImmediate(resolve));
-}
-
-/**
- * Turns that are asked for at once: microtasks are done between them all the same, sockets are looked at once a round.
- */
-const turnsPerRound = 64;
-
-/**
- * Calls `step` once in each turn of the host's loop until it returns false, so that everything that awaits has gone on
- * before the next call. What `step` throws rejects.
- */
-export function inHostTurns(step: () => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let over = false;
-    const turn = () => {
-      if (over) return;
-      try {
-        if (step()) return;
-        resolve();
-      } catch (error) {
-        reject(error);
-      }
-      over = true;
-    };
-    const round = () => {
-      if (over) return;
-      for (let i = 0; i < turnsPerRound; i++) hostImmediate(turn);
-      hostImmediate(round);
-    };
-    hostImmediate(round);
-  });
 }

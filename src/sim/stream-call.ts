@@ -1,9 +1,9 @@
-import { onAbort } from '../core/abort.js';
+import { type AnySignal, onAbort } from '../core/abort.js';
 import type { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod } from '../wire/methods.js';
 import type { DuplexListener } from '../wire/rpc-channel.js';
-import type { DuplexCall, DuplexReply } from '../wire/rpc-service.js';
+import type { DuplexCall, DuplexReply, RpcContext } from '../wire/rpc-service.js';
 import { connectionLost } from './connection-lost.js';
 import type { CallSite, OpenCall } from './sim-channel.js';
 import type { Fate, Message } from './sim-link.js';
@@ -12,7 +12,7 @@ import { overTheWire } from './unary-call.js';
 
 export interface StreamOptions {
   readonly metadata: Readonly<Record<string, string>>;
-  readonly signal: AbortSignal | undefined;
+  readonly signal: AnySignal | undefined;
   /** Both ends are done with it. */
   readonly onOver: () => void;
 }
@@ -28,13 +28,13 @@ export class StreamCall<Request, Response> implements OpenCall {
   readonly #method: DuplexMethod<Request, Response>;
   readonly #listener: DuplexListener<Response>;
   readonly #options: StreamOptions;
-  readonly #controller = new AbortController();
   /** When the last message arrives, by direction: none may overtake it. */
   readonly #lastMs = { toServer: 0, toClient: 0 };
   /** Nothing arrives any more, and nobody is told. */
   readonly #mute = { toServer: false, toClient: false };
   #instance: ServerInstance | undefined;
   #serverCall: DuplexCall<Request> | undefined;
+  #controller: AbortController | undefined;
   #stopListening: () => void = () => {};
   #clientOver = false;
   #serverOver = false;
@@ -132,8 +132,20 @@ export class StreamCall<Request, Response> implements OpenCall {
       send: (message) => this.#sendToClient(message),
       end: (error) => this.#endByServer(error),
     };
-    const context = { metadata: this.#options.metadata, signal: this.#controller.signal };
-    this.#serverCall = handler.open(reply as DuplexReply<unknown>, context) as DuplexCall<Request>;
+    this.#serverCall = handler.open(reply as DuplexReply<unknown>, this.#context()) as DuplexCall<Request>;
+  }
+
+  /** Few handlers look at the signal: there is one only for them. */
+  #context(): RpcContext {
+    const call = this;
+    return {
+      metadata: this.#options.metadata,
+      get signal() {
+        call.#controller ??= new AbortController();
+        if (call.#serverOver) call.#controller.abort();
+        return call.#controller.signal;
+      },
+    };
   }
 
   #sendToClient(message: Response): void {
@@ -215,7 +227,7 @@ export class StreamCall<Request, Response> implements OpenCall {
   #endServer(): void {
     if (this.#serverOver) return;
     this.#finish('server');
-    this.#controller.abort();
+    this.#controller?.abort();
     this.#serverCall?.onCancel();
   }
 

@@ -1,4 +1,4 @@
-import { onAbort } from '../core/abort.js';
+import { type AnySignal, onAbort } from '../core/abort.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status, statusOf } from '../store/etcd-errors.js';
@@ -30,7 +30,7 @@ export class UnaryCall<Request, Response> implements OpenCall {
     return this.#over;
   }
 
-  async run(request: Request, signal: AbortSignal | undefined): Promise<Response> {
+  async run(request: Request, signal: AnySignal | undefined): Promise<Response> {
     const stopListening = onAbort(signal, () => this.#cancel());
     try {
       if (!this.#over) this.#send(request);

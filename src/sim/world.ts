@@ -1,6 +1,6 @@
+import { HostTurns } from './host-turns.js';
 import { Prng } from './prng.js';
 import type { SimProcess } from './sim-process.js';
-import { inHostTurns } from './sim-runtime.js';
 import { TimerQueue } from './timer-queue.js';
 import { TraceHash } from './trace.js';
 
@@ -35,6 +35,7 @@ export class World {
   readonly random: Prng;
   readonly hash = new TraceHash();
   readonly #queue = new TimerQueue();
+  readonly #turns = new HostTurns();
   readonly #onEvent: TraceListener | undefined;
   /** Looks at the world after each event; must not change it. */
   readonly #watchers: (() => void)[] = [];
@@ -87,7 +88,7 @@ export class World {
    */
   async run(done: () => boolean, endMs: number): Promise<boolean> {
     let finished = false;
-    await inHostTurns(() => {
+    await this.#turns.run(() => {
       finished = done();
       return !finished && this.#next(endMs);
     });

@@ -1,4 +1,5 @@
 import { abortable, onAbort } from '../core/abort.js';
+import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import type { CallOptions } from '../store/store.js';
@@ -11,7 +12,7 @@ export interface Attempt {
   readonly channel: RpcChannel;
   readonly metadata: Metadata;
   /** Aborts when the call is over for the caller. */
-  readonly signal: AbortSignal;
+  readonly signal: Cancellation;
 }
 
 /**
@@ -29,7 +30,7 @@ export class Calls {
   readonly #auth: AuthToken;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
-  readonly #active = new Set<AbortController>();
+  readonly #active = new Set<Cancellation>();
   #closed: ConclaveError | undefined;
 
   constructor(endpoints: Endpoints, auth: AuthToken, runtime: Runtime, timeoutMs: number) {
@@ -51,14 +52,14 @@ export class Calls {
     if (!(timeoutMs >= 0)) {
       throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
     }
-    const controller = new AbortController();
-    const stopTimer = this.#runtime.setTimer(timeoutMs, () => controller.abort(timedOut(name, timeoutMs)));
-    const unlink = onAbort(options?.signal, (reason) => controller.abort(reason));
-    this.#active.add(controller);
+    const call = new Cancellation();
+    const stopTimer = this.#runtime.setTimer(timeoutMs, () => call.abort(timedOut(name, timeoutMs)));
+    const unlink = onAbort(options?.signal, (reason) => call.abort(reason));
+    this.#active.add(call);
     try {
-      return await abortable(this.#overEndpoints(kind, controller.signal, send), controller.signal);
+      return await abortable(this.#overEndpoints(kind, call, send), call);
     } finally {
-      this.#active.delete(controller);
+      this.#active.delete(call);
       stopTimer();
       unlink();
     }
@@ -68,10 +69,10 @@ export class Calls {
   close(): void {
     this.#closed = new ConclaveError('CLOSED', 'the store is closed');
     const interrupted = new ConclaveError('CLOSED', 'the store was closed', { outcome: 'unknown' });
-    for (const controller of this.#active) controller.abort(interrupted);
+    for (const call of this.#active) call.abort(interrupted);
   }
 
-  async #overEndpoints<T>(kind: CallKind, signal: AbortSignal, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+  async #overEndpoints<T>(kind: CallKind, signal: Cancellation, send: (attempt: Attempt) => Promise<T>): Promise<T> {
     // Bounded: each endpoint is tried once.
     for (let left = this.#endpoints.count - 1; ; left--) {
       const channel = this.#endpoints.current;
@@ -88,7 +89,7 @@ export class Calls {
     }
   }
 
-  async #withToken<T>(channel: RpcChannel, signal: AbortSignal, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+  async #withToken<T>(channel: RpcChannel, signal: Cancellation, send: (attempt: Attempt) => Promise<T>): Promise<T> {
     const metadata = await this.#auth.metadata(channel);
     signal.throwIfAborted();
     try {

@@ -1,4 +1,4 @@
-import { onAbort } from '../core/abort.js';
+import { type AnySignal, onAbort } from '../core/abort.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import type { LeaseKeepAliveRequest, LeaseKeepAliveResponse } from '../store/messages.js';
@@ -36,7 +36,7 @@ export class KeepAliveStream {
     this.#call = channel.duplex(leaseMethods.keepAlive, listener, { metadata: { ...metadata, hasleader: 'true' } });
   }
 
-  beat(id: bigint, signal: AbortSignal): Promise<LeaseKeepAliveResponse> {
+  beat(id: bigint, signal: AnySignal): Promise<LeaseKeepAliveResponse> {
     const beat: Beat = { answer: deferred<LeaseKeepAliveResponse>(), abandoned: false };
     const queue = this.#beats.get(id);
     if (queue === undefined) this.#beats.set(id, [beat]);

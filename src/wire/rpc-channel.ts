@@ -1,3 +1,4 @@
+import type { AnySignal } from '../core/abort.js';
 import type { DuplexMethod, UnaryMethod } from './methods.js';
 
 /**
@@ -25,7 +26,7 @@ export interface RpcChannel {
 }
 
 export interface RpcOptions {
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: AnySignal | undefined;
   /** ASCII metadata: `token`, `hasleader`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { linkSignals, onAbort } from '../../src/core/abort.js';
+import { linkCall, linkSignals, onAbort } from '../../src/core/abort.js';
+import { Cancellation } from '../../src/core/cancellation.js';
 import { inWorld, outcomeOf } from '../support/sim-world.js';
 
 const warnings: string[] = [];
@@ -78,4 +79,52 @@ describe('waiting for an abort', () => {
       expect(await world.until(Promise.all(waiting))).toEqual(waiting.map(() => ({ error: 'stop' })));
       expect(await world.keys('locks/')).toHaveLength(50);
     }));
+});
+
+describe('a cancellation', () => {
+  it('tells everybody once, in order, the first reason that it was given', () => {
+    const call = new Cancellation();
+    const told: unknown[] = [];
+    onAbort(call, (reason) => told.push(['first', reason]));
+    const leave = onAbort(call, (reason) => told.push(['second', reason]));
+    onAbort(call, (reason) => told.push(['third', reason]));
+    leave();
+    leave();
+    expect(call.aborted).toBe(false);
+    call.throwIfAborted();
+    call.abort('why');
+    call.abort('again');
+    onAbort(call, (reason) => told.push(['late', reason]));
+    expect(told).toEqual([
+      ['first', 'why'],
+      ['third', 'why'],
+      ['late', 'why'],
+    ]);
+    expect(() => call.throwIfAborted()).toThrow('why');
+  });
+
+  it('lets those who are told take back each other', () => {
+    const call = new Cancellation();
+    const told: string[] = [];
+    const leaves = ['a', 'b', 'c', 'd'].map((name) =>
+      onAbort(call, () => {
+        told.push(name);
+        leaves[1]?.();
+        leaves[3]?.();
+      }),
+    );
+    call.abort('why');
+    expect(told).toEqual(['a', 'c']);
+  });
+
+  it('follows signals of both kinds until it is unlinked', () => {
+    const controller = new AbortController();
+    const other = new Cancellation();
+    const [first, second] = [linkCall(controller.signal, other), linkCall(controller.signal, other)];
+    first.unlink();
+    other.abort('why');
+    controller.abort('later');
+    expect(first.signal.aborted).toBe(false);
+    expect(second.signal.reason).toBe('why');
+  });
 });

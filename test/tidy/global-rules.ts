@@ -30,7 +30,7 @@ const bannedMembers: ReadonlySet<string> = new Set(['Math.random', 'AbortSignal.
 /** Each with its reason. */
 const excuses: Readonly<Record<string, readonly string[]>> = {
   // Its comment says why: a turn of the host's loop tells that the code under test rests.
-  'src/sim/sim-runtime.ts': ['setImmediate'],
+  'src/sim/host-turns.ts': ['setImmediate'],
 };
 
 function bannedUse(node: ts.Node, globals: 'none' | 'host'): string | undefined {
