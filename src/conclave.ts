@@ -10,6 +10,7 @@ import type { Session } from './lease/session.js';
 import type { AcquireOptions, RecipeContext } from './line/context.js';
 import type { Held } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
+import { Queue } from './queue/queue.js';
 import type {
   DeleteRangeResponse,
   KeyValue,
@@ -91,6 +92,14 @@ export class Conclave implements AsyncDisposable {
    */
   election(name: string): Election {
     return new Election(this.#context, name);
+  }
+
+  /**
+   * The work queue `name`.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  queue<T = unknown>(name: string): Queue<T> {
+    return new Queue<T>(this.#context, name);
   }
 
   /** The key's value and revisions, or null. Linearizable. */

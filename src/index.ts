@@ -19,6 +19,10 @@ export type { WaitForGraph } from './inspect/wait-for.js';
 export type { Session, SessionEvents } from './lease/session.js';
 export type { AcquireOptions } from './line/context.js';
 export type { Held } from './line/held.js';
+export type { Handler } from './queue/consume.js';
+export type { Consumer } from './queue/consumer.js';
+export type { Job } from './queue/job.js';
+export { type ConsumeOptions, type Enqueued, type JobOptions, Queue } from './queue/queue.js';
 // etcd's messages, for plain operations.
 export {
   type Compare,

@@ -8,6 +8,8 @@ import type { Store, WatchLane } from './store.js';
 export interface FollowSpec {
   readonly key: Bytes;
   readonly rangeEnd?: Bytes | undefined;
+  /** What changes are told of, as in a watch; a whole state has all keys. */
+  readonly filters?: readonly number[] | undefined;
   readonly lane?: WatchLane | undefined;
 }
 

@@ -1,0 +1,151 @@
+import { ConclaveError } from '../core/errors.js';
+import type { Session, SessionContext } from '../lease/session.js';
+import { noneIn } from '../line/rule.js';
+import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
+import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import { below, type QueueKeys } from './keys.js';
+import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
+import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
+
+/** A job in `ready`, as it was seen. */
+export type Candidate = KeyValue;
+
+/** A job that is ours now. */
+export interface Claim {
+  /** With this attempt counted. */
+  readonly ticket: Ticket;
+  /** The revision of the claim: higher than that of every earlier one. */
+  readonly fence: bigint;
+  readonly job: KeyValue | undefined;
+  /** Who is first now. */
+  readonly next: readonly Candidate[];
+}
+
+/** Where a claim is made. */
+export interface ClaimSite {
+  readonly context: SessionContext;
+  readonly session: Session;
+  readonly keys: QueueKeys;
+}
+
+/** Jobs that one request looks at: more after each one that found them all taken, as long as etcd takes the txn. */
+const fewest = 4;
+const most = 16;
+
+/**
+ * Claims the first ready job, whoever else claims meanwhile; undefined if there is none. `known` are the first jobs as
+ * seen last, `idle` a place in the idle line that goes with the claim.
+ * @throws ConclaveError `SESSION_LOST`; `LOST` when the slot was deleted.
+ */
+export async function claimFirst(
+  site: ClaimSite,
+  slot: Slot,
+  known: readonly Candidate[],
+  idle: string | undefined,
+): Promise<Claim | undefined> {
+  let candidates = known.length > 0 ? known : await readFirst(site, fewest);
+  // Bounded by the session: each further round means that others have claimed all that were seen.
+  for (let limit = fewest; candidates.length > 0; limit = Math.min(limit * 2, most)) {
+    const request = claimTxn(site, slot, candidates.slice(0, most), limit, idle);
+    const txn = await answered(site, request);
+    const claim = claimed(txn, candidates);
+    if (claim !== undefined) {
+      slot.revision = claim.fence;
+      return claim;
+    }
+    const [slotKv, fresh] = refusal(txn);
+    if (slotKv?.modRevision !== slot.revision) return claimedBefore(site, slot, slotKv);
+    candidates = fresh;
+  }
+  return undefined;
+}
+
+async function readFirst({ context, session, keys }: ClaimSite, limit: number): Promise<readonly Candidate[]> {
+  const request = { ...below(keys.ready), limit: BigInt(limit) };
+  return (await untilAnswered(context.runtime, session.signal, () => context.store.range(request))).kvs;
+}
+
+function answered({ context, session }: ClaimSite, request: TxnRequest): Promise<TxnResponse> {
+  return onLease(session, () => untilAnswered(context.runtime, session.signal, () => context.store.txn(request)));
+}
+
+/** One candidate after the other, each in the else of the one before; at the end a look at what there is instead. */
+function claimTxn(
+  site: ClaimSite,
+  slot: Slot,
+  [first, ...rest]: readonly Candidate[],
+  limit: number,
+  idle: string | undefined,
+): TxnRequest {
+  const { keys, session } = site;
+  const candidate = first as Candidate;
+  const ticket = ticketOf(candidate);
+  const taken = { ...ticket, attempts: ticket.attempts + 1, slot: slot.key };
+  const readNext: RequestOp = { type: 'range', request: { ...below(keys.ready), limit: BigInt(limit) } };
+  return {
+    compare: [
+      modifiedAt(slot.key, slot.revision),
+      modifiedAt(candidate.key, candidate.modRevision),
+      noneIn({ key: bytesOf(keys.ready), rangeEnd: candidate.key }),
+    ],
+    success: [
+      remove(candidate.key),
+      put(keys.takenOf(ticket.seq), encodeTicket(taken)),
+      put(slot.key, encodeSlot({ job: ticket.seq }), { leaseId: session.leaseId }),
+      get(keys.job(ticket.seq)),
+      readNext,
+      ...(idle === undefined ? [] : [remove(idle)]),
+    ],
+    failure:
+      rest.length === 0
+        ? [get(slot.key), readNext]
+        : [{ type: 'txn', request: claimTxn(site, slot, rest, limit, idle) }],
+  };
+}
+
+function claimed(
+  { succeeded, responses, header }: Pick<TxnResponse, 'succeeded' | 'responses'> & { header: { revision: bigint } },
+  [first, ...rest]: readonly Candidate[],
+): Claim | undefined {
+  if (first === undefined) return undefined;
+  if (!succeeded) {
+    const [nested] = responses;
+    return nested?.type === 'txn' ? claimed({ ...nested.response, header }, rest) : undefined;
+  }
+  const ticket = ticketOf(first);
+  const txn = { succeeded, responses, header } as TxnResponse;
+  return {
+    ticket: { ...ticket, attempts: ticket.attempts + 1 },
+    fence: header.revision,
+    job: rangeAt(txn, 3).kvs[0],
+    next: rangeAt(txn, 4).kvs,
+  };
+}
+
+/** What the innermost else has read: the slot, and the first jobs. */
+function refusal(txn: TxnResponse): readonly [KeyValue | undefined, readonly Candidate[]] {
+  const [first] = txn.responses;
+  return first?.type === 'txn' ? refusal(first.response) : [rangeAt(txn, 0).kvs[0], rangeAt(txn, 1).kvs];
+}
+
+/** The slot has moved: an earlier run of the request has claimed, or the slot is gone. */
+async function claimedBefore(site: ClaimSite, slot: Slot, found: KeyValue | undefined): Promise<Claim> {
+  const { context, session, keys } = site;
+  const seq = slotState(found).job;
+  if (found === undefined || seq === undefined) {
+    await session.verify();
+    session.signal.throwIfAborted();
+    throw new ConclaveError('LOST', `${slot.key} was deleted`, { loss: 'key-deleted' });
+  }
+  const request = { success: [get(keys.takenOf(seq)), get(keys.job(seq))] };
+  const txn = await untilAnswered(context.runtime, session.signal, () => context.store.txn(request));
+  slot.revision = found.modRevision;
+  const taken = rangeAt(txn, 0).kvs[0];
+  return {
+    ticket: taken === undefined ? { seq, priority: 0, attempts: 1, kib: 1 } : takenOf(taken),
+    fence: found.modRevision,
+    job: rangeAt(txn, 1).kvs[0],
+    next: [],
+  };
+}

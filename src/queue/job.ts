@@ -1,0 +1,121 @@
+import { ConclaveError } from '../core/errors.js';
+import { onSessionEnd } from '../lease/session.js';
+import type { Compare } from '../store/messages.js';
+import { modifiedAt } from '../store/ops.js';
+import type { Claim, ClaimSite } from './claim.js';
+import { recordOf } from './record.js';
+import { settle, type Verdict } from './settle.js';
+import type { Slot } from './slot.js';
+
+/** A job in this process's hands, from its claim until it is settled or lost. */
+export class Job<T = unknown> {
+  /** The job's number, growing with every job of the queue. */
+  readonly id: string;
+  readonly payload: T;
+  readonly priority: number;
+  /** How often the job was handed out, this time included. */
+  readonly attempt: number;
+  /** When it was put into the queue, by the producer's wall clock, in milliseconds since 1970. */
+  readonly enqueuedMs: number;
+  /** Grows with every later claim of the job: hand it to whatever you write to, with reads as well as writes. */
+  readonly fence: bigint;
+  readonly #site: ClaimSite;
+  readonly #slot: Slot;
+  readonly #claim: Claim;
+  readonly #ended = new AbortController();
+  readonly #onOver: () => void;
+  readonly #unlink: () => void;
+  #over: ConclaveError | undefined;
+
+  /** @internal `onOver` is called once, when the claim is settled or lost. */
+  constructor(site: ClaimSite, slot: Slot, claim: Claim, onOver: () => void) {
+    const { payload, enqueuedMs } = recordOf(claim.job);
+    this.#site = site;
+    this.#slot = slot;
+    this.#claim = claim;
+    this.#onOver = onOver;
+    this.id = claim.ticket.seq.toString();
+    this.payload = payload as T;
+    this.priority = claim.ticket.priority;
+    this.attempt = claim.ticket.attempts;
+    this.enqueuedMs = enqueuedMs;
+    this.fence = claim.fence;
+    this.#unlink = onSessionEnd(site.session, (error) => this.#end(error));
+  }
+
+  get leaseId(): bigint {
+    return this.#site.session.leaseId;
+  }
+
+  /** Whether the claim lives, judged by the clocks at this very moment. Once false, always false. */
+  get held(): boolean {
+    return this.#over === undefined && this.#site.session.alive;
+  }
+
+  /** Milliseconds for which the claim is certain to live if the network goes away now. */
+  get remainingMs(): number {
+    return this.#over === undefined ? this.#site.session.remainingMs : 0;
+  }
+
+  /** Aborts before the server can give the job to another (`LOST`, `SESSION_LOST`), and when it is settled. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Whether it was settled here, whatever came of it. */
+  get settled(): boolean {
+    return this.#over?.code === 'RELEASED';
+  }
+
+  /** A compare that makes a txn succeed only while the claim lives, whatever the clocks say. */
+  guard(): Compare {
+    return modifiedAt(this.#slot.key, this.fence);
+  }
+
+  /**
+   * The job is done: it is never handed out again.
+   * @throws ConclaveError `LOST`, `SESSION_LOST` when the claim is over: somebody else does the job again, unless
+   * `outcome` is `unknown`; `RELEASED` when it was settled before.
+   */
+  ack(): Promise<void> {
+    return this.#settle({ type: 'ack' });
+  }
+
+  /** Gives the job back at once, to its old place. Throws as `ack`. */
+  nack(): Promise<void> {
+    return this.#settle({ type: 'nack' });
+  }
+
+  /** @internal The slot was deleted. */
+  lost(): void {
+    this.#end(new ConclaveError('LOST', `job ${this.id}: its claim was deleted`, { loss: 'key-deleted' }));
+  }
+
+  async #settle(verdict: Verdict): Promise<void> {
+    if (!this.held) throw this.#over ?? this.#site.session.signal.reason;
+    this.#over = new ConclaveError('RELEASED', `job ${this.id}: settled`);
+    try {
+      await settle(this.#site, this.#slot, this.#claim, verdict);
+    } catch (error) {
+      throw asUndecided(error);
+    } finally {
+      this.#unlink();
+      this.#ended.abort(this.#over);
+      this.#onOver();
+    }
+  }
+
+  #end(error: ConclaveError): void {
+    if (this.#over !== undefined) return;
+    this.#over = error;
+    this.#unlink();
+    this.#ended.abort(error);
+    this.#onOver();
+  }
+}
+
+/** The session ended while the request was under way. */
+function asUndecided(error: unknown): unknown {
+  if (!ConclaveError.is(error, 'SESSION_LOST')) return error;
+  return new ConclaveError('SESSION_LOST', error.message, { outcome: 'unknown', loss: error.loss, cause: error });
+}

@@ -1,0 +1,99 @@
+import { abortable } from '../core/abort.js';
+import { noBytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { Doorbell } from '../line/doorbell.js';
+import { exclusive } from '../line/exclusive.js';
+import { leave } from '../line/leave.js';
+import { Line, lookAgainMs } from '../line/line.js';
+import { type Compare, CompareResult, CompareTarget, type RequestOp, WatchFilter } from '../store/messages.js';
+import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import type { ClaimSite } from './claim.js';
+import { below, type QueueKeys } from './keys.js';
+import { encodeTicket, type TakenTicket, takenOf } from './ticket.js';
+
+/** Jobs that one request moves. */
+const perRequest = 16;
+
+/**
+ * What one consumer does for all: puts the jobs of dead consumers back. Whoever is first in the line `keepers` does it;
+ * everything it does is guarded, so that a second one, who takes itself for the first, does no harm. Runs until
+ * `signal` aborts, which must be no later than the end of the session.
+ */
+export async function keepQueue(site: ClaimSite, signal: AbortSignal): Promise<never> {
+  const { context, session, keys } = site;
+  const line = new Line(context, session, exclusive(keys.keepers));
+  // Bounded by `signal`.
+  for (;;) {
+    const turn = await line.join(noBytes, signal).catch((error: unknown) => {
+      if (!ConclaveError.is(error, 'LOST')) throw error;
+    });
+    if (turn === undefined) continue;
+    try {
+      await keep(site, signal);
+    } finally {
+      await leave(context, session, turn.key, turn.fence);
+    }
+  }
+}
+
+/** A round per consumer that leaves, and per `lookAgainMs`; ends with `signal`. */
+async function keep(site: ClaimSite, signal: AbortSignal): Promise<never> {
+  const { store, runtime } = site.context;
+  for (;;) {
+    const spec = { ...below(site.keys.slots), filters: [WatchFilter.noPut] };
+    const bell = new Doorbell(store, runtime, [spec], lookAgainMs);
+    try {
+      // The watch comes first: what happens after the look rings.
+      await abortable(bell.armed, signal);
+      await giveBackOrphans(site, signal);
+      await abortable(bell.rung, signal);
+    } finally {
+      bell.close();
+    }
+  }
+}
+
+/** Puts every job back whose claim is over, though nobody has settled it. */
+async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal): Promise<void> {
+  const { store, runtime } = context;
+  const look = { success: [all(keys.taken), all(keys.slots)] };
+  const txn = await untilAnswered(runtime, signal, () => store.txn(look, { signal }));
+  const claims = new Map(rangeAt(txn, 1).kvs.map((kv) => [bytesOf(kv.key).toString(), kv.modRevision]));
+  const orphans = rangeAt(txn, 0).kvs.flatMap((kv) => {
+    const ticket = takenOf(kv);
+    const alive = claims.get(ticket.slot) === kv.modRevision;
+    return alive ? [] : [giveBack(keys, ticket, kv.modRevision)];
+  });
+  for (let i = 0; i < orphans.length; i += perRequest) {
+    const request = { success: orphans.slice(i, i + perRequest) };
+    await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+  }
+}
+
+/** Guarded twice: by the claim, and by the slot's being no longer at it. */
+function giveBack(keys: QueueKeys, ticket: TakenTicket, claimedAt: bigint): RequestOp {
+  const { slot, ...rest } = ticket;
+  const taken = keys.takenOf(ticket.seq);
+  return {
+    type: 'txn',
+    request: {
+      compare: [modifiedAt(taken, claimedAt), changedSince(slot, claimedAt)],
+      success: [remove(taken), put(keys.readyOf(ticket), encodeTicket(rest))],
+    },
+  };
+}
+
+/** Holds unless `key` is as it was at `revision`. */
+function changedSince(key: string, revision: bigint): Compare {
+  return {
+    key: bytesOf(key),
+    target: CompareTarget.mod,
+    result: CompareResult.notEqual,
+    modRevision: revision,
+  };
+}
+
+function all(prefix: string): RequestOp {
+  return { type: 'range', request: below(prefix) };
+}

@@ -1,0 +1,59 @@
+import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
+import { type Span, below as spanBelow } from '../line/rule.js';
+
+const seqDigits = 16;
+const priorityDigits = 4;
+
+/** Highest priority: 999, lowest: -999. What is subtracted from keeps the digits' order: the highest comes first. */
+export const priorityLimit = 999;
+
+/** The keys of one queue; README.md beside this file has the table. */
+export class QueueKeys {
+  readonly root: string;
+  readonly tail: string;
+  readonly jobs: string;
+  readonly ready: string;
+  readonly taken: string;
+  readonly slots: string;
+  readonly idle: Bytes;
+  readonly keepers: Bytes;
+  readonly gone: string;
+
+  constructor(prefix: Bytes) {
+    this.root = utf8Text(prefix);
+    this.tail = `${this.root}tail`;
+    this.jobs = `${this.root}jobs/`;
+    this.ready = `${this.root}ready/`;
+    this.taken = `${this.root}taken/`;
+    this.slots = `${this.root}slots/`;
+    this.idle = utf8(`${this.root}idle/`);
+    this.keepers = utf8(`${this.root}keepers/`);
+    this.gone = `${this.root}gone/`;
+  }
+
+  job(seq: number): string {
+    return this.jobs + digits(seq, seqDigits);
+  }
+
+  readyOf({ seq, priority }: { readonly seq: number; readonly priority: number }): string {
+    return `${this.ready}${digits(priorityLimit + 1 - priority, priorityDigits)}/${digits(seq, seqDigits)}`;
+  }
+
+  takenOf(seq: number): string {
+    return this.taken + digits(seq, seqDigits);
+  }
+}
+
+/** Everything below `prefix`. */
+export function below(prefix: string): Span {
+  return spanBelow(utf8(prefix));
+}
+
+/** The number at the end of a key. */
+export function seqAt(key: Bytes): number {
+  return Number(utf8Text(key.subarray(key.length - seqDigits)));
+}
+
+function digits(value: number, length: number): string {
+  return value.toString().padStart(length, '0');
+}

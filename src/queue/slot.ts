@@ -1,0 +1,61 @@
+import { ConclaveError } from '../core/errors.js';
+import type { Session, SessionContext } from '../lease/session.js';
+import type { KeyValue } from '../store/messages.js';
+import { createdAt, get, put, rangeAt } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import { jsonObject } from './json.js';
+
+/**
+ * One worker's key on its consumer's lease. Every claim and every settling is guarded by its last revision and changes
+ * it: a request that is sent again, or applied late, can work once at most, and the slot tells which one did.
+ */
+export interface Slot {
+  readonly key: string;
+  /** Of its last change. */
+  revision: bigint;
+}
+
+/** What a slot says of its worker: the job in its hands, or the claim that was settled last. */
+export interface SlotState {
+  readonly job?: number | undefined;
+  readonly settled?: string | undefined;
+}
+
+export function encodeSlot(state: SlotState): string {
+  return JSON.stringify(state);
+}
+
+export function slotState(kv: KeyValue | undefined): SlotState {
+  const { job, settled } = jsonObject(kv?.value);
+  return {
+    job: typeof job === 'number' ? job : undefined,
+    settled: typeof settled === 'string' ? settled : undefined,
+  };
+}
+
+/** Makes the slot `key`, whose nonce is nobody else's. What a late run of the request makes holds no job. */
+export async function openSlot({ store, runtime }: SessionContext, session: Session, key: string): Promise<Slot> {
+  const txn = await onLease(session, () =>
+    untilAnswered(runtime, session.signal, () =>
+      store.txn({
+        compare: [createdAt(key, 0n)],
+        success: [put(key, encodeSlot({}), { leaseId: session.leaseId })],
+        failure: [get(key)],
+      }),
+    ),
+  );
+  if (txn.succeeded) return { key, revision: txn.header.revision };
+  const found = rangeAt(txn, 0).kvs[0];
+  return { key, revision: found?.modRevision ?? 0n };
+}
+
+/** Runs `work`, which hangs keys on the session's lease; if the store has no such lease the session is over. */
+export async function onLease<T>(session: Session, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!ConclaveError.is(error, 'LEASE_NOT_FOUND')) throw error;
+    session.leaseGone();
+    throw session.signal.reason;
+  }
+}

@@ -1,0 +1,38 @@
+import type { KeyValue } from '../store/messages.js';
+import { jsonObject, numberOf } from './json.js';
+import { seqAt } from './keys.js';
+
+/** What is moved around for a job from one state to the next, small as it is; the payload stays where it was put. */
+export interface Ticket {
+  readonly seq: number;
+  readonly priority: number;
+  /** How often it was handed out. */
+  readonly attempts: number;
+  /** Of the payload, rounded up. */
+  readonly kib: number;
+}
+
+/** A ticket in `taken`: whose hands the job is in. */
+export interface TakenTicket extends Ticket {
+  /** The claim's slot, a key below `slots/`. */
+  readonly slot: string;
+}
+
+export function encodeTicket({ seq: _, ...rest }: Ticket | TakenTicket): string {
+  return JSON.stringify(rest);
+}
+
+export function ticketOf(kv: KeyValue): Ticket {
+  const { priority, attempts, kib } = jsonObject(kv.value);
+  return {
+    seq: seqAt(kv.key),
+    priority: numberOf(priority, 0),
+    attempts: numberOf(attempts, 0),
+    kib: numberOf(kib, 1),
+  };
+}
+
+export function takenOf(kv: KeyValue): TakenTicket {
+  const { slot } = jsonObject(kv.value);
+  return { ...ticketOf(kv), slot: typeof slot === 'string' ? slot : '' };
+}

@@ -1,0 +1,182 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import type { Conclave } from '../../src/conclave.js';
+import { prefixEnd, utf8 } from '../../src/core/bytes.js';
+import type { Job } from '../../src/queue/job.js';
+import { put, remove } from '../../src/store/ops.js';
+import type { Backend, Opened } from '../support/backends.js';
+import { errorOf } from '../support/sim-world.js';
+import { aborted, recipes } from './recipe-fixture.js';
+
+const stop = new Error('stop');
+
+/** Consumes until `count` jobs were handled; resolves to what was handed out, in order. */
+async function consumed(
+  processes: readonly Conclave[],
+  name: string,
+  count: number,
+  handle: (job: Job, conclave: Conclave) => unknown = () => {},
+): Promise<{ readonly id: string; readonly payload: unknown; readonly fence: bigint }[]> {
+  const seen: { readonly id: string; readonly payload: unknown; readonly fence: bigint }[] = [];
+  const enough = new AbortController();
+  const consuming = processes.map((conclave) =>
+    conclave.queue(name).consume(
+      async (job) => {
+        seen.push({ id: job.id, payload: job.payload, fence: job.fence });
+        await handle(job, conclave);
+        if (seen.length >= count) enough.abort(stop);
+      },
+      { concurrency: 2, signal: enough.signal },
+    ),
+  );
+  expect(await Promise.all(consuming.map(errorOf))).toEqual(consuming.map(() => stop));
+  return seen;
+}
+
+/** What a queue promises, whatever it stands on. */
+export function queueContract(backend: Backend): void {
+  describe('a queue', () => {
+    const open = recipes(backend);
+    const cleanups: (() => Promise<unknown>)[] = [];
+    afterEach(async () => {
+      for (const cleanup of cleanups.splice(0)) await cleanup();
+    });
+    const start = async (): Promise<Awaited<ReturnType<typeof open>>> => {
+      const recipe = await open();
+      const key = utf8(`${recipe.opened.prefix}queues/`);
+      cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
+      return recipe;
+    };
+    const below = async ({ store, prefix }: Opened, path: string) => {
+      const key = utf8(`${prefix}queues/${path}`);
+      return (await store.range({ key, rangeEnd: prefixEnd(key) })).kvs;
+    };
+
+    it('QUEUE-1, QUEUE-2, QUEUE-4: hands out every job once, in order', async () => {
+      const { opened, process } = await start();
+      const conclave = await process();
+      const queue = conclave.queue<{ n: number }>('q');
+      await queue.enqueue({ n: 0 });
+      await queue.enqueueAll([{ n: 1 }, { n: 2 }, { n: 3 }]);
+      await Promise.all([4, 5, 6, 7].map((n) => queue.enqueue({ n })));
+      const consumer = await queue.consumer();
+      const payloads: unknown[] = [];
+      const fences: bigint[] = [];
+      for (let i = 0; i < 8; i++) {
+        const job = await consumer.take();
+        expect(job.held).toBe(true);
+        expect(job.attempt).toBe(1);
+        payloads.push(job.payload);
+        fences.push(job.fence);
+        await job.ack();
+      }
+      expect(payloads).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((n) => ({ n })));
+      expect([...fences].sort((a, b) => (a < b ? -1 : 1))).toEqual(fences);
+      for (const path of ['q/jobs/', 'q/ready/', 'q/taken/']) expect(await below(opened, path)).toEqual([]);
+      await consumer.close();
+      for (const path of ['q/slots/', 'q/idle/', 'q/keepers/']) expect(await below(opened, path)).toEqual([]);
+    });
+
+    it('QUEUE-1, QUEUE-2, QUEUE-9: many consumers of several processes do every job once', async () => {
+      const { opened, process } = await start();
+      const processes = [await process(), await process(), await process()];
+      const jobs = Array.from({ length: 40 }, (_, i) => i);
+      const producing = Promise.all(jobs.map((i) => (processes[i % 3] as Conclave).queue('q').enqueue(i)));
+      const seen = await consumed(processes, 'q', jobs.length);
+      await producing;
+      expect(seen.map(({ payload }) => payload).sort((a, b) => Number(a) - Number(b))).toEqual(jobs);
+      for (const path of ['q/jobs/', 'q/taken/', 'q/slots/', 'q/idle/', 'q/keepers/']) {
+        expect(await below(opened, path)).toEqual([]);
+      }
+    });
+
+    it('QUEUE-5, QUEUE-6: a claim can be guarded by, and settled once', async () => {
+      const { opened, process } = await start();
+      const conclave = await process();
+      const queue = conclave.queue('q');
+      await queue.enqueue('x');
+      const consumer = await queue.consumer();
+      const job = await consumer.take();
+      const guarded = () =>
+        conclave
+          .txn()
+          .if(job.guard())
+          .then(put(`${opened.prefix}queues/done`, job.id))
+          .commit();
+      expect((await guarded()).succeeded).toBe(true);
+      await job.nack();
+      expect((await guarded()).succeeded).toBe(false);
+      expect(await errorOf(job.ack())).toMatchObject({ code: 'RELEASED' });
+      const again = await consumer.take();
+      expect(again).toMatchObject({ id: job.id, attempt: 2, payload: 'x' });
+      expect(again.fence).toBeGreaterThan(job.fence);
+      await again.ack();
+      await consumer.close();
+    });
+
+    it('QUEUE-6, QUEUE-7, QUEUE-8: the job of a revoked lease goes to another, which alone settles it', async () => {
+      const { opened, process } = await start();
+      const [first, second] = [await process({ ttlMs: 60_000 }), await process()];
+      await first.queue('q').enqueue('x');
+      const consumer = await first.queue('q').consumer();
+      const job = await consumer.take();
+      const lost = aborted(job.signal);
+      const other = await second.queue('q').consumer();
+      const waiting = other.take();
+      await opened.store.leaseRevoke({ id: job.leaseId });
+      const again = await waiting;
+      expect(again).toMatchObject({ id: job.id, attempt: 2, payload: 'x' });
+      expect(again.fence).toBeGreaterThan(job.fence);
+      expect(await lost).toMatchObject({ name: 'ConclaveError' });
+      expect(job.held).toBe(false);
+      expect(await errorOf(job.ack())).toMatchObject({ name: 'ConclaveError' });
+      await again.ack();
+      expect(await below(opened, 'q/jobs/')).toEqual([]);
+      await other.close();
+      await consumer.close();
+    });
+
+    it('QUEUE-9: an abort lets the running handler finish before it rejects', async () => {
+      const { opened, process } = await start();
+      const conclave = await process();
+      const queue = conclave.queue('q');
+      await queue.enqueueAll(['a', 'b']);
+      const stopping = new AbortController();
+      const done: unknown[] = [];
+      const consuming = queue.consume(
+        async (job) => {
+          stopping.abort(stop);
+          await conclave.get('somewhere');
+          expect(job.held).toBe(true);
+          done.push(job.payload);
+        },
+        { signal: stopping.signal },
+      );
+      expect(await errorOf(consuming)).toBe(stop);
+      expect(done).toEqual(['a']);
+      expect((await below(opened, 'q/jobs/')).length).toBe(1);
+      expect((await below(opened, 'q/ready/')).length).toBe(1);
+      expect(await below(opened, 'q/slots/')).toEqual([]);
+    });
+
+    it('leaves nothing behind when a take is given up, and refuses what is no job', async () => {
+      const { opened, process } = await start();
+      const queue = (await process()).queue('q');
+      const consumer = await queue.consumer();
+      const giveUp = new AbortController();
+      const taking = consumer.take({ signal: giveUp.signal });
+      giveUp.abort(stop);
+      expect(await errorOf(taking)).toBe(stop);
+      expect(await errorOf(consumer.take({ timeoutMs: 1 }))).toMatchObject({ code: 'TIMEOUT' });
+      await queue.enqueue('x');
+      await (await consumer.take()).ack();
+      await consumer.close();
+      expect(await below(opened, 'q/slots/')).toEqual([]);
+      expect(await below(opened, 'q/idle/')).toEqual([]);
+      expect(await errorOf(queue.enqueue(undefined))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await errorOf(queue.enqueue(1n))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await errorOf(queue.enqueue('x', { priority: 1.5 }))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await errorOf(queue.enqueue('x'.repeat(70_000)))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      expect(await errorOf(queue.consume(() => {}, { concurrency: 0 }))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    });
+  });
+}

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { anyCall } from '../support/faulty-store.js';
+import type { Client, SimWorld } from '../support/sim-world.js';
+import { below, consuming, inQueueWorld } from './support.js';
+
+/** What a client does with a queue while its calls suffer; `calm` ends the scenario. */
+type Scenario = (world: SimWorld, client: Client) => Promise<void>;
+
+const producing: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const queue = conclave.queue('q');
+  const ids: string[] = [];
+  for (const payload of ['a', 'b']) {
+    ids.push((await world.until(queue.enqueue(payload))).id);
+    ids.push((await world.until(other.enqueue(`other ${payload}`))).id);
+  }
+  expect(ids).toEqual(['1', '2', '3', '4']);
+  const consumer = await world.until(other.consumer());
+  for (const payload of ['a', 'other a', 'b', 'other b']) {
+    const job = await world.until(consumer.take());
+    expect(job.payload).toBe(payload);
+    await world.until(job.ack());
+  }
+  await world.until(consumer.close());
+};
+
+const consumingOne: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  await world.until(other.enqueueAll(['a', 'b', 'c']));
+  const consumer = await world.until(conclave.queue('q').consumer());
+  const first = await world.until(consumer.take());
+  expect([first.payload, first.attempt]).toEqual(['a', 1]);
+  await world.until(first.nack());
+  const taken: unknown[] = [];
+  for (let i = 0; i < 3; i++) {
+    const job = await world.until(consumer.take());
+    taken.push(job.payload);
+    await world.until(job.ack());
+  }
+  expect(taken).toEqual(['a', 'b', 'c']);
+  const waiting = consumer.take();
+  await world.advance(500);
+  await world.until(other.enqueue('d'));
+  const last = await world.until(waiting);
+  expect(last.payload).toBe('d');
+  await world.until(last.ack());
+  await world.until(consumer.close());
+};
+
+const working: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const done: unknown[] = [];
+  const ends = [conclave.queue('q'), other].map((queue) =>
+    consuming(queue, (job) => done.push(job.payload), { concurrency: 2 }),
+  );
+  await world.until(Promise.all([1, 2, 3, 4, 5, 6].map((each) => conclave.queue('q').enqueue(each))));
+  for (let i = 0; i < 200 && (await below(world, 'q/jobs/')).length > 0; i++) await world.advance(500);
+  expect(done.sort()).toEqual([1, 2, 3, 4, 5, 6]);
+  await world.until(Promise.all(ends.map((end) => end())));
+};
+
+const givingUp: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const consumer = await world.until(conclave.queue('q').consumer());
+  const aborts = new AbortController();
+  const taking = consumer.take({ signal: aborts.signal }).catch(() => {});
+  await world.advance(20);
+  const adding = other.enqueue('x');
+  await world.advance(1);
+  aborts.abort();
+  await world.until(Promise.all([taking, adding]));
+  await world.until(consumer.close());
+  const next = await world.until(other.consumer());
+  const job = await world.until(next.take());
+  await world.until(job.ack());
+  await world.until(next.close());
+};
+
+const scenarios = { producing, consumingOne, working, givingUp };
+
+describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {
+  /** Runs it again and again, each time with the next call hit, until there is no call left to hit. */
+  async function hitEach(plant: (client: Client, skip: number) => void): Promise<number> {
+    let k = 0;
+    for (let hit = true; hit && k < 300; k++) {
+      await inQueueWorld(async (world) => {
+        const client = world.client({ ttlMs: 60_000 });
+        plant(client, k);
+        await scenario(world, client);
+        hit = client.store.pendingFaults === 0;
+        await world.advance(60_000);
+        expect(client.store.inFlight).toBe(0);
+      });
+    }
+    expect(k).toBeGreaterThan(2);
+    expect(k).toBeLessThan(300);
+    return k;
+  }
+
+  it.each(['loseRequest', 'loseReply'] as const)(
+    'QUEUE-3, QUEUE-10: gives the same outcome when any one call suffers %s',
+    async (fault) => {
+      await hitEach(({ store }, skip) => store[fault](anyCall, skip));
+    },
+  );
+
+  it.each([10, 3_000, 30_000])(
+    'QUEUE-3, QUEUE-10: and when any one call is applied %s ms after it was given up',
+    async (afterMs) => {
+      await hitEach(({ store }, skip) => store.applyLate(anyCall, afterMs, skip));
+    },
+  );
+
+  it('QUEUE-3, QUEUE-10: and when the transport sends any one call twice', async () => {
+    await hitEach(({ store }, skip) => store.duplicate(anyCall, 0, skip));
+  });
+});
