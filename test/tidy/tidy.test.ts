@@ -12,6 +12,7 @@ import { noHiddenTestRule, noSleepRule } from './test-rules.js';
 
 const sources = sourcesIn('src');
 const tests = sourcesIn('test');
+const benches = sourcesIn('bench');
 const testFiles = tests.filter(({ path }) => /\.(test|contract)\.ts$/.test(path));
 const readmes: readonly Readme[] = filesIn('src', '/README.md').map((path) => ({ path, text: readText(path) }));
 const recipes = readdirSync(`${root}/src`, { withFileTypes: true })
@@ -62,6 +63,20 @@ describe('the tests', () => {
   ] as const)('have %s', (_, rule) => {
     // The snippets with which the rules are tested break them.
     expect(show(tests.filter(({ path }) => !path.startsWith('test/tidy/')).flatMap(rule))).toEqual([]);
+  });
+});
+
+describe('the bench', () => {
+  it.each([
+    ['files of at most 400 lines', shape.fileLengthRule],
+    ['functions of at most 70 lines', shape.functionLengthRule],
+    ['lines of at most 120 columns', shape.lineLengthRule],
+    ['no unfinished work', shape.noTodoRule],
+    ['no any', shape.noAnyRule],
+    ['no default exports', shape.noDefaultExportRule],
+    ['no suppressed type errors', shape.noSuppressionRule],
+  ] as const)('has %s', (_, rule) => {
+    expect(show(benches.flatMap(rule))).toEqual([]);
   });
 });
 

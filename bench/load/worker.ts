@@ -1,0 +1,28 @@
+import { runCalls } from './calls.js';
+import { runFanOut } from './fan-out.js';
+import { runFill } from './fill.js';
+import type { Job, JobResult } from './job.js';
+import { runKeepAlives } from './keep-alives.js';
+
+// The load generator: a process of its own, so that its time is neither the server's nor the bench's.
+
+function run(job: Job): Promise<JobResult> {
+  switch (job.type) {
+    case 'calls':
+      return runCalls(job);
+    case 'fanOut':
+      return runFanOut(job);
+    case 'keepAlives':
+      return runKeepAlives(job);
+    case 'fill':
+      return runFill(job);
+  }
+}
+
+process.on('message', (job: Job) => {
+  run(job).then(
+    (result) => process.send?.({ result }),
+    (error) => process.send?.({ failure: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,96 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { alternate } from './alternate.js';
+import { fullScale, Lab, quickScale, type Scale } from './lab.js';
+import { chartsOf } from './report/chart.js';
+import { environmentOf } from './report/environment.js';
+import { markdownOf, verdictsOf } from './report/markdown.js';
+import type { Measured, Row } from './row.js';
+import { allRows } from './rows/rows.js';
+
+// npm run bench                          every row; writes bench/RESULTS.md and the curves beside it
+// npm run bench -- --quick               under two minutes: fewer and shorter rounds; writes below .cache/bench
+// npm run bench -- --only ROW            one row, or those whose ids begin so; writes below .cache/bench. May be
+// repeated npm run bench -- --list                what rows there are
+// npm run bench -- --rounds N            other than the usual number of rounds
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
+    list: { type: 'boolean', default: false },
+    rounds: { type: 'string' },
+  },
+});
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const rows = chosen(allRows());
+  if (values.list) {
+    for (const { id, title } of rows) console.log(`${id.padEnd(28)} ${title}`);
+    return 0;
+  }
+  if (rows.length === 0) throw new Error(`no row is called ${values.only.join(' or ')}; --list names them`);
+  const scale = scaleOf();
+  const isWhole = !values.quick && values.only.length === 0;
+  const folder = isWhole ? join(root, 'bench') : join(root, '.cache', 'bench', 'results');
+  mkdirSync(folder, { recursive: true });
+  const environment = environmentOf(scale, join(root, '.cache', 'bench'));
+  const { measured, failed } = await measureAll(rows, scale);
+  const charts = chartsOf(measured);
+  for (const [file, svg] of charts) writeFileSync(join(folder, file), svg);
+  const report = markdownOf({ environment, measured, failed, charts: [...charts.keys()] });
+  writeFileSync(join(folder, 'RESULTS.md'), report);
+  console.log(`\n${report}\nwritten to ${join(folder, 'RESULTS.md')}`);
+  return failed.size === 0 ? 0 : 1;
+}
+
+function chosen(rows: readonly Row[]): readonly Row[] {
+  if (values.only.length > 0) return rows.filter(({ id }) => values.only.some((name) => id.startsWith(name)));
+  return values.quick ? rows.filter(({ fullOnly }) => fullOnly !== true) : rows;
+}
+
+function scaleOf(): Scale {
+  const scale = values.quick ? quickScale : fullScale;
+  if (values.rounds === undefined) return scale;
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number, not ${values.rounds}`);
+  return { ...scale, rounds };
+}
+
+/** A row that fails leaves the others alone, and is told of. */
+async function measureAll(
+  rows: readonly Row[],
+  scale: Scale,
+): Promise<{ readonly measured: readonly Measured[]; readonly failed: ReadonlyMap<string, string> }> {
+  const measured: Measured[] = [];
+  const failed = new Map<string, string>();
+  const lab = new Lab(scale);
+  const startedAtMs = performance.now();
+  try {
+    for (const [i, row] of rows.entries()) {
+      const progress = (text: string) => {
+        const seconds = Math.round((performance.now() - startedAtMs) / 1_000);
+        console.log(`[${seconds} s] ${i + 1}/${rows.length} ${row.id} ${text}`);
+      };
+      progress(row.title);
+      try {
+        const found = await alternate(row, lab, (subject, round, rounds) => {
+          if (!scale.quick) progress(`${round}/${rounds} ${subject}`);
+        });
+        measured.push(found);
+        for (const { text, outcome } of verdictsOf(found)) console.log(`    ${text} (${outcome})`);
+      } catch (error) {
+        failed.set(row.id, error instanceof Error ? error.message : String(error));
+        console.error(error);
+      }
+    }
+  } finally {
+    await lab.close();
+  }
+  return { measured, failed };
+}

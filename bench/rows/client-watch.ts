@@ -1,0 +1,113 @@
+import { Etcd3 } from 'etcd3';
+import { connect } from '../../src/connect/connect.js';
+import type { Lab } from '../lab.js';
+import type { Measure, Opened, Row, Sample } from '../row.js';
+import type { ServerProcess } from '../servers/server-process.js';
+
+/** What it costs a process to hear of changes that others make. */
+export const clientWatchRow: Row = {
+  id: 'client/watch',
+  title: 'CPU of the process per event of a watched prefix that others write to',
+  unit: 'µs/event',
+  better: 'less',
+  comparisons: [{ of: 'conclave', to: 'npm etcd3', aim: 3 }],
+  open,
+};
+
+/** Counts events until as many have come as there were puts. */
+interface Watching {
+  /** Resolves when `count` more have come. */
+  seen(count: number): Promise<void>;
+  onEvents(count: number): void;
+}
+
+async function open(lab: Lab): Promise<Opened> {
+  const server = await lab.server('etcd no-fsync');
+  const [ours, theirs] = [await startOurs(server), await startTheirs(server)];
+  const measure = ({ watching, start }: Started): Measure => {
+    return async () => {
+      const stop = await start(watching);
+      try {
+        return await costOf(lab, server, watching);
+      } finally {
+        await stop();
+      }
+    };
+  };
+  return {
+    subjects: new Map([
+      ['conclave', measure(ours)],
+      ['npm etcd3', measure(theirs)],
+    ]),
+    close: async () => {
+      await ours.close();
+      await theirs.close();
+    },
+  };
+}
+
+interface Started {
+  readonly watching: Watching;
+  start(watching: Watching): Promise<() => Promise<void>>;
+  close(): Promise<void>;
+}
+
+async function startOurs({ url }: ServerProcess): Promise<Started> {
+  const conclave = await connect(url);
+  const start = async (watching: Watching) => {
+    const stop = new AbortController();
+    const events = conclave.watch({ prefix: 'bench/fill/' }, { signal: stop.signal });
+    const first = events.next();
+    const reading = (async () => {
+      // Bounded by the abort.
+      for (let next = first; ; next = events.next()) {
+        const { value, done } = await next;
+        if (done) return;
+        watching.onEvents(value.events.length);
+      }
+    })().catch(() => {});
+    // A read after the request for the watch, on the same connection: the server has heard of it.
+    await conclave.get('bench/none');
+    return async () => {
+      stop.abort();
+      await reading;
+    };
+  };
+  return { watching: new Count(), start, close: () => conclave.close() };
+}
+
+async function startTheirs({ url }: ServerProcess): Promise<Started> {
+  const client = new Etcd3({ hosts: url });
+  const start = async (watching: Watching) => {
+    const watcher = await client.watch().prefix('bench/fill/').create();
+    watcher.on('put', () => watching.onEvents(1));
+    return () => watcher.cancel();
+  };
+  return { watching: new Count(), start, close: async () => client.close() };
+}
+
+async function costOf(lab: Lab, { port }: ServerProcess, watching: Watching): Promise<Sample> {
+  const events = lab.scale.quick ? 2_000 : 10_000;
+  const cpuBefore = process.cpuUsage();
+  const seen = watching.seen(events);
+  await Promise.all([seen, lab.generator.run({ type: 'fill', port, txns: events, putsPerTxn: 1, keys: 1_000 })]);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  return { value: (user + system) / events };
+}
+
+class Count implements Watching {
+  #left = 0;
+  #onDone = () => {};
+
+  seen(count: number): Promise<void> {
+    this.#left = count;
+    return new Promise((resolve) => {
+      this.#onDone = resolve;
+    });
+  }
+
+  onEvents(count: number): void {
+    this.#left -= count;
+    if (this.#left === 0) this.#onDone();
+  }
+}

@@ -1,0 +1,62 @@
+import { Etcd3 } from 'etcd3';
+import { connect } from '../../src/connect/connect.js';
+import { bareStore, lockCycle } from '../client/bare-txns.js';
+import { rateOf, warmUp } from '../client/loops.js';
+import type { Lab } from '../lab.js';
+import type { Opened, Row } from '../row.js';
+import type { Comparison } from '../verdict.js';
+
+const conclave = 'conclave';
+const etcd3 = 'npm etcd3';
+const bare = 'two bare txns';
+
+/** Per number of callers: what is wanted against npm etcd3's lock, and against the same two txns unbatched. */
+const aims = [
+  { callers: 1, etcd3: 3, bare: 1 / 1.15 },
+  { callers: 16, etcd3: 12, bare: undefined },
+  { callers: 128, etcd3: 25, bare: 4 },
+];
+
+/** Locks that nobody else wants, of one process on one etcd. */
+export const lockRows: readonly Row[] = aims.map((aim) => ({
+  id: `lock/uncontended-${aim.callers}`,
+  title: `acquire and release, ${aim.callers} ${aim.callers === 1 ? 'caller' : 'callers on different names'}`,
+  unit: 'cycles/s',
+  better: 'more',
+  comparisons: comparisons(aim.etcd3, aim.bare),
+  point: { chart: 'lock-uncontended', x: aim.callers, xLabel: 'callers of one process' },
+  open: (lab) => open(lab, aim.callers),
+}));
+
+function comparisons(etcd3Aim: number, bareAim: number | undefined): Comparison[] {
+  return [
+    { of: conclave, to: etcd3, aim: etcd3Aim },
+    { of: conclave, to: bare, aim: bareAim },
+    { of: conclave, to: etcd3, detail: 'client CPU µs' },
+  ];
+}
+
+async function open(lab: Lab, callers: number): Promise<Opened> {
+  const { url } = await lab.server('etcd no-fsync');
+  const ours = await connect(url);
+  const theirs = new Etcd3({ hosts: url });
+  const floor = bareStore(url);
+  const operations: [string, (caller: number) => Promise<void>][] = [
+    [conclave, async (caller) => (await ours.lock(`bench/${caller}`)).release()],
+    [etcd3, async (caller) => (await theirs.lock(`bench/theirs/${caller}`).acquire()).release()],
+    [bare, (caller) => lockCycle(floor, `bench/bare/${caller}`)],
+  ];
+  const { sampleMs } = lab.scale;
+  await warmUp(
+    callers,
+    operations.map(([, operation]) => operation),
+  );
+  return {
+    subjects: new Map(operations.map(([name, operation]) => [name, () => rateOf(callers, sampleMs, operation)])),
+    close: async () => {
+      await ours.close();
+      theirs.close();
+      await floor.close();
+    },
+  };
+}

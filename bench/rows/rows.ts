@@ -1,0 +1,23 @@
+import type { Row } from '../row.js';
+import { clientCallRows } from './client-calls.js';
+import { clientWatchRow } from './client-watch.js';
+import { electionRows } from './election-rows.js';
+import { handOverRows } from './hand-over-rows.js';
+import { lockRows } from './lock-rows.js';
+import { serverCallRows } from './server-calls.js';
+import { serverLifeRows } from './server-life.js';
+import { serverStreamRows } from './server-streams.js';
+
+/** Every row, in the order of the table. */
+export function allRows(): readonly Row[] {
+  return [
+    ...serverCallRows(),
+    ...serverStreamRows,
+    ...serverLifeRows,
+    ...lockRows,
+    ...handOverRows,
+    ...electionRows,
+    ...clientCallRows(),
+    clientWatchRow,
+  ];
+}

@@ -1,0 +1,32 @@
+import type { Row } from '../row.js';
+import type { ServerKind } from '../servers/recipes.js';
+import { likeAgainstLike, openServers } from './server-calls.js';
+
+const kinds: readonly ServerKind[] = ['ours', 'etcd', 'ours memory', 'etcd no-fsync'];
+const comparisons = likeAgainstLike.filter(({ of }) => kinds.some((kind) => kind === of));
+const watchers = 1_000;
+const leases = 1_000;
+
+/** Watches and heartbeats. */
+export const serverStreamRows: readonly Row[] = [
+  {
+    id: 'server/watch-fan-out',
+    title: `one put seen by ${watchers} watchers of its prefix, on 10 connections`,
+    unit: 'events/s',
+    better: 'more',
+    comparisons: comparisons.map((each) => ({ ...each, aim: 1 })),
+    open: (lab) =>
+      openServers(lab, kinds, ({ port }) => ({ type: 'fanOut', port, watchers, durationMs: lab.scale.sampleMs })),
+  },
+  {
+    id: 'server/keepalives',
+    title: `heartbeats of ${leases} leases over one stream, 64 under way`,
+    unit: 'heartbeats/s',
+    better: 'more',
+    comparisons,
+    open: (lab) =>
+      openServers(lab, kinds, ({ port }) => {
+        return { type: 'keepAlives', port, leases, window: 64, durationMs: lab.scale.sampleMs };
+      }),
+  },
+];
