@@ -6,7 +6,7 @@ import { Election } from './election/election.js';
 import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
 import { Locks } from './inspect/locks.js';
-import type { Session } from './lease/session.js';
+import type { Session, SessionOptions } from './lease/session.js';
 import type { AcquireOptions, RecipeContext } from './line/context.js';
 import type { Held } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
@@ -48,6 +48,23 @@ export class Conclave implements AsyncDisposable {
    */
   get session(): Session {
     return this.#context.sessions.current;
+  }
+
+  /**
+   * A session of its own, open, for what must not share the fate of the rest: `{ session }` in any recipe's options.
+   * One more lease and heartbeat; `close()` it, or `await using`. With the `leaseId` of an earlier life of this process
+   * it takes over that lease, if it is still there.
+   * @throws as `Session.open`; ConclaveError `INVALID_TTL`. Leaves no lease behind.
+   */
+  async newSession(options: SessionOptions & Pick<WaitOptions, 'signal'> = {}): Promise<Session> {
+    const session = this.#context.sessions.fresh(options);
+    try {
+      await session.open(options);
+      return session;
+    } catch (error) {
+      void session.close();
+      throw error;
+    }
   }
 
   /** Waits for the lock `name`. See `Mutex.lock`. */

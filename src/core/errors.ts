@@ -26,6 +26,9 @@ export type ErrorCode =
   | 'SESSION_LOST'
   | 'LOST'
   | 'RELEASED'
+  // Why work is told to stop while its place is kept.
+  | 'HAND_OVER'
+  | 'UNHEALTHY'
   | 'CLOSED';
 
 /** What the store did with the request that failed. `unknown`: it may have been applied, or may be yet. */
@@ -33,9 +36,9 @@ export type Outcome = 'not-applied' | 'unknown';
 
 /**
  * Why a session or a held place is no more: its local deadline passed, the server said that the lease is gone, somebody
- * deleted the key, or this process closed it.
+ * deleted the key, another process resumed it, or this process closed it.
  */
-export type LossReason = 'deadline' | 'server' | 'key-deleted' | 'closed';
+export type LossReason = 'deadline' | 'server' | 'key-deleted' | 'taken-over' | 'closed';
 
 export interface ErrorDetails {
   /** Whether the same call may succeed later. Default: true for `UNAVAILABLE` and `TIMEOUT`. */

@@ -1,8 +1,9 @@
-import { utf8Text } from '../core/bytes.js';
-import type { Place } from '../line/place.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
+import { type Place, placeName } from '../line/place.js';
+import { type Rank, rankIn } from './rank.js';
 
-/** Who leads, or stands for election. */
-export interface Leader {
+/** Who leads, or stands for election; with its rank if it takes part in ranking. */
+export interface Leader extends Partial<Rank> {
   readonly value: string;
   /** The epoch: the create revision of the candidate's key. Leaders follow each other in growing terms. */
   readonly term: bigint;
@@ -10,12 +11,13 @@ export interface Leader {
   readonly leaseId: bigint;
 }
 
-export function leaderOf(place: Place): Leader {
+export function leaderOf(prefix: Bytes, place: Place): Leader {
   return {
     value: utf8Text(place.value),
     term: place.createRevision,
     key: utf8Text(place.key),
     leaseId: place.lease,
+    ...rankIn(placeName(prefix, place.key)?.tail ?? ''),
   };
 }
 

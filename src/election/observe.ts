@@ -30,7 +30,7 @@ export async function* observeLeader(
 ): AsyncGenerator<Leader | null, void, undefined> {
   let told: Leader | null | undefined;
   for await (const { place } of observePlace(context, prefix, signal)) {
-    const leader = place === null ? null : leaderOf(place);
+    const leader = place === null ? null : leaderOf(prefix, place);
     if (told !== undefined && sameLeader(told, leader)) continue;
     told = leader;
     yield leader;

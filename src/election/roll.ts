@@ -17,6 +17,11 @@ export class Roll {
     else this.#put(event.kv);
   }
 
+  /** Everybody, the leader first. */
+  get inOrder(): Place[] {
+    return [...this.#candidates.values()].sort(comparePlaces);
+  }
+
   /** The candidate that came first, or undefined: nobody leads. */
   get leader(): Place | undefined {
     let first: Place | undefined;

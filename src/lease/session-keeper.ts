@@ -25,9 +25,9 @@ export class SessionKeeper {
   }
 
   /** A session of the caller's own, ended with the keeper at the latest. */
-  fresh(options: SessionOptions = {}): Session {
+  fresh({ ttlMs = this.#options.ttlMs, leaseId = this.#options.leaseId }: SessionOptions = {}): Session {
     if (this.#closed !== undefined) throw this.#closed;
-    const session = new Session(this.#context, { ...this.#options, ...options });
+    const session = new Session(this.#context, { ttlMs, leaseId });
     this.#own.add(session);
     onSessionEnd(session, () => this.#own.delete(session));
     return session;

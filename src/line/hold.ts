@@ -32,7 +32,7 @@ export class Hold implements Held {
     this.turn = turn;
     this.key = utf8Text(turn.key);
     this.fence = turn.fence;
-    const guard = new KeyGuard(context, session, turn, () => this.#keyGone());
+    const guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
     this.#cleanups.push(guard.start());
     this.#cleanups.push(onSessionEnd(session, (error) => this.#end(error)));
   }
@@ -76,8 +76,8 @@ export class Hold implements Held {
   async release(): Promise<void> {
     if (this.#over?.code === 'RELEASED') throw this.#over;
     if (!this.held) return;
-    this.#end(new ConclaveError('RELEASED', `${this.name}: released`));
-    await this.#confirmed(leave(this.context, this.session, this.turn.key, this.fence));
+    this.letGo('released');
+    await this.confirmed(leave(this.context, this.session, this.turn.key, this.fence));
   }
 
   /** Like `release()`, and nothing at all when it has been called before. */
@@ -91,8 +91,14 @@ export class Hold implements Held {
     throw this.#over ?? new ConclaveError('LOST', `${this.name}: lost`, { loss: this.session.loss });
   }
 
-  #keyGone(): void {
-    this.#end(new ConclaveError('LOST', `${this.name}: its key was deleted`, { loss: 'key-deleted' }));
+  /** Over in this process, before the store is told. */
+  protected letGo(why: string): void {
+    this.#end(new ConclaveError('RELEASED', `${this.name}: ${why}`));
+  }
+
+  #keyGone(loss: LossReason): void {
+    const what = loss === 'taken-over' ? 'another process has resumed it' : 'its key was deleted';
+    this.#end(new ConclaveError('LOST', `${this.name}: ${what}`, { loss }));
     // Usually the whole lease went: whoever shares the session should hear of it now, not at the next beat.
     void this.session.verify();
   }
@@ -104,7 +110,8 @@ export class Hold implements Held {
     this.#ended.abort(error);
   }
 
-  #confirmed(leaving: Promise<void>): Promise<void> {
+  /** The store's word that this is gone, or `TIMEOUT`. */
+  protected confirmed(leaving: Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       const message = `${this.name}: the store did not confirm the release within ${releaseTimeoutMs} ms`;
       const giveUp = () => reject(new ConclaveError('TIMEOUT', message, { outcome: 'unknown' }));

@@ -1,6 +1,6 @@
-import { ConclaveError } from '../core/errors.js';
+import { ConclaveError, type LossReason } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
-import { WatchFilter } from '../store/messages.js';
+import { EventType, type KeyValue } from '../store/messages.js';
 import type { Turn } from './line.js';
 
 /** Short critical sections are over before this, and never pay for the watch. */
@@ -8,17 +8,18 @@ const startAfterMs = 100;
 
 /**
  * Watches a holder's own key. etcd may revoke a live lease (#12528, #15247: measured 2 of 10 resumed ex-leaders), and
- * an operator may delete the key: both are seen here at once, and neither by the session's deadline.
+ * an operator may delete the key: both are seen here at once, and neither by the session's deadline. So is another
+ * process that resumes a leadership by hanging its place on a lease of its own.
  */
 export class KeyGuard {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #turn: Turn;
-  readonly #gone: () => void;
+  readonly #gone: (loss: LossReason) => void;
   #cleanup: () => void = () => {};
   #stopped = false;
 
-  constructor(context: SessionContext, session: Session, turn: Turn, gone: () => void) {
+  constructor(context: SessionContext, session: Session, turn: Turn, gone: (loss: LossReason) => void) {
     this.#context = context;
     this.#session = session;
     this.#turn = turn;
@@ -27,7 +28,8 @@ export class KeyGuard {
 
   /** Starts after a moment; returns the clean-up. */
   start(): () => void {
-    this.#cleanup = this.#context.runtime.setTimer(startAfterMs, () => this.#watch(this.#turn.fence + 1n));
+    const { fence, asOf = fence } = this.#turn;
+    this.#cleanup = this.#context.runtime.setTimer(startAfterMs, () => this.#watch(asOf + 1n));
     return () => {
       this.#stopped = true;
       this.#cleanup();
@@ -36,9 +38,11 @@ export class KeyGuard {
 
   #watch(startRevision: bigint): void {
     if (this.#stopped) return;
-    const spec = { key: this.#turn.key, startRevision, filters: [WatchFilter.noPut], lane: 'control' } as const;
+    const spec = { key: this.#turn.key, startRevision, lane: 'control' } as const;
     this.#cleanup = this.#context.store.watch(spec, {
-      onEvents: () => this.#report(),
+      onEvents: (events) => {
+        for (const { type, kv } of events) this.#judge(type === EventType.delete ? undefined : kv);
+      },
       onEnd: () => void this.#look(),
     });
   }
@@ -49,7 +53,7 @@ export class KeyGuard {
   async #look(): Promise<void> {
     try {
       const seen = await this.#context.store.range({ key: this.#turn.key });
-      if (seen.kvs[0]?.createRevision !== this.#turn.fence) return this.#report();
+      this.#judge(seen.kvs[0]);
       this.#watch(seen.header.revision + 1n);
     } catch (error) {
       if (!ConclaveError.is(error)) throw error;
@@ -62,10 +66,15 @@ export class KeyGuard {
     this.#cleanup = this.#context.runtime.setTimer(this.#session.ttlMs / 3, () => void this.#look());
   }
 
-  #report(): void {
+  #judge(place: KeyValue | undefined): void {
+    if (place?.createRevision !== this.#turn.fence) this.#report('key-deleted');
+    else if (place.lease !== this.#session.leaseId) this.#report('taken-over');
+  }
+
+  #report(loss: LossReason): void {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#cleanup();
-    this.#gone();
+    this.#gone(loss);
   }
 }

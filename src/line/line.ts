@@ -18,6 +18,10 @@ export interface Turn {
   readonly key: Bytes;
   /** The place's create revision: grows with every later holder of the line. */
   readonly fence: bigint;
+  /** Whether anybody can have come behind it by now: not, if the request that made the place showed its turn, too. */
+  readonly waited?: boolean | undefined;
+  /** A revision as of which it was held; what was before is none of its holder's. Default: the fence. */
+  readonly asOf?: bigint | undefined;
 }
 
 /** A place whose key is not ours to draw. Whoever stands in the line with the same lease has the same one. */
@@ -78,8 +82,8 @@ export class Line {
     const place = this.#newPlace(value, tail);
     const attempt = () => enter(this.#context.store, this.#rule, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
-      const { key, createRevision } = await this.#untilAdmitted(entry, place.stem, either);
-      return { key, fence: createRevision };
+      const { key, createRevision, admitted } = await this.#untilAdmitted(entry, place.stem, either);
+      return { key, fence: createRevision, waited: admitted.revision !== createRevision };
     });
   }
 

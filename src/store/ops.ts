@@ -39,6 +39,11 @@ export function valueIs(key: Text, value: Text): Compare {
   return { key: bytesOf(key), target: CompareTarget.value, result: CompareResult.equal, value: bytesOf(value) };
 }
 
+/** Holds while `key` hangs on the lease `leaseId`. */
+export function hangsOn(key: Text, leaseId: bigint): Compare {
+  return { key: bytesOf(key), target: CompareTarget.lease, result: CompareResult.equal, lease: leaseId };
+}
+
 /** A put for `txn().then(…)`. `leaseId` hangs the key on a lease. */
 export function put(key: Text, value: Text, options: { leaseId?: bigint | undefined } = {}): RequestOp {
   return { type: 'put', request: { key: bytesOf(key), value: bytesOf(value), lease: options.leaseId } };

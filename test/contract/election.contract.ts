@@ -115,6 +115,65 @@ export function electionContract(backend: Backend): void {
       await places('elections/', 0);
     });
 
+    it('ELECTION-13: a leader hands over to whom it names, past those between; nobody else is seen', async () => {
+      const { process, places } = await open();
+      const [a, b, c, d] = [await process(), await process(), await process(), await process()];
+      const leader = await a.election('e').campaign('a');
+      const { next, stop } = observing(d, 'e');
+      expect(await next()).toMatchObject({ value: 'a' });
+      const second = b.election('e').campaign('b');
+      await places('elections/e/', 2);
+      const third = c.election('e').campaign('c');
+      await places('elections/e/', 3);
+      expect(await errorOf(leader.handOver('nobody'))).toMatchObject({ code: 'NOT_FOUND' });
+      expect(leader.held).toBe(true);
+      await leader.handOver('c');
+      const successor = await third;
+      expect(await next()).toMatchObject({ value: 'c', term: successor.term });
+      expect((await d.election('e').candidates()).map(({ value }) => value)).toEqual(['c', 'b']);
+      await successor.resign();
+      expect(await next()).toMatchObject({ value: 'b', term: (await second).term });
+      await stop();
+    });
+
+    it('ELECTION-15: whoever has a rank and comes to the front hands over to a better one that waits', async () => {
+      const { process, places } = await open();
+      const processes = [await process(), await process(), await process(), await process()];
+      const [first, ...others] = processes as [Conclave, ...Conclave[]];
+      const leader = await first.election('e').campaign('first');
+      const ranks = [{ priority: 1 }, { priority: 1, zone: 'b' }, { priority: 0, zone: 'a', preferZone: 'a' }];
+      const campaigns = [];
+      for (const [i, rank] of ranks.entries()) {
+        campaigns.push(others[i]?.election('e').campaign(`${i}`, rank));
+        await places('elections/e/', i + 2);
+      }
+      await leader.resign();
+      const best = await campaigns[2];
+      expect(await first.election('e').leader()).toMatchObject({ value: '2', zone: 'a', preferred: true });
+      await best?.resign();
+      const order = await Promise.race(campaigns.slice(0, 2).map(async (each, i) => ({ i, won: await each })));
+      await order.won?.resign();
+      await (await campaigns[1 - order.i])?.resign();
+      await places('elections/e/', 0);
+    });
+
+    it('ELECTION-18: a leadership goes on in another process, in the same term; the former one is told', async () => {
+      const { process } = await open();
+      const [a, b] = [await process({ ttlMs: 60_000 }), await process()];
+      const former = await a.election('e').campaign('a');
+      await former.proclaim('a, warm');
+      const saved = { key: former.key, term: `${former.term}`, leaseId: `${former.leaseId}` };
+      const leadership = await b.election('e').resume(saved);
+      expect(leadership).toMatchObject({ term: former.term, held: true, leaseId: b.session.leaseId });
+      expect(await aborted(former.signal)).toMatchObject({ code: 'LOST', loss: 'taken-over' });
+      expect(await b.election('e').resume(saved)).toBeNull();
+      await a.close();
+      await leadership?.proclaim('b');
+      expect(await b.election('e').leader()).toMatchObject({ value: 'b', term: former.term });
+      await leadership?.resign();
+      expect(await b.election('e').resume(saved)).toBeNull();
+    });
+
     it('ELECTION-9: leader, candidate and observer go on after the store came back', async () => {
       const { opened, process, places } = await open({ exclusive: true });
       const [a, b, c] = [await process({ ttlMs: 30_000 }), await process({ ttlMs: 30_000 }), await process()];

@@ -37,10 +37,9 @@ async function move(world: SimWorld, client: Client, value: string): Promise<voi
   const places = await placesOf(world.truth, prefix);
   const [holder] = places;
   const place = places.find((each) => utf8Text(each.value) === value);
-  const name = place && placeName(prefix, place.key);
-  if (holder === undefined || place === undefined || name === undefined) throw new Error(`no place ${value}`);
+  if (holder === undefined || place === undefined) throw new Error(`no place ${value}`);
   const guard = createdAt(holder.key, holder.createRevision);
-  await world.until(moveToEnd(client.context, prefix, { ...place, name }, guard, never));
+  await world.until(moveToEnd(client.context, prefix, place, guard, never));
 }
 
 async function leave(world: SimWorld, { key, fence }: Turn): Promise<void> {
@@ -154,10 +153,10 @@ describe('a place that is sent to the end of the line', () => {
       await leave(world, first);
       const turn = await world.until(second.turn);
       const guard = createdAt(first.key, first.fence);
-      await world.until(moveToEnd(a.context, prefix, { ...place, name }, guard, never));
+      await world.until(moveToEnd(a.context, prefix, place, guard, never));
       expect((await world.keys('line/')).map(({ createRevision }) => createRevision)).toEqual([turn.fence]);
       await world.until(b.conclave.close());
-      await world.until(moveToEnd(a.context, prefix, { ...place, name }, createdAt(first.key, 0n), never));
+      await world.until(moveToEnd(a.context, prefix, place, createdAt(first.key, 0n), never));
       expect(await order(world)).toEqual([]);
     }));
 });
