@@ -1,5 +1,5 @@
-// `npm run test:differential -- --sequences N [--seed S] [--path P]`: random sequences on our server and on a real etcd.
-// A failure prints its seed and path, which run it again alone.
+// `npm run test:differential -- --sequences N [--seed S] [--path P]`: random sequences on our server and on a real
+// etcd. A failure prints its seed and path, which run it again alone.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -22,8 +22,8 @@ async function lineOf(world: SimWorld, ...values: string[]) {
   for (const value of values) {
     const client = world.client({ ttlMs });
     clients.set(value, client);
-    const [campaign] = await stand(world, client, value);
-    campaigns.set(value, campaign as Promise<Leadership>);
+    const { campaign } = await stand(world, client, value);
+    campaigns.set(value, campaign);
   }
   const won = (value: string) => world.until(campaigns.get(value) as Promise<Leadership>);
   const client = (value: string) => clients.get(value) as Client;
@@ -242,8 +242,8 @@ describe('handOver() under run()', () => {
         await leadership.proclaim('a, going');
         await finish.promise;
       });
-      const [b] = await stand(world, world.client({ ttlMs }), 'b');
-      const [c] = await stand(world, world.client({ ttlMs }), 'c');
+      const { campaign: b } = await stand(world, world.client({ ttlMs }), 'b');
+      const { campaign: c } = await stand(world, world.client({ ttlMs }), 'c');
       const [first] = led as [Leadership];
       await world.until(first.handOver('c'));
       expect(first.signal.reason).toMatchObject({ code: 'HAND_OVER' });
@@ -251,13 +251,13 @@ describe('handOver() under run()', () => {
       expect(first.held).toBe(true);
       expect(await standing(world)).toEqual(['a, going', 'c', 'b']);
       finish.resolve();
-      const next = await world.until(c as Promise<Leadership>);
+      const next = await world.until(c);
       expect(next.held).toBe(true);
       await world.advance(1_000);
       // It stands again, at the end.
       expect(await standing(world)).toEqual(['c', 'b', 'a']);
       await world.until(next.resign());
-      await world.until((await world.until(b as Promise<Leadership>)).resign());
+      await world.until((await world.until(b)).resign());
       await world.advance(1_000);
       expect(led).toHaveLength(2);
       await stop();
@@ -273,8 +273,8 @@ describe('handOver() under run()', () => {
         await leadership.handOver('b');
         throw new Error('stopped in the middle');
       });
-      const [b] = await stand(world, world.client({ ttlMs }), 'b');
-      const next = await world.until(b as Promise<Leadership>);
+      const { campaign: b } = await stand(world, world.client({ ttlMs }), 'b');
+      const next = await world.until(b);
       await world.until(next.resign());
       await world.advance(1_000);
       expect(led).toHaveLength(2);
@@ -337,12 +337,12 @@ describe('handOver() under run()', () => {
         await untilStopped(leadership);
         if (led.length === 1) await finish.promise;
       });
-      const [b] = await stand(world, world.client({ ttlMs }), 'b');
+      const { campaign: b } = await stand(world, world.client({ ttlMs }), 'b');
       await world.until((led[0] as Leadership).handOver('b'));
       await world.truth.leaseRevoke({ id: a.conclave.session.leaseId });
       await world.advance(3_000);
       finish.resolve();
-      await world.until((await world.until(b as Promise<Leadership>)).resign());
+      await world.until((await world.until(b)).resign());
       await world.advance(1_000);
       expect(led).toHaveLength(2);
       await stop();

@@ -37,7 +37,7 @@ describe('run() with a health probe', () => {
       const finish = deferred();
       const probe = async () => state.ok;
       const { led, stop } = await running(world, world.client({ ttlMs }), probe, finish.promise);
-      const [b] = await stand(world, world.client({ ttlMs }), 'b');
+      const { campaign: b } = await stand(world, world.client({ ttlMs }), 'b');
       state.ok = false;
       await world.advance(2_000);
       const [first] = led as [Leadership];
@@ -47,7 +47,7 @@ describe('run() with a health probe', () => {
       await world.advance(10_000);
       expect(first.held).toBe(true);
       finish.resolve();
-      const next = await world.until(b as Promise<Leadership>);
+      const next = await world.until(b);
       await world.advance(10_000);
       expect(await standing(world)).toEqual(['b']);
       state.ok = true;
@@ -62,8 +62,8 @@ describe('run() with a health probe', () => {
   it('ELECTION-17: whoever is sick does not stand: before the first success, and while it waits', () =>
     inWorld(async (world) => {
       const state = { ok: false };
-      const [first] = await stand(world, world.client({ ttlMs }), 'b');
-      const leader = await world.until(first as Promise<Leadership>);
+      const { campaign: first } = await stand(world, world.client({ ttlMs }), 'b');
+      const leader = await world.until(first);
       const probe = () => {
         if (!state.ok) throw new Error('no database');
       };

@@ -73,7 +73,7 @@ describe('campaign() with priorities', () => {
       const priorities = [1, 2, 5, 5, 3];
       const campaigns: Promise<Leadership>[] = [];
       for (const [i, priority] of priorities.entries()) {
-        campaigns.push(...(await stand(world, clients[i] as Client, `${i}`, { priority })));
+        campaigns.push((await stand(world, clients[i] as Client, `${i}`, { priority })).campaign);
       }
       const [first] = campaigns as [Promise<Leadership>];
       const leader = await world.until(first);
@@ -96,10 +96,10 @@ describe('campaign() with priorities', () => {
       const before = a.store.total;
       const leader = await world.until(a.conclave.election('e').campaign('a', { priority: 1, zone: 'x' }));
       expect(a.store.total - before).toBe(1);
-      const [next] = await stand(world, b, 'b', { priority: 1 });
+      const { campaign: next } = await stand(world, b, 'b', { priority: 1 });
       const ranges = b.store.counts.range;
       await world.until(leader.resign());
-      expect((await world.until(next as Promise<Leadership>)).held).toBe(true);
+      expect((await world.until(next)).held).toBe(true);
       expect(b.store.counts.range - ranges).toBe(1);
       expect(await world.until(b.conclave.election('e').leader())).toMatchObject({ priority: 1, preferred: false });
     }));
@@ -115,7 +115,7 @@ describe('campaign() with priorities', () => {
       ];
       const campaigns: Promise<Leadership>[] = [];
       for (const [i, rank] of ranks.entries())
-        campaigns.push(...(await stand(world, clients[i] as Client, `${i}`, rank)));
+        campaigns.push((await stand(world, clients[i] as Client, `${i}`, rank)).campaign);
       const watcher = watchLeaders(world, world.client({ ttlMs }));
       await world.advance(100);
       await world.until((await world.until(campaigns[0] as Promise<Leadership>)).resign());
@@ -132,21 +132,21 @@ describe('campaign() with priorities', () => {
     inWorld(async (world) => {
       const clients = Array.from({ length: 5 }, () => world.client({ ttlMs }));
       const [a, b, c, d, e] = clients as [Client, Client, Client, Client, Client];
-      const [first] = await stand(world, a, 'a');
+      const { campaign: first } = await stand(world, a, 'a');
       await stand(world, b, 'b', { priority: 1 });
       await stand(world, c, 'dead', { priority: 9 });
-      const [fourth] = await stand(world, d, 'd', { priority: 2 });
+      const { campaign: fourth } = await stand(world, d, 'd', { priority: 2 });
       const { leaseId } = a.conclave.session;
       const go = `elections/e/${leaseId.toString(16)}`;
       await world.truth.txn({ success: [put(go, 'go', { leaseId })] });
       await stand(world, e, 'e', { priority: 7 });
       c.store.partition();
       await world.advance(4_500);
-      await world.until((await world.until(first as Promise<Leadership>)).resign());
-      expect((await world.until(fourth as Promise<Leadership>)).held).toBe(true);
+      await world.until((await world.until(first)).resign());
+      expect((await world.until(fourth)).held).toBe(true);
       await world.truth.txn({ success: [remove(go)] });
       c.store.heal();
-      await world.until((await world.until(fourth as Promise<Leadership>)).resign());
+      await world.until((await world.until(fourth)).resign());
       await world.advance(15_000);
       expect((await standing(world))[0]).toBe('e');
     }));
@@ -154,11 +154,11 @@ describe('campaign() with priorities', () => {
   it('ELECTION-15: a candidate without rank hands over to nobody', () =>
     inWorld(async (world) => {
       const [a, b, c] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client({ ttlMs })];
-      const [first] = await stand(world, a, 'a');
-      const [second] = await stand(world, b, 'b');
+      const { campaign: first } = await stand(world, a, 'a');
+      const { campaign: second } = await stand(world, b, 'b');
       await stand(world, c, 'c', { priority: 9 });
-      await world.until((await world.until(first as Promise<Leadership>)).resign());
-      expect((await world.until(second as Promise<Leadership>)).held).toBe(true);
+      await world.until((await world.until(first)).resign());
+      expect((await world.until(second)).held).toBe(true);
     }));
 
   it.each(['abort', 'session'] as const)(
@@ -166,15 +166,15 @@ describe('campaign() with priorities', () => {
     (how) =>
       inWorld(async (world) => {
         const [a, b, c] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client({ ttlMs })];
-        const [first] = await stand(world, a, 'a');
+        const { campaign: first } = await stand(world, a, 'a');
         const aborts = new AbortController();
-        const [second] = await stand(world, b, 'b', { priority: 1, signal: aborts.signal });
-        const [third] = await stand(world, c, 'c', { priority: 9 });
+        const { campaign: second } = await stand(world, b, 'b', { priority: 1, signal: aborts.signal });
+        const { campaign: third } = await stand(world, c, 'c', { priority: 9 });
         b.store.partitionAt('range');
-        await world.until((await world.until(first as Promise<Leadership>)).resign());
+        await world.until((await world.until(first)).resign());
         await world.advance(300);
         const startedMs = world.sim.nowMs;
-        const error = errorOf(second as Promise<Leadership>);
+        const error = errorOf(second);
         if (how === 'abort') aborts.abort('enough');
         const ended = await world.until(error);
         if (how === 'abort') {
@@ -184,7 +184,7 @@ describe('campaign() with priorities', () => {
           expect(ended).toMatchObject({ code: 'SESSION_LOST', loss: 'deadline' });
         }
         b.store.heal();
-        expect((await world.until(third as Promise<Leadership>)).held).toBe(true);
+        expect((await world.until(third)).held).toBe(true);
         expect(await standing(world)).toEqual(['c']);
       }),
   );
@@ -199,16 +199,16 @@ describe('campaign() with priorities', () => {
       inWorld(async (world) => {
         const clients = Array.from({ length: 4 }, () => world.client({ ttlMs }));
         const [a, b, c, d] = clients as [Client, Client, Client, Client];
-        const [first] = await stand(world, a, 'a');
-        const [second] = await stand(world, b, 'b', { priority: 1 });
-        const [third] = await stand(world, c, 'c', { priority: 1 });
-        const [fourth] = await stand(world, d, 'd', { priority: 2 });
-        const leader = await world.until(first as Promise<Leadership>);
+        const { campaign: first } = await stand(world, a, 'a');
+        const { campaign: second } = await stand(world, b, 'b', { priority: 1 });
+        const { campaign: third } = await stand(world, c, 'c', { priority: 1 });
+        const { campaign: fourth } = await stand(world, d, 'd', { priority: 2 });
+        const leader = await world.until(first);
         if (fault === 'request') b.store.loseRequest(anyCall, skip);
         else if (fault === 'reply') b.store.loseReply(anyCall, skip);
         else b.store.applyLate(anyCall, 2_000, skip);
         await world.until(leader.resign());
-        const terms = await orderOf(world, [second, third, fourth] as Promise<Leadership>[]);
+        const terms = await orderOf(world, [second, third, fourth]);
         expect(terms).toHaveLength(3);
         expect([...terms].sort((x, y) => (x < y ? -1 : 1))).toEqual(terms);
         await world.advance(3_000);

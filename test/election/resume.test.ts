@@ -8,8 +8,8 @@ const ttlMs = 6_000;
 /** A leader whose process ends without a word; what it has kept. */
 async function gone(world: SimWorld) {
   const client = world.client({ ttlMs });
-  const [campaign] = await stand(world, client, 'a');
-  const leadership = await world.until(campaign as Promise<Leadership>);
+  const { campaign } = await stand(world, client, 'a');
+  const leadership = await world.until(campaign);
   await world.until(leadership.proclaim('a'));
   client.conclave.session.orphan();
   const { key, term, leaseId } = leadership;
@@ -25,7 +25,7 @@ describe('resume()', () => {
   it('ELECTION-18: within the TTL the same leadership goes on, in the same term, and outlives the old lease', () =>
     inWorld(async (world) => {
       const { saved, term } = await gone(world);
-      const [next] = await stand(world, world.client({ ttlMs }), 'b');
+      const { campaign: next } = await stand(world, world.client({ ttlMs }), 'b');
       const watcher = watchLeaders(world, world.client({ ttlMs }));
       await world.advance(3_000);
       const again = world.client({ ttlMs });
@@ -38,7 +38,7 @@ describe('resume()', () => {
       expect(await standing(world)).toEqual(['a, again', 'b']);
       expect((await world.truth.txn({ compare: [leadership.guard()], success: [] })).succeeded).toBe(true);
       await world.until(leadership.resign());
-      await world.until((await world.until(next as Promise<Leadership>)).resign());
+      await world.until((await world.until(next)).resign());
       await watcher.stop();
       expect(watcher.values()).toEqual(['a', 'a, again', 'b', null]);
     }));
@@ -64,8 +64,8 @@ describe('resume()', () => {
   it('ELECTION-18: a former holder that lives is told LOST, and cannot take the place away any more', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
-      const [campaign] = await stand(world, a, 'a');
-      const former = await world.until(campaign as Promise<Leadership>);
+      const { campaign } = await stand(world, a, 'a');
+      const former = await world.until(campaign);
       await world.advance(1_000);
       await world.until(former.proclaim('a, warm'));
       const again = await world.until(b.conclave.election('e').resume(former));
@@ -83,8 +83,8 @@ describe('resume()', () => {
   it('ELECTION-18: the former holder is told even if its watch was compacted meanwhile', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
-      const [campaign] = await stand(world, a, 'a');
-      const former = await world.until(campaign as Promise<Leadership>);
+      const { campaign } = await stand(world, a, 'a');
+      const former = await world.until(campaign);
       await world.advance(1_000);
       a.store.watchLagMs = 500;
       await world.until(b.conclave.election('e').resume(former));

@@ -17,12 +17,11 @@ export async function stand(
   { conclave }: Client,
   value: string,
   options: CampaignOptions = {},
-): Promise<Promise<Leadership>[]> {
+): Promise<{ readonly campaign: Promise<Leadership> }> {
   const campaign = conclave.election('e').campaign(value, options);
   campaign.catch(() => {});
   await world.advance(200);
-  // In an array, so that it is not awaited here.
-  return [campaign];
+  return { campaign };
 }
 
 /** The values of those who stand, the leader first. */
