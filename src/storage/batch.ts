@@ -1,7 +1,7 @@
 import { type Deferred, deferred } from '../core/deferred.js';
 import type { JournalEntry } from '../engine/journal.js';
 import { Writer } from '../wire/codec/writer.js';
-import { writeEntry } from './entry-codec.js';
+import { writeEndMark, writeEntry } from './entry-codec.js';
 
 /** More waits for the next write. Bytes. */
 const maxBatchBytes = 8 << 20;
@@ -24,10 +24,13 @@ export class Batch {
   add(entry: JournalEntry): void {
     writeEntry(this.#writer, entry);
     if (entry.type === 'changes') this.revision = entry.changes.revision;
-    if (this.payload().length >= maxBatchBytes) this.sealed = true;
+    if (this.#writer.finish().length >= maxBatchBytes) this.sealed = true;
   }
 
-  payload(): Uint8Array {
+  /** Takes nothing more, and gives what goes to disk. Called once. */
+  seal(): Uint8Array {
+    this.sealed = true;
+    writeEndMark(this.#writer);
     return this.#writer.finish();
   }
 }

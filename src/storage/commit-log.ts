@@ -74,6 +74,7 @@ export class CommitLog {
     try {
       if (this.#failure !== undefined) return;
       await this.#file.append(RecordKind.closed, new Uint8Array(0));
+      await this.#file.trim();
       await this.#file.sync();
     } catch (error) {
       throw ioError(`writing ${this.#file.path} failed`, error);
@@ -100,8 +101,9 @@ export class CommitLog {
 
   async #flush(): Promise<void> {
     const batch = this.#batches[0] as Batch;
-    batch.sealed = true;
-    await this.#file.append(RecordKind.batch, batch.payload());
+    const payload = batch.seal();
+    await this.#file.makeRoom(payload.length);
+    await this.#file.append(RecordKind.batch, payload);
     await this.#file.sync();
     this.#batches.shift();
     // Watchers hear of a revision before its writer does.
@@ -122,6 +124,9 @@ export class CommitLog {
     for (const batch of this.#batches) batch.sealed = true;
     for (let done = 0; done < queued; done++) await this.#flush();
     const old = this.#file;
+    // A log after which another is begun ends with its last record.
+    await old.trim();
+    await old.sync();
     const number = old.header.number + 1;
     this.#olderBytes += old.size;
     this.#file = await createLog(this.#options, {

@@ -11,6 +11,13 @@ import type { Writer } from '../wire/codec/writer.js';
 /** The payload of a record is a protobuf message; each of its fields is an entry, in order. */
 const Field = { base: 1, changes: 2, leaseGranted: 3, leaseEnded: 4, compacted: 5, auth: 6, alarms: 7 } as const;
 
+/** Closes the entries of a batch: its last byte is not zero, nor is any that differs from it by one bit. */
+const endMark = { field: 15, value: 127n } as const;
+
+export function writeEndMark(writer: Writer): void {
+  writer.int64(endMark.field, endMark.value);
+}
+
 export function writeEntry(writer: Writer, entry: JournalEntry): void {
   writer.message(Field[entry.type], entry, writeBody);
 }
@@ -59,7 +66,10 @@ function writeChange(writer: Writer, { deleted, kv }: Change): void {
  * Appends what `reader` holds to `entries`; throws where a newer version wrote something that this one does not know.
  */
 export function readEntries(reader: Reader, entries: JournalEntry[]): void {
-  while (reader.next()) entries.push(readEntry(reader));
+  while (reader.next()) {
+    if (reader.field === endMark.field) reader.skip();
+    else entries.push(readEntry(reader));
+  }
 }
 
 function readEntry(reader: Reader): JournalEntry {

@@ -2,7 +2,11 @@ import { join } from 'node:path';
 import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-header.js';
 import { draftName } from './file-names.js';
 import type { Fs, FsFile } from './fs.js';
-import { encodeRecord, type RecordKind } from './record.js';
+import { encodeRecord, type RecordKind, recordHeaderBytes } from './record.js';
+
+/** Room that is made ahead of the records: as much as there are already, between these. Bytes. */
+const minRoomBytes = 64 << 10;
+const maxRoomBytes = 8 << 20;
 
 /** A file of records that is being written. After a failed write or sync it must not be used any more. */
 export class LogFile {
@@ -10,6 +14,8 @@ export class LogFile {
   readonly header: FileHeader;
   readonly #file: FsFile;
   #size: number;
+  /** Up to here the file has been written, with zeros behind the records. */
+  #room: number;
   #sequence: number;
 
   constructor(path: string, header: FileHeader, file: FsFile, size: number, sequence: number) {
@@ -17,6 +23,7 @@ export class LogFile {
     this.header = header;
     this.#file = file;
     this.#size = size;
+    this.#room = size;
     this.#sequence = sequence;
   }
 
@@ -32,7 +39,31 @@ export class LogFile {
     const bytes = encodeRecord(this.header.salt, this.#sequence, kind, payload);
     await this.#file.write(this.#size, bytes);
     this.#size += bytes.length;
+    this.#room = Math.max(this.#room, this.#size);
     this.#sequence += 1;
+  }
+
+  /**
+   * Makes room for a record of `length` bytes and more to come, by zeros behind the last: a sync of bytes that replace
+   * others need not wait for the file system's own journal, as one that makes the file longer does. Where there is no
+   * room to be had the record has to fit without. `trim` gives back what is left.
+   */
+  async makeRoom(length: number): Promise<void> {
+    const needed = this.#size + recordHeaderBytes + length;
+    if (needed <= this.#room) return;
+    const from = this.#room;
+    this.#room = needed + Math.min(Math.max(this.#size, minRoomBytes), maxRoomBytes);
+    try {
+      await this.#file.write(from, Buffer.alloc(this.#room - from));
+    } catch (error) {
+      if (!isFull(error)) throw error;
+    }
+  }
+
+  /** Ends the file where its records end. Needs a `sync`, as a write does. */
+  async trim(): Promise<void> {
+    if (this.#room > this.#size) await this.#file.truncate(this.#size);
+    this.#room = this.#size;
   }
 
   sync(): Promise<void> {
@@ -42,6 +73,11 @@ export class LogFile {
   close(): Promise<void> {
     return this.#file.close();
   }
+}
+
+function isFull(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /** A file that has nothing but its header, under the name of a draft. `sequence`: of its first record. */

@@ -57,18 +57,32 @@ export class RecordReader {
   /**
    * What stands at `offset`, after `next` has found no record there.
    *
-   * Records are written one at a time, each synced before the next begins. So only the last can be unfinished: nothing
-   * that was begun after it is there, and it ends beyond the file or has a sector that was never written and reads as
-   * zeros. Anything else was whole once.
+   * Records are written one at a time, each synced before the next begins, into zeros or beyond the end of the file. So
+   * only the last can be unfinished: nothing but zeros stands behind it, and its end or one of its sectors was never
+   * written and reads as zeros. Anything else was whole once.
    */
   async rest(): Promise<Rest> {
-    if (this.#at === this.#size) return 'nothing';
-    if (await this.#laterRecordBegins()) return 'damage';
+    const filled = await this.filledUntil();
+    if (filled === this.#at) return 'nothing';
+    if (await this.#laterRecordBegins(filled)) return 'damage';
     const header = await this.#header();
-    const end = header === undefined ? this.#size : this.#at + recordHeaderBytes + header.length;
-    if (end > this.#size || this.#size - this.#at < recordHeaderBytes) return 'unfinished';
-    if (end < this.#size) return 'damage';
+    const end = this.#at + recordHeaderBytes + (header?.length ?? 0);
+    // A batch ends with a byte that is not zero, and so does all but one header of 256 that has nothing after it.
+    if (filled < end) return 'unfinished';
+    if (header !== undefined && filled > end) return 'damage';
     return (await this.#hasBlankSector(end)) ? 'unfinished' : 'damage';
+  }
+
+  /** The end of what is not zero; `offset` if nothing is from there on. */
+  async filledUntil(): Promise<number> {
+    // Bounded by the size of the file.
+    for (let end = this.#size; end > this.#at; ) {
+      const from = Math.max(this.#at, end - windowBytes);
+      const bytes = await this.#read(from, end - from);
+      for (let i = bytes.length; i > 0; i--) if (bytes[i - 1] !== 0) return from + i;
+      end = from;
+    }
+    return this.#at;
   }
 
   /** The header of the next record, if it stands there whole. */
@@ -78,11 +92,13 @@ export class RecordReader {
   }
 
   /** Looks for a header at every byte, since the damaged one may have hidden where the next begins. */
-  async #laterRecordBegins(): Promise<boolean> {
+  async #laterRecordBegins(filled: number): Promise<boolean> {
     const step = windowBytes - recordHeaderBytes;
+    // A header may end in zeros.
+    const until = Math.min(this.#size, filled + recordHeaderBytes);
     // Bounded by the size of the file.
-    for (let at = this.#at + 1; at < this.#size; at += step) {
-      const bytes = await this.#read(at, Math.min(windowBytes, this.#size - at));
+    for (let at = this.#at + 1; at < until; at += step) {
+      const bytes = await this.#read(at, Math.min(windowBytes, until - at));
       for (let i = 0; i + recordHeaderBytes <= bytes.length; i++) {
         // Sums are costly, and few bytes look like a sequence that could come.
         const sequence = bytes.readUIntBE(i + 4, 6);

@@ -107,26 +107,26 @@ class Recovery {
       }
       const end = reader.offset;
       if (next !== undefined) await this.#checkEnd(name, end, size, next);
-      else if (end < size) await this.#cut(name, file, size, reader);
+      else if (end < size) await this.#cut(name, file, reader);
       this.#logBytes += end;
       return { header, end, nextSequence: reader.nextSequence };
     });
   }
 
-  /** A log after which another was begun has to be whole. */
+  /** A log after which another was begun has to be whole, and ends with its last record. */
   async #checkEnd(name: string, end: number, size: number, next: StoreFile): Promise<void> {
     const { previousSize } = await this.#withFile(next.name, async (_file, _size, header) => header);
     if (previousSize === end && end === size) return;
     throw damaged(join(this.#dir, name), end, `${previousSize} bytes were written`, `${restoreHint}.`);
   }
 
-  async #cut(name: string, file: FsFile, size: number, reader: RecordReader): Promise<void> {
+  async #cut(name: string, file: FsFile, reader: RecordReader): Promise<void> {
     const path = join(this.#dir, name);
     if ((await reader.rest()) === 'damage') {
       const giveUp = `or give up everything from there on with \`truncate -s ${reader.offset} ${path}\``;
       throw damaged(path, reader.offset, 'a record that was once whole cannot be read', `${restoreHint}, ${giveUp}.`);
     }
-    this.#cutBytes = size - reader.offset;
+    this.#cutBytes = (await reader.filledUntil()) - reader.offset;
     await file.truncate(reader.offset);
     await file.sync();
   }

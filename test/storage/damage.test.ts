@@ -56,14 +56,19 @@ async function tally(
   const counts = { refused: 0, whole: 0, earlier: 0, invented: 0 };
   let taken = await sample(random, closed);
   for (let i = 0; i < damagesAsked; i++) {
-    if (i % 200 === 199) taken = await sample(random, closed);
+    if (i % 50 === 49) taken = await sample(random, closed);
     const files = new Map<string, Buffer>([...taken.files].map(([name, bytes]) => [name, Buffer.from(bytes)]));
     const name = random.pick([...files.keys()]);
     const bytes = files.get(name) as Buffer;
-    files.set(name, damage(bytes, random.below(bytes.length)));
+    files.set(name, damage(bytes, random.below(writtenBytes(bytes))));
     counts[await open({ files, digests: taken.digests })] += 1;
   }
   return counts;
+}
+
+/** Without the zeros of the room that a log keeps for what is to come. */
+function writtenBytes(bytes: Buffer): number {
+  return bytes.findLastIndex((byte) => byte !== 0) + 1;
 }
 
 function flip(bytes: Buffer, bit: number): (bytes: Buffer, at: number) => Buffer {
@@ -87,6 +92,21 @@ describe('damage to a file', () => {
     const counts = await tally(random, false, (bytes, at) => flip(bytes, random.below(8))(bytes, at));
     expect(counts.invented).toBe(0);
     expect(counts.refused).toBeGreaterThan(damagesAsked * 0.9);
+  });
+
+  it('in the room behind the last record: takes nothing, or is found', async () => {
+    const random = new Prng(6);
+    const { files, digests } = await sample(random, false);
+    const [name, bytes] = [...files]
+      .filter(([each]) => each.endsWith('.log'))
+      .sort()
+      .at(-1) as [string, Buffer];
+    const end = writtenBytes(bytes);
+    expect(bytes.length).toBeGreaterThan(end + 1_000);
+    for (const at of [end, end + 1, end + 19, end + 20, end + 600, bytes.length - 1]) {
+      const damaged = flip(Buffer.from(bytes), random.below(8))(bytes, at);
+      expect(await open({ files: new Map(files).set(name, damaged), digests })).not.toMatch(/earlier|invented/);
+    }
   });
 
   it('a cut: the end of a log looks like a write that did not finish, all else is found', async () => {
@@ -130,7 +150,7 @@ describe('damage to a file', () => {
     const digests = [digest(host)];
     const [name, bytes] = [...fs.files()][0] as [string, Buffer];
     const { salt } = decodeFileHeader(bytes) as FileHeader;
-    const payload = bytes.subarray(fileHeaderBytes + recordHeaderBytes);
+    const payload = bytes.subarray(fileHeaderBytes + recordHeaderBytes, writtenBytes(bytes));
     payload.set(utf8('fake'), payload.indexOf('true'));
     const forged = Buffer.concat([
       bytes.subarray(0, fileHeaderBytes),
