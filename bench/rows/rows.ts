@@ -4,6 +4,7 @@ import { clientWatchRow } from './client-watch.js';
 import { electionRows } from './election-rows.js';
 import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
+import { scaleRows } from './scale-rows.js';
 import { serverCallRows } from './server-calls.js';
 import { serverLifeRows } from './server-life.js';
 import { serverStreamRows } from './server-streams.js';
@@ -19,5 +20,6 @@ export function allRows(): readonly Row[] {
     ...electionRows,
     ...clientCallRows(),
     clientWatchRow,
+    ...scaleRows,
   ];
 }

@@ -5,14 +5,13 @@ import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
 import type { TlsFiles } from '../../server/net/tls-files.js';
 import { type Server, startServer } from '../../server/server.js';
-import { startUpstreamServer } from '../../server/upstream/upstream-server.js';
+import type { startUpstreamServer } from '../../server/upstream/upstream-server.js';
 import { type DataFlags, diskFailure, openData } from '../data-dir.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
 import { addTlsFlags, keepCertificates, readTls, type TlsFlags, tlsFilesOf } from '../tls-flags.js';
-import { upstreamOf } from '../upstream.js';
 
 interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags {
   readonly listen: ListenAddress;
@@ -105,7 +104,7 @@ async function listen(
   const common = { runtime, listen: flags.listen, onBug };
   try {
     if (flags.upstream !== undefined) {
-      return await startUpstreamServer({ ...common, ...upstreamOf(flags.upstream, flags) });
+      return await inFront(flags.upstream, flags, common);
     }
     return await startServer({
       ...common,
@@ -118,6 +117,19 @@ async function listen(
     if (error instanceof CliFailure) throw error;
     throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
   }
+}
+
+/** Loads what only this needs: gRPC's client takes longer to load than a server without to start. */
+async function inFront(
+  urls: string,
+  flags: ServeFlags,
+  common: Pick<Parameters<typeof startUpstreamServer>[0], 'runtime' | 'listen'>,
+): Promise<AnyServer> {
+  const [{ startUpstreamServer }, { upstreamOf }] = await Promise.all([
+    import('../../server/upstream/upstream-server.js'),
+    import('../upstream.js'),
+  ]);
+  return startUpstreamServer({ ...common, ...upstreamOf(urls, flags) });
 }
 
 function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags, tls: TlsFiles | undefined): void {

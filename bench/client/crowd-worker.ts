@@ -1,0 +1,137 @@
+import { get } from 'node:http';
+import type { Conclave } from '../../src/conclave.js';
+import { connect } from '../../src/connect/connect.js';
+import type { Held } from '../../src/line/held.js';
+import { closedLoops } from '../load/calls.js';
+import { bareStore } from './bare-txns.js';
+import type { CrowdJob, HoldResult, WaitResult } from './crowd-job.js';
+import { latencyOf } from './loops.js';
+
+// A process with very many handles: of its own, so that its memory and its idle time are theirs alone.
+
+const idleMs = 5_000;
+const callers = 64;
+const line = 'bench/crowd';
+
+process.on('message', (job: CrowdJob) => {
+  (job.type === 'hold' ? hold(job) : wait(job)).then(
+    (result) => process.send?.({ result }),
+    (error) => process.send?.({ failure: String(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
+
+async function hold({ url, count }: Extract<CrowdJob, { type: 'hold' }>): Promise<HoldResult> {
+  const leasesBefore = await leasesAt(url);
+  const streamsBefore = await keepAliveStreamsAt(url);
+  const conclave = await connect(url);
+  const cycleBeforeMs = await cycleMs(conclave);
+  const bytesBefore = usedBytes();
+  const startedAtMs = performance.now();
+  const held: Held[] = [];
+  await closedLoops(callers, (_caller, n) => {
+    return n < count ? conclave.lock(`bench/held/${n}`).then((each) => void held.push(each)) : undefined;
+  });
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  const cycleWhileMs = await cycleMs(conclave);
+  // The watches on the held keys are there by then.
+  await pause(1_000);
+  const cpuBefore = process.cpuUsage();
+  await pause(idleMs);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const result = {
+    bytesPerLock: (usedBytes() - bytesBefore) / count,
+    idleCpuPercent: (user + system) / idleMs / 10,
+    locksPerSecond: count / seconds,
+    leases: (await leasesAt(url)) - leasesBefore,
+    keepAliveStreams: (await keepAliveStreamsAt(url)) - streamsBefore,
+    cycleBeforeMs,
+    cycleWhileMs,
+  };
+  if (held.some((each) => !each.held)) throw new Error('some locks were lost meanwhile');
+  await conclave.close();
+  return result;
+}
+
+async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' }>): Promise<WaitResult> {
+  const conclave = await connect(url, { requestTimeoutMs: 60_000 });
+  await conclave.session.open();
+  const bytesBefore = usedBytes();
+  const turns: Promise<Held>[] = [];
+  // One batch after another: the line is in the order of the calls.
+  while (turns.length < count) {
+    const batch = Math.min(callers, count - turns.length);
+    for (let i = 0; i < batch; i++) {
+      const turn = conclave.lock(line);
+      turn.catch(() => {});
+      turns.push(turn);
+    }
+    await standing(conclave, turns.length);
+  }
+  await pause(1_000);
+  const bytesPerWaiter = (usedBytes() - bytesBefore) / count;
+  const handOversMs: number[] = [];
+  for (let n = 0; n < handOvers; n++) {
+    const held = await (turns[n] as Promise<Held>);
+    const startedAtMs = performance.now();
+    const released = held.release();
+    await turns[n + 1];
+    handOversMs.push(performance.now() - startedAtMs);
+    await released;
+  }
+  await conclave.close();
+  return { handOversMs, bytesPerWaiter };
+}
+
+/** Resolves when so many have a place. */
+async function standing(conclave: Conclave, size: number): Promise<void> {
+  // Bounded by the requests that are under way.
+  for (;;) {
+    const { count } = await conclave.range({ prefix: `locks/${line}/`, countOnly: true });
+    if (count >= BigInt(size)) return;
+    await pause(1);
+  }
+}
+
+async function cycleMs(conclave: Conclave): Promise<number> {
+  const cycle = async () => {
+    await (await conclave.lock('bench/one-more')).release();
+    return undefined;
+  };
+  await latencyOf(200, cycle);
+  return (await latencyOf(200, cycle)).value;
+}
+
+function usedBytes(): number {
+  // `--expose-gc`
+  (globalThis as { gc?: () => void }).gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}
+
+async function leasesAt(url: string): Promise<number> {
+  const store = bareStore(url);
+  try {
+    return (await store.leaseLeases()).leases.length;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Streams of heartbeats that are open, by etcd's own count. */
+async function keepAliveStreamsAt(url: string): Promise<number> {
+  const text = await new Promise<string>((resolve, reject) => {
+    get(`${url}/metrics`, { agent: false }, (response) => {
+      response.toArray().then((parts) => resolve(Buffer.concat(parts as Buffer[]).toString()), reject);
+    }).on('error', reject);
+  });
+  const sum = (name: string) =>
+    [...text.matchAll(new RegExp(`^${name}{[^}]*grpc_method="LeaseKeepAlive"[^}]*} (\\d+)$`, 'gm'))]
+      .map(([, digits]) => Number(digits))
+      .reduce((a, b) => a + b, 0);
+  return sum('grpc_server_started_total') - sum('grpc_server_handled_total');
+}
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}

@@ -1,0 +1,77 @@
+import { fileURLToPath } from 'node:url';
+import type { CrowdJob, HoldResult, WaitResult } from '../client/crowd-job.js';
+import { latencySample } from '../client/loops.js';
+import type { Lab } from '../lab.js';
+import type { Measure, Opened, Row, Sample } from '../row.js';
+import { WorkerProcess } from '../worker-process.js';
+
+const held = '10,000 held';
+const waiterCounts = [100, 1_000, 10_000];
+const nameOf = (waiters: number) => `${waiters.toLocaleString('en-US')} waiters`;
+
+/** Very many handles of one process. */
+export const scaleRows: readonly Row[] = [
+  {
+    id: 'scale/held',
+    title: '10,000 locks held by one process: memory of each',
+    unit: 'B/lock',
+    better: 'less',
+    fullOnly: true,
+    rounds: 3,
+    comparisons: [],
+    bounds: [
+      { of: held, detail: 'leases', atMost: 1 },
+      { of: held, detail: 'keepalive streams', atMost: 1 },
+      { of: held, detail: 'idle CPU %', atMost: 1 },
+      { of: held, detail: 'a cycle while / before', atMost: 1.5 },
+    ],
+    open: async (lab) => ({ subjects: new Map([[held, () => holdMany(lab)]]), close: async () => {} }),
+  },
+  {
+    id: 'scale/waiters',
+    title: 'hand-over of one lock for which so many callers of one process wait, p50',
+    unit: 'ms',
+    better: 'less',
+    fullOnly: true,
+    rounds: 3,
+    comparisons: waiterCounts.slice(1).map((count) => ({ of: nameOf(count), to: nameOf(100), aim: 0.5 })),
+    open: async (lab): Promise<Opened> => ({
+      subjects: new Map(waiterCounts.map((count): [string, Measure] => [nameOf(count), () => waitMany(lab, count)])),
+      close: async () => {},
+    }),
+  },
+];
+
+async function holdMany(lab: Lab): Promise<Sample> {
+  const { url } = await lab.server('etcd no-fsync');
+  const result = await inCrowd<HoldResult>({ type: 'hold', url, count: 10_000 });
+  return {
+    value: result.bytesPerLock,
+    details: {
+      'locks taken/s': result.locksPerSecond,
+      'idle CPU %': result.idleCpuPercent,
+      leases: result.leases,
+      'keepalive streams': result.keepAliveStreams,
+      'a cycle while / before': result.cycleWhileMs / result.cycleBeforeMs,
+    },
+  };
+}
+
+async function waitMany(lab: Lab, count: number): Promise<Sample> {
+  const { url } = await lab.server('etcd no-fsync');
+  const job: CrowdJob = { type: 'wait', url, count, handOvers: 60 };
+  const { handOversMs, bytesPerWaiter } = await inCrowd<WaitResult>(job);
+  const { value, details } = latencySample(handOversMs);
+  return { value, details: { ...details, 'B/waiter': bytesPerWaiter } };
+}
+
+/** In a process that has done nothing else. */
+async function inCrowd<Result>(job: CrowdJob): Promise<Result> {
+  const file = fileURLToPath(new URL('../client/crowd-worker.js', import.meta.url));
+  const worker = new WorkerProcess<CrowdJob>(file, ['--expose-gc']);
+  try {
+    return await worker.run<Result>(job);
+  } finally {
+    worker.close();
+  }
+}
