@@ -14,6 +14,15 @@ export type { Leadership } from './election/leadership.js';
 export type { Rank, RankOptions } from './election/rank.js';
 export type { Resumable } from './election/resume.js';
 export type { RunOptions } from './election/run.js';
+export { FenceGate, type FenceGateOptions, type FenceMemory, StoredFenceGate } from './fence/fence-gate.js';
+export { fenceHeader, fenceMiddleware, formatFence, parseFence } from './fence/fence-header.js';
+export {
+  type ConditionalObjects,
+  changeFenced,
+  fenceMetadata,
+  type StoredObject,
+} from './fence/fenced-object.js';
+export { type FencedUpdate, fencedUpdate, type SqlStatement } from './fence/fenced-sql.js';
 export type { BreakOptions } from './inspect/break.js';
 export type { Deadlock } from './inspect/deadlocks.js';
 export type { InspectedPlace, LeaseLife, LockState } from './inspect/inspect.js';

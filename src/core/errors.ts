@@ -29,7 +29,9 @@ export type ErrorCode =
   // Why work is told to stop while its place is kept.
   | 'HAND_OVER'
   | 'UNHEALTHY'
-  | 'CLOSED';
+  | 'CLOSED'
+  // What a receiver says to a holder that is none any more.
+  | 'STALE_FENCE';
 
 /** What the store did with the request that failed. `unknown`: it may have been applied, or may be yet. */
 export type Outcome = 'not-applied' | 'unknown';

@@ -1,5 +1,5 @@
 import type { History } from '../history.js';
-import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf } from './operations.js';
+import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
 import { broken, type Violation } from './violation.js';
 
 type Reading = Fact<'held'>;
@@ -38,18 +38,20 @@ function pastDeadline(history: History, believed: readonly Reading[]): Violation
   });
 }
 
-/** A fault that takes a lease early cannot be known at once: only what expired by itself counts. */
+/** A fault that takes a lease early, or a break, cannot be known at once: only what expired by itself counts. */
 function afterExpiry(history: History, believed: readonly Reading[]): Violation[] {
   const ended = factsOf(history, 'lease.ended');
   const byLease = groupBy(ended, ({ data }) => data.lease);
   const grants = groupBy(factsOf(history, 'lease.granted'), ({ data }) => data.lease);
+  const breaks = groupBy(operationsOf(history, 'lock.break'), ({ object, input }) => `${object}\n${input.fence}`);
   return believed.flatMap((reading) => {
     // A grant that is sent again may make the lease anew after it has expired.
     const granted = grants.get(reading.data.lease)?.findLast(({ at }) => at < reading.at)?.at ?? -1;
     const ends = (byLease.get(reading.data.lease) ?? []).filter(({ at }) => at > granted);
     const early = ends.some(({ data, at }) => data.cause !== 'expired' && at < reading.at);
     const expiry = ends.find(({ data, at }) => data.cause === 'expired' && at < reading.at);
-    if (early || (expiry === undefined && reading.data.serverHas !== false)) return [];
+    const byOthers = breaks.get(`${reading.object}\n${reading.data.fence}`)?.some(({ from }) => from < reading.at);
+    if (early || (expiry === undefined && (reading.data.serverHas !== false || byOthers))) return [];
     const message = `${who(reading)} read held = true when the server had let the lease expire`;
     return [broken('held-in-time: expired', message, expiry?.note, reading.note)];
   });

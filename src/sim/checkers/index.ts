@@ -7,6 +7,7 @@ export { heldInTime } from './held-in-time.js';
 export { type KvOptions, kvLinearizable } from './kv-linearizable.js';
 export { leaseNotEarly } from './lease-not-early.js';
 export { linearizableLocks } from './linearizable-locks.js';
+export { lockBreaks } from './lock-breaks.js';
 export { type FencedLockOp, fencedLockModel } from './models/fenced-lock.js';
 export { type MutexOp, mutexModel } from './models/mutex.js';
 export { type QueueOp, queueModel } from './models/queue.js';

@@ -10,6 +10,7 @@ import { guardedWrites } from '../checkers/guarded-writes.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { linearizableLocks } from '../checkers/linearizable-locks.js';
+import { lockBreaks } from '../checkers/lock-breaks.js';
 import { mutualExclusion } from '../checkers/mutual-exclusion.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
@@ -22,10 +23,12 @@ import { expectFailure, gaveUp } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LeaderTruth } from './leader-truth.js';
+import { breakHolder } from './lock-break.js';
 
 /** One turn of a task with a lock. */
 type LockOperation = {
-  readonly how: 'lock' | 'tryLock' | 'withLock';
+  /** `break`: takes the lock from whoever was seen to hold it `workMs` ago. */
+  readonly how: 'lock' | 'tryLock' | 'withLock' | 'break';
   readonly name: string;
   /** Before it begins. */
   readonly idleMs: number;
@@ -65,6 +68,7 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
       mutualExclusion,
       fenceGrowth,
       guardedWrites,
+      lockBreaks,
       heldInTime,
       leaseNotEarly,
       noHangingPromise,
@@ -74,19 +78,21 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
       const names = random.pick([['a'], ['a'], ['a', 'b'], ['a/b', 'a']] as const);
       const tasks = random.pick([1, 1, 1, 1, 2]);
       const turns = random.pick([1, 1, 2, 3]);
+      const breaks = random.pick([0, 0, 0.25]);
+      const draw = () => drawOperation(random, names, fenced, breaks);
       return Array.from({ length: clients }, () =>
-        Array.from({ length: tasks }, () => Array.from({ length: turns }, () => drawOperation(random, names, fenced))),
+        Array.from({ length: tasks }, () => Array.from({ length: turns }, draw)),
       );
     },
     stage: (plan) => new LockStage(plan, fenced),
   };
 }
 
-function drawOperation(random: Prng, names: readonly string[], fenced: boolean): LockOperation {
+function drawOperation(random: Prng, names: readonly string[], fenced: boolean, breaks: number): LockOperation {
   const name = random.pick(names);
   const later = names.slice(names.indexOf(name) + 1);
   return {
-    how: random.pick(['lock', 'lock', 'tryLock', 'withLock'] as const),
+    how: random.chance(breaks) ? 'break' : random.pick(['lock', 'lock', 'tryLock', 'withLock'] as const),
     name,
     idleMs: Math.round(random.between(0, random.pick([10, 500]))),
     workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
@@ -118,6 +124,7 @@ class LockStage implements Stage {
   async perform(client: SimClient, operation: Json): Promise<void> {
     const turn = operation as LockOperation;
     await pause(client.process, turn.idleMs);
+    if (turn.how === 'break') return breakHolder(client, turn.name, lineOf(turn.name), turn.workMs);
     const { abortAfterMs, timeoutMs } = turn;
     const aborts = new AbortController();
     const stopTimer =

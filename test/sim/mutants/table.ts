@@ -202,6 +202,20 @@ export const mutants: readonly Mutant[] = [
     rules: ['kv-linearizable'],
   },
   {
+    name: 'a lock broken without its fence',
+    origin: "Hazelcast's forceUnlock, v3lock's Unlock: whoever holds by now loses it",
+    edits: [
+      {
+        file: 'inspect/break.js',
+        find: '.holders.find(({ createRevision }) => createRevision === ifFence);',
+        replace: '.holders[0];',
+      },
+      { file: 'inspect/break.js', find: 'compare: [createdAt(key, fence)]', replace: 'compare: []' },
+    ],
+    workloads: ['lock'],
+    rules: ['mutual-exclusion: exclusive', 'held-in-time'],
+  },
+  {
     name: 'a restart that goes on counting old time to live',
     origin: 'etcd grants every lease its full TTL again at a restart',
     edits: [
