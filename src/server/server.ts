@@ -1,39 +1,16 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
-import type { Runtime } from '../core/runtime.js';
 import { EngineHost } from '../engine/engine-host.js';
-import { CountedService } from './gateway/call-counters.js';
-import { Gateway } from './gateway/gateway.js';
-import { Http1Server } from './gateway/http1-server.js';
-import { Http2Exchange } from './gateway/http2-exchange.js';
-import { metricsOf } from './gateway/metrics.js';
-import type { Metric } from './gateway/prometheus.js';
+import { CallCounters } from './gateway/call-counters.js';
 import { SelfCheck } from './gateway/self-check.js';
-import { Site } from './gateway/site.js';
-import { visitorRules } from './gateway/visitor.js';
-import { GrpcServer } from './grpc/grpc-server.js';
-import { defaultLimits, type ServerLimits } from './grpc/limits.js';
-import type { ReportBug } from './grpc/serve-call.js';
-import { type ListenAddress, Listener } from './net/listener.js';
 import type { TlsOptions } from './net/tls-gate.js';
+import { Port, type PortOptions } from './port.js';
 import { createService, type ServiceOptions } from './service.js';
 
-export interface ServerOptions extends ServiceOptions {
-  readonly runtime: Runtime;
-  readonly listen: ListenAddress;
+export interface ServerOptions extends ServiceOptions, PortOptions {
+  readonly runtime: PortOptions['runtime'];
   /** The engine to serve; stays open when the server closes. Default: a fresh one, closed with the server. */
   readonly host?: EngineHost | undefined;
   /** Of the engine that is made here: bytes that keys and their history may take. Default: no bound. */
   readonly quotaBytes?: number | undefined;
-  readonly limits?: Partial<ServerLimits> | undefined;
-  /** Serves TLS instead of plain text, on the same one port. */
-  readonly tls?: TlsOptions | undefined;
-  /**
-   * Names by which HTTP requests may call this server, besides loopback ones, the address that the caller connected to
-   * and the names in the certificate. `*`: any, which lets every web page call it that DNS can be bent for.
-   */
-  readonly allowedHosts?: readonly string[] | undefined;
-  /** Told of failures that are bugs of the server: the peer sees `INTERNAL` only. Default: nobody. */
-  readonly onBug?: ReportBug | undefined;
 }
 
 export interface Server {
@@ -65,64 +42,44 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   }
 }
 
-/** One port and all that is behind it. */
+/** An engine on a port. */
 class PortServer implements Server {
   readonly host: EngineHost;
-  readonly #options: ServerOptions;
-  readonly #service: CountedService;
-  readonly #check: SelfCheck;
-  readonly #gateway: Gateway;
-  readonly #grpc: GrpcServer;
-  readonly #http1: Http1Server;
-  readonly #listener: Listener;
-  #port = 0;
+  readonly #ownsHost: boolean;
+  readonly #port: Port;
   #closing: Promise<void> | undefined;
 
   constructor(options: ServerOptions, host: EngineHost) {
-    const { runtime, onBug: report = () => {} } = options;
-    const limits = { ...defaultLimits, ...options.limits };
     this.host = host;
-    this.#options = options;
-    const all = createService(host, { clientUrls: () => [this.url], ...options });
-    const service = new CountedService(all);
-    this.#service = service;
-    // Its own questions are no calls of anybody, and need nobody's rights.
-    this.#check = new SelfCheck(all.unguarded);
-    this.#gateway = new Gateway({ runtime, limits, service, report });
-    const site = new Site({
-      rules: visitorRules(ownNames(options), (name) => this.#listener.isCertifiedFor(name)),
-      gateway: this.#gateway,
-      check: this.#check,
-      metrics: () => this.#metrics(),
-      report,
+    this.#ownsHost = options.host === undefined;
+    const service = createService(host, { clientUrls: () => [this.url], ...options });
+    this.#port = new Port(options, {
+      service,
+      counters: new CallCounters(),
+      // Its own questions are no calls of anybody, and need nobody's rights.
+      check: new SelfCheck(service.unguarded),
+      engine: () => host.stats(),
     });
-    const serveHttp = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-      site.serve(new Http2Exchange(stream, headers));
-    this.#grpc = new GrpcServer({ runtime, limits, service, report, serveHttp });
-    this.#http1 = new Http1Server(runtime, limits, site.serve);
-    this.#listener = new Listener(runtime, limits, { http2: this.#grpc, http1: this.#http1 }, options.tls);
   }
 
   get port(): number {
-    return this.#port;
+    return this.#port.number;
   }
 
   get url(): string {
-    const { tls, listen } = this.#options;
-    return `${tls === undefined ? 'http' : 'https'}://${reachableHost(listen.host)}:${this.#port}`;
+    return this.#port.url;
   }
 
-  async listen(): Promise<void> {
-    this.#port = await this.#listener.listen(this.#options.listen);
+  listen(): Promise<void> {
+    return this.#port.listen();
   }
 
   replaceCertificates(tls: TlsOptions): void {
-    this.#listener.replaceCertificates(tls);
+    this.#port.replaceCertificates(tls);
   }
 
   stats(): { readonly sessions: number; readonly calls: number } {
-    const { sessions, calls } = this.#grpc.stats();
-    return { sessions: sessions + this.#http1.connections, calls: calls + this.#gateway.streams };
+    return this.#port.stats();
   }
 
   close(): Promise<void> {
@@ -131,26 +88,7 @@ class PortServer implements Server {
   }
 
   async #close(): Promise<void> {
-    this.#listener.stop();
-    this.#gateway.stop();
-    await Promise.all([this.#grpc.close(), this.#http1.close()]);
-    if (this.#options.host === undefined) this.host.close();
+    await this.#port.close();
+    if (this.#ownsHost) this.host.close();
   }
-
-  async #metrics(): Promise<readonly Metric[]> {
-    const status = await this.#check.status();
-    const connections = this.stats().sessions;
-    return metricsOf({ counts: this.#service.counts(), engine: this.host.stats(), connections, status });
-  }
-}
-
-/** Those that the operator chose; an address of all interfaces is no name of this server. */
-function ownNames({ listen, allowedHosts = [] }: ServerOptions): readonly string[] {
-  return listen.host === '0.0.0.0' || listen.host === '::' ? allowedHosts : [...allowedHosts, listen.host];
-}
-
-/** What a client on this machine writes for the address that is listened on. */
-export function reachableHost(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
-  return host.includes(':') ? `[${host}]` : host;
 }

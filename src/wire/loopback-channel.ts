@@ -32,7 +32,7 @@ export class LoopbackChannel implements RpcChannel {
       return (await answerOrAbort(signal, async () => {
         // The handler starts after the caller has gone on, as a server would.
         await Promise.resolve();
-        return handler.handle(request, { metadata: options.metadata ?? {}, signal });
+        return handler.handle(request, { metadata: options.metadata ?? {}, signal, peer: options.peer });
       })) as Response;
     } catch (error) {
       throw this.#closing.signal.aborted ? this.#closedError('unknown') : overTheWire(error);
@@ -48,7 +48,7 @@ export class LoopbackChannel implements RpcChannel {
   ): Duplex<Request> {
     this.#throwIfClosed();
     const handler = this.#service.duplex(method.path);
-    const call = new LoopbackCall<Request, Response>(listener, options.metadata ?? {});
+    const call = new LoopbackCall<Request, Response>(listener, options);
     const { signal, unlink } = linkSignals(options.signal, this.#closing.signal);
     call.onOver(unlink);
     const stopCancelling = onAbort(signal, () => {
@@ -77,15 +77,15 @@ export class LoopbackChannel implements RpcChannel {
 /** One duplex call. Whichever side ends it first, the other is told once, and neither hears anything after that. */
 class LoopbackCall<Request, Response> {
   readonly #listener: DuplexListener<Response>;
-  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #options: RpcOptions;
   readonly #controller = new AbortController();
   readonly #cleanups: (() => void)[] = [];
   #server: DuplexCall<Request> | undefined;
   #over = false;
 
-  constructor(listener: DuplexListener<Response>, metadata: Readonly<Record<string, string>>) {
+  constructor(listener: DuplexListener<Response>, options: RpcOptions) {
     this.#listener = listener;
-    this.#metadata = metadata;
+    this.#options = options;
   }
 
   /** Runs `cleanup` when the call is over, at once if it is. */
@@ -104,7 +104,8 @@ class LoopbackCall<Request, Response> {
         }),
     };
     this.#later(() => {
-      this.#server = open(reply, { metadata: this.#metadata, signal: this.#controller.signal });
+      const { metadata = {}, peer } = this.#options;
+      this.#server = open(reply, { metadata, signal: this.#controller.signal, peer });
     });
   }
 

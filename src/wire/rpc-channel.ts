@@ -1,5 +1,6 @@
 import type { AnySignal } from '../core/abort.js';
 import type { DuplexMethod, UnaryMethod } from './methods.js';
+import type { RpcPeer } from './rpc-service.js';
 
 /**
  * PORT 2, client side: one endpoint (or one pool that hides its endpoints) that can be called with typed messages.
@@ -29,6 +30,8 @@ export interface RpcOptions {
   readonly signal?: AnySignal | undefined;
   /** ASCII metadata: `token`, `hasleader`. */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
+  /** On whose behalf: told to a service of the same process. What goes over a wire has a peer of its own. */
+  readonly peer?: RpcPeer | undefined;
 }
 
 export interface Duplex<Request> {

@@ -29,7 +29,7 @@ export class Side {
   static async begin(channel: RpcChannel, runtime: Runtime, number: number): Promise<Side> {
     const prefix = `d/${String(number).padStart(8, '0')}/`;
     const stores = new CallerStores(runtime, [channel]);
-    const store = stores.of(nobody);
+    const store = stores.of({ metadata: nobody });
     const mark = { type: 'put', request: { key: Buffer.from(`${prefix}!`) } } as const;
     const { header } = await store.txn({ success: [mark] });
     await store.compact({ revision: header.revision });
@@ -37,7 +37,7 @@ export class Side {
   }
 
   store(by: CallerName): Store {
-    return this.#stores.of(this.#metadata(by));
+    return this.#stores.of({ metadata: this.#metadata(by) });
   }
 
   /** The answer as both sides should give it, or the text of the error. */

@@ -2,7 +2,6 @@ import { connect as connectHttp2 } from 'node:http2';
 import { expect, it } from 'vitest';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
-import { CountedService } from '../../src/server/gateway/call-counters.js';
 import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { GrpcServer } from '../../src/server/grpc/grpc-server.js';
 import { defaultLimits } from '../../src/server/grpc/limits.js';
@@ -17,7 +16,7 @@ it('a handler hears the common name of a certificate that was verified, and of n
   using certificates = makeCertificates();
   const runtime = new NodeRuntime();
   const host = new EngineHost(runtime);
-  const inner = new CountedService(createService(host, { runtime }));
+  const inner = createService(host, { runtime });
   const names: (string | undefined)[] = [];
   const service = {
     hasService: (name: string) => inner.hasService(name),

@@ -2,7 +2,9 @@ import { describe, expect, it, vi } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { Scope } from '../../src/core/scope.js';
 import { adminMethods } from '../../src/wire/admin-methods.js';
+import { electionMethods } from '../../src/wire/concurrency-methods.js';
 import { authMethods, kvMethods, leaseMethods, watchMethods } from '../../src/wire/methods.js';
+import { http, post } from '../gateway/support/http-client.js';
 import { describeEtcd, findEtcd, startEtcd } from '../support/etcd.js';
 import { describeSkipped } from '../support/skip.js';
 import { failure, keyText, ServicesClient } from './support/client.js';
@@ -191,6 +193,59 @@ describeThree('conclave serve --upstream in front of three members', () => {
       expect(got.header.memberId).not.toBe(header.memberId);
       await a.put('k', 'v');
       expect((await a.below('k')).map((kv) => keyText(kv.value))).toEqual(['v']);
+    } finally {
+      await scope.close();
+    }
+  });
+});
+
+describeThree('conclave serve --upstream under load', () => {
+  it('a member is killed under calls, locks, an election and HTTP: nothing acknowledged is lost', async () => {
+    const scope = new Scope();
+    try {
+      const members = await startThree(scope);
+      const url = await inFrontOf(scope, ...members.map((each) => each.url));
+      const a = new ServicesClient(url);
+      scope.add(() => a.close());
+      const [lead, next, holder, waiter] = [await a.grant(), await a.grant(), await a.grant(), await a.grant()];
+      const { leader } = await a.campaign('e', lead, 'one');
+      const observed = a.observe('e');
+      expect(keyText((await observed.next()).kv?.value)).toBe('one');
+      const waitingLead = a.campaign('e', next, 'two');
+      const { key } = await a.lock('n', holder);
+      const waitingLock = a.lock('n', waiter);
+      await a.untilBelow('e/', 2);
+      await a.untilBelow('n/', 2);
+      const acknowledged: string[] = [];
+      let isOver = false;
+      const calls = (async () => {
+        for (let i = 0; !isOver; i++) {
+          const failed = await a.put(`c/${i}`, 'v').then(
+            () => undefined,
+            (error: unknown) => error as { readonly code: number },
+          );
+          if (failed === undefined) acknowledged.push(`c/${i}`);
+          else expect(failed.code).toBe(14);
+        }
+      })();
+      const untilAcknowledged = async (count: number) => {
+        while (acknowledged.length < count) await post(url, '/v3/kv/range', { key: 'YQ==' });
+      };
+      await untilAcknowledged(50);
+      await members[0]?.kill();
+      await untilAcknowledged(acknowledged.length + 50);
+      isOver = true;
+      await calls;
+      const kept = new Set((await a.below('c/')).map((kv) => keyText(kv.key)));
+      expect(acknowledged.filter((each) => !kept.has(each))).toEqual([]);
+      await a.unary(electionMethods.resign, { leader });
+      expect(keyText((await waitingLead).leader?.key)).toBe(`e/${next.toString(16)}`);
+      expect(keyText((await observed.next()).kv?.value)).toBe('two');
+      observed.cancel();
+      await a.unlock(key);
+      expect(keyText((await waitingLock).key)).toBe(`n/${waiter.toString(16)}`);
+      expect((await post(url, '/v3/kv/range', { key: 'YQ==' })).status).toBe(200);
+      expect((await http(`${url}/health`)).status).toBe(200);
     } finally {
       await scope.close();
     }

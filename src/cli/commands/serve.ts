@@ -4,16 +4,17 @@ import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import type { ListenAddress } from '../../server/net/listener.js';
 import type { TlsFiles } from '../../server/net/tls-files.js';
+import type { PortOptions } from '../../server/port.js';
 import { type Server, startServer } from '../../server/server.js';
-import type { startUpstreamServer } from '../../server/upstream/upstream-server.js';
 import { type DataFlags, diskFailure, openData } from '../data-dir.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
 import { addTlsFlags, keepCertificates, readTls, type TlsFlags, tlsFilesOf } from '../tls-flags.js';
+import type { UpstreamFlags } from '../upstream.js';
 
-interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags {
+interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly listen: ListenAddress;
   readonly allowedHosts?: string;
   readonly insecureAllowRemote?: boolean;
@@ -46,6 +47,10 @@ export function defineServe(command: Command): void {
       quotaBytesDefault,
     )
     .option('--allowed-hosts <names>', 'by which HTTP requests may call this server too, with commas between them')
+    .option(
+      '--insecure-upstream-user',
+      'with --upstream: a --cert that names a user, whom the cluster may see in every caller',
+    )
     .option('--insecure-allow-remote', 'listen beyond this machine, though not only those with a certificate come in')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
     .action(async () => {
@@ -57,16 +62,14 @@ export function defineServe(command: Command): void {
 async function serve(flags: ServeFlags): Promise<void> {
   const tlsFiles = tlsFilesOf(flags);
   checkReach(flags, tlsFiles);
-  checkTogether(flags, tlsFiles);
+  checkTogether(flags);
   const runtime = new NodeRuntime();
   const data = await openData(flags);
   const signals = new Signals(tlsFiles === undefined ? undefined : ['SIGINT', 'SIGTERM']);
   let stopReloading = () => {};
   try {
     const server = await listen(runtime, flags, tlsFiles, data?.host);
-    if (tlsFiles !== undefined && 'replaceCertificates' in server) {
-      stopReloading = keepCertificates(runtime, server, tlsFiles);
-    }
+    if (tlsFiles !== undefined) stopReloading = keepCertificates(runtime, server, tlsFiles);
     if (flags.json) printJson({ url: server.url });
     else print(`conclave: serving etcd's v3 API on ${server.url} (${flags.upstream ?? flags.data ?? 'in memory'})`);
     const ends = [...(data === undefined ? [] : [data.failure]), ...(flags.exitWithStdin ? [stdinEnd()] : [])];
@@ -91,17 +94,19 @@ function stdinEnd(): AbortSignal {
   return ended.signal;
 }
 
-type AnyServer = Server | Awaited<ReturnType<typeof startUpstreamServer>>;
-
 async function listen(
   runtime: NodeRuntime,
   flags: ServeFlags,
   tlsFiles: TlsFiles | undefined,
   host: EngineHost | undefined,
-): Promise<AnyServer> {
+): Promise<Omit<Server, 'host'>> {
   const onBug = (error: unknown) =>
     complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`);
-  const common = { runtime, listen: flags.listen, onBug };
+  const common = {
+    ...{ runtime, listen: flags.listen, onBug },
+    allowedHosts: flags.allowedHosts?.split(','),
+    tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
+  };
   try {
     if (flags.upstream !== undefined) {
       return await inFront(flags.upstream, flags, common);
@@ -110,8 +115,6 @@ async function listen(
       ...common,
       host,
       quotaBytes: flags.quotaBackendBytes,
-      allowedHosts: flags.allowedHosts?.split(','),
-      tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
     });
   } catch (error) {
     if (error instanceof CliFailure) throw error;
@@ -120,11 +123,7 @@ async function listen(
 }
 
 /** Loads what only this needs: gRPC's client takes longer to load than a server without to start. */
-async function inFront(
-  urls: string,
-  flags: ServeFlags,
-  common: Pick<Parameters<typeof startUpstreamServer>[0], 'runtime' | 'listen'>,
-): Promise<AnyServer> {
+async function inFront(urls: string, flags: ServeFlags, common: PortOptions): Promise<Omit<Server, 'host'>> {
   const [{ startUpstreamServer }, { upstreamOf }] = await Promise.all([
     import('../../server/upstream/upstream-server.js'),
     import('../upstream.js'),
@@ -146,13 +145,10 @@ function checkReach({ listen: { host, port }, insecureAllowRemote }: ServeFlags,
   throw new CliFailure(ExitCode.invalidInput, `refusing to listen on ${where}: ${risk}; ${hint}`);
 }
 
-function checkTogether({ data, upstream }: ServeFlags, tls: TlsFiles | undefined): void {
-  if (upstream === undefined) return;
-  const refuse = (what: string) => {
-    throw new CliFailure(ExitCode.invalidInput, what);
-  };
-  if (data !== undefined) refuse('--data and --upstream: the cluster keeps the data, nothing is kept here');
-  if (tls !== undefined) refuse('--cert-file and --upstream: what stands in front of a cluster serves no TLS yet');
+function checkTogether({ data, upstream }: ServeFlags): void {
+  if (upstream === undefined || data === undefined) return;
+  const why = '--data and --upstream: the cluster keeps the data, nothing is kept here';
+  throw new CliFailure(ExitCode.invalidInput, why);
 }
 
 function isLoopback(host: string): boolean {

@@ -1,19 +1,17 @@
 import type { Runtime } from '../../core/runtime.js';
 import type { Store } from '../../store/store.js';
 import type { RpcChannel } from '../../wire/rpc-channel.js';
+import type { RpcContext } from '../../wire/rpc-service.js';
 import { RpcStore } from '../../wire/rpc-store.js';
 import { LastingChannel } from './lasting-channel.js';
 
 /** So many callers' stores are kept ready. One that is dropped lives on until the calls that use it are over. */
 const maxStores = 256;
 
-/** By these etcd knows who asks; nothing else of a caller's metadata goes on. */
-const identity = ['token', 'authorization'] as const;
-
 /**
  * The store as each caller may use it: whatever is asked on a caller's behalf, clean-up included, goes with the token
- * that the caller sent. Callers with the same token share a store, and so its watch stream; a store that nobody uses
- * holds no stream and no timer.
+ * that the caller sent and the name in its certificate. Callers with the same of both share a store, and so its watch
+ * stream; a store that nobody uses holds no stream and no timer.
  */
 export class CallerStores {
   readonly #runtime: Runtime;
@@ -26,10 +24,11 @@ export class CallerStores {
     this.#channels = channels.map((channel) => new LastingChannel(channel));
   }
 
-  of(metadata: Readonly<Record<string, string>>): Store {
-    const sent = identity.flatMap((name) => (metadata[name] === undefined ? [] : [[name, metadata[name]] as const]));
-    const id = JSON.stringify(sent);
-    const store = this.#stores.get(id) ?? this.#open(Object.fromEntries(sent));
+  of({ metadata, peer }: Pick<RpcContext, 'metadata' | 'peer'>): Store {
+    const sent = identityOf(metadata);
+    const name = peer?.certificateName;
+    const id = JSON.stringify([sent, name]);
+    const store = this.#stores.get(id) ?? this.#open(Object.fromEntries(sent), name);
     // The one used last is the last to go.
     this.#stores.delete(id);
     this.#stores.set(id, store);
@@ -46,7 +45,17 @@ export class CallerStores {
     await Promise.all(this.#channels.map((channel) => channel.shut()));
   }
 
-  #open(metadata: Readonly<Record<string, string>>): Store {
-    return new RpcStore({ channels: this.#channels, runtime: this.#runtime, metadata });
+  #open(metadata: Readonly<Record<string, string>>, certificateName: string | undefined): Store {
+    const channels =
+      certificateName === undefined ? this.#channels : this.#channels.map((channel) => channel.as({ certificateName }));
+    return new RpcStore({ channels, runtime: this.#runtime, metadata });
   }
+}
+
+/** Of what a caller sends, that by which etcd knows who asks: nothing else of it goes on. */
+export function identityOf(metadata: Readonly<Record<string, string>>): (readonly [name: string, value: string])[] {
+  return ['token', 'authorization'].flatMap((name) => {
+    const value = metadata[name];
+    return value === undefined ? [] : [[name, value] as const];
+  });
 }

@@ -1,6 +1,7 @@
 import { ConclaveError } from '../../core/errors.js';
 import type { DuplexMethod, UnaryMethod } from '../../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../../wire/rpc-channel.js';
+import type { RpcPeer } from '../../wire/rpc-service.js';
 
 /** A channel that many stores share: it outlives each of them, and once shut ends whatever they still try. */
 export class LastingChannel implements RpcChannel {
@@ -31,6 +32,16 @@ export class LastingChannel implements RpcChannel {
   ): Duplex<Request> {
     this.#throwIfShut();
     return this.#channel.duplex(method, listener, options);
+  }
+
+  /** The same channel, through which `peer` asks. */
+  as(peer: RpcPeer): RpcChannel {
+    return {
+      endpoint: this.endpoint,
+      unary: (method, request, options) => this.unary(method, request, { ...options, peer }),
+      duplex: (method, listener, options) => this.duplex(method, listener, { ...options, peer }),
+      close: () => this.close(),
+    };
   }
 
   /** The stores that share it do not own it. */

@@ -48,8 +48,8 @@ export class Places {
   }
 
   /** Where recipes work on behalf of the caller. */
-  contextOf({ metadata }: RpcContext): SessionContext {
-    return { store: this.#stores.of(metadata), runtime: this.#runtime };
+  contextOf(caller: RpcContext): SessionContext {
+    return { store: this.#stores.of(caller), runtime: this.#runtime };
   }
 
   /** Waits for the place's turn. Whatever fails leaves nothing, except a place that was there before. */

@@ -13,7 +13,8 @@ export interface MethodCount {
   readonly handled: ReadonlyMap<number, number>;
 }
 
-class Counter implements MethodCount {
+/** One method's calls while they are counted. */
+export class Counter implements MethodCount {
   readonly path: string;
   readonly isDuplex: boolean;
   started = 0;
@@ -33,20 +34,32 @@ class Counter implements MethodCount {
   }
 }
 
-/** A service whose calls are counted, whichever way they come in. */
-export class CountedService implements GrpcService {
-  readonly #service: GrpcService;
+/** The calls of a server, whichever way they come in. */
+export class CallCounters {
   readonly #counters = new Map<string, Counter>();
-  readonly #unary = new Map<string, UnaryHandler<unknown, unknown>>();
-  readonly #duplex = new Map<string, DuplexHandler<unknown, unknown>>();
-
-  constructor(service: GrpcService) {
-    this.#service = service;
-  }
 
   /** Of every method that has been asked for. */
   counts(): readonly MethodCount[] {
     return [...this.#counters.values()];
+  }
+
+  of(path: string, isDuplex: boolean): Counter {
+    const counter = this.#counters.get(path) ?? new Counter(path, isDuplex);
+    this.#counters.set(path, counter);
+    return counter;
+  }
+}
+
+/** A service whose calls are counted. */
+export class CountedService implements GrpcService {
+  readonly #service: GrpcService;
+  readonly #counters: CallCounters;
+  readonly #unary = new Map<string, UnaryHandler<unknown, unknown>>();
+  readonly #duplex = new Map<string, DuplexHandler<unknown, unknown>>();
+
+  constructor(service: GrpcService, counters: CallCounters) {
+    this.#service = service;
+    this.#counters = counters;
   }
 
   unary(path: string): UnaryHandler<unknown, unknown> | undefined {
@@ -54,7 +67,7 @@ export class CountedService implements GrpcService {
     if (known !== undefined) return known;
     const handler = this.#service.unary(path);
     if (handler === undefined) return undefined;
-    const counted = countedUnary(handler, this.#counter(path, false));
+    const counted = countedUnary(handler, this.#counters.of(path, false));
     this.#unary.set(path, counted);
     return counted;
   }
@@ -64,19 +77,13 @@ export class CountedService implements GrpcService {
     if (known !== undefined) return known;
     const handler = this.#service.duplex(path);
     if (handler === undefined) return undefined;
-    const counted = countedDuplex(handler, this.#counter(path, true));
+    const counted = countedDuplex(handler, this.#counters.of(path, true));
     this.#duplex.set(path, counted);
     return counted;
   }
 
   hasService(name: string): boolean {
     return this.#service.hasService(name);
-  }
-
-  #counter(path: string, isDuplex: boolean): Counter {
-    const counter = new Counter(path, isDuplex);
-    this.#counters.set(path, counter);
-    return counter;
   }
 }
 

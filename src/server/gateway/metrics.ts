@@ -7,9 +7,10 @@ import { serverStreams } from './routes.js';
 /** What the server knows of itself at one moment. */
 export interface ServerFacts {
   readonly counts: readonly MethodCount[];
-  readonly engine: EngineStats;
+  /** Undefined in front of a cluster. */
+  readonly engine: EngineStats | undefined;
   readonly connections: number;
-  /** Undefined where it is told to nobody without a token. */
+  /** Undefined where it is told to nobody without a token, or nobody is there to tell it. */
   readonly status: StatusResponse | undefined;
 }
 
@@ -18,11 +19,17 @@ export function metricsOf({ counts, engine, connections, status }: ServerFacts):
   return [
     ...callMetrics(counts),
     ...(status === undefined ? [] : statusMetrics(status)),
-    gauge('etcd_debugging_mvcc_keys_total', 'Keys that there are.', engine.keys),
-    gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', engine.revision),
-    gauge('etcd_debugging_mvcc_watcher_total', 'Watches that are open.', engine.watchers),
-    gauge('conclave_leases', 'Leases that there are.', engine.leases),
+    ...(engine === undefined ? [] : engineMetrics(engine)),
     gauge('conclave_connections', 'Connections of clients, by gRPC and HTTP.', connections),
+  ];
+}
+
+function engineMetrics({ keys, revision, watchers, leases }: EngineStats): Metric[] {
+  return [
+    gauge('etcd_debugging_mvcc_keys_total', 'Keys that there are.', keys),
+    gauge('etcd_debugging_mvcc_current_revision', 'Revision of the store.', revision),
+    gauge('etcd_debugging_mvcc_watcher_total', 'Watches that are open.', watchers),
+    gauge('conclave_leases', 'Leases that there are.', leases),
   ];
 }
 

@@ -1,3 +1,4 @@
+import { ConclaveError } from '../../core/errors.js';
 import { version } from '../../core/version.js';
 import type { ReportBug } from '../grpc/serve-call.js';
 import type { HttpExchange } from './exchange.js';
@@ -57,6 +58,10 @@ export class Site {
     try {
       await page();
     } catch (error) {
+      if (ConclaveError.is(error, 'UNAVAILABLE', 'TIMEOUT')) {
+        exchange.answer(503, textHeaders, `${error.message}\n`);
+        return;
+      }
       this.#parts.report(error);
       exchange.answer(500, textHeaders, 'internal error\n');
     }

@@ -7,6 +7,8 @@ import {
   type ServerHttp2Stream,
 } from 'node:http2';
 import { ConclaveError } from '../../core/errors.js';
+import { Status } from '../../store/etcd-errors.js';
+import type { Counter } from '../gateway/call-counters.js';
 import type { OpenCall } from '../grpc/forwarder.js';
 import { statusTrailers } from '../grpc/status.js';
 
@@ -16,13 +18,17 @@ import { statusTrailers } from '../grpc/status.js';
  */
 export class ForwardedCall implements OpenCall {
   readonly #stream: ServerHttp2Stream;
+  readonly #counter: Counter;
   #upstream: ClientHttp2Stream | undefined;
   #trailers: OutgoingHttpHeaders | undefined;
   #isOver = false;
 
-  constructor(stream: ServerHttp2Stream) {
+  constructor(stream: ServerHttp2Stream, counter: Counter) {
     this.#stream = stream;
+    this.#counter = counter;
+    counter.started += 1;
     stream.once('close', () => {
+      this.#count();
       this.#isOver = true;
       this.#upstream?.close(constants.NGHTTP2_CANCEL);
     });
@@ -55,6 +61,8 @@ export class ForwardedCall implements OpenCall {
     stream.pipe(upstream);
     upstream.once('response', (headers, flags) => {
       if (this.#isOver || stream.closed) return;
+      // An answer of nothing but a status.
+      if (headers['grpc-status'] !== undefined) this.#trailers = plainHeaders(headers);
       const endStream = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       stream.respond(plainHeaders(headers), endStream ? { endStream } : { waitForTrailers: true });
       if (endStream) return;
@@ -71,6 +79,12 @@ export class ForwardedCall implements OpenCall {
     upstream.once('close', () => this.#end());
   }
 
+  /** Without a status of its member the caller has left it. */
+  #count(): void {
+    const status = this.#trailers?.['grpc-status'];
+    this.#counter.end(status === undefined ? Status.cancelled : Number(status));
+  }
+
   /** After the last byte from above, if there was any. */
   #end(): void {
     const stream = this.#stream;
@@ -85,11 +99,10 @@ export class ForwardedCall implements OpenCall {
   }
 
   #status(): OutgoingHttpHeaders {
-    const lost = () =>
-      statusTrailers(
-        new ConclaveError('UNAVAILABLE', 'conclave: the upstream member was lost', { outcome: 'unknown' }),
-      );
-    return this.#trailers ?? lost();
+    this.#trailers ??= statusTrailers(
+      new ConclaveError('UNAVAILABLE', 'conclave: the upstream member was lost', { outcome: 'unknown' }),
+    );
+    return this.#trailers;
   }
 }
 

@@ -1,64 +1,59 @@
 import type { SecureContextOptions } from 'node:tls';
-import type { Runtime } from '../../core/runtime.js';
+import { Endpoints } from '../../wire/endpoints.js';
 import type { RpcChannel } from '../../wire/rpc-channel.js';
 import { CallerStores } from '../concurrency/caller-stores.js';
 import { concurrencyHandlers } from '../concurrency/handlers.js';
-import { GrpcServer } from '../grpc/grpc-server.js';
-import { defaultLimits, type ServerLimits } from '../grpc/limits.js';
-import type { ReportBug } from '../grpc/serve-call.js';
-import { type ListenAddress, Listener } from '../net/listener.js';
-import { reachableHost, type Server } from '../server.js';
+import { CallCounters } from '../gateway/call-counters.js';
+import { SelfCheck } from '../gateway/self-check.js';
+import { Port, type PortOptions } from '../port.js';
+import type { Server } from '../server.js';
 import { ServiceTable } from '../service-table.js';
+import { clusterHandlers } from './cluster-handlers.js';
 import { MemberForwarder } from './member-forwarder.js';
 import { Members } from './members.js';
 
-export interface UpstreamServerOptions {
-  readonly runtime: Runtime;
-  readonly listen: ListenAddress;
+export interface UpstreamServerOptions extends PortOptions {
   /** The cluster's members, as `http://host:port` or `https://host:port`; at least one. */
   readonly upstream: readonly string[];
-  /** For `https:`. */
-  readonly tls?: SecureContextOptions | undefined;
-  /** One per member, for the locks and elections; closed with the server. */
+  /** For members behind `https:`. */
+  readonly upstreamTls?: SecureContextOptions | undefined;
+  /** One per member, for what is not handed on as it comes; closed with the server. */
   readonly channels: readonly RpcChannel[];
-  readonly limits?: Partial<ServerLimits> | undefined;
-  readonly onBug?: ReportBug | undefined;
 }
 
 /**
- * Serves locks and elections in front of an etcd cluster, and hands every other call on to it as it is. It keeps no
- * state of its own: any number of them may stand in front of one cluster.
+ * Serves locks and elections in front of an etcd cluster, and the JSON gateway and pages; hands every other call by
+ * gRPC on to it as it is. It keeps no state of its own: any number of them may stand in front of one cluster.
  */
-export async function startUpstreamServer(
-  options: UpstreamServerOptions,
-): Promise<Omit<Server, 'host' | 'replaceCertificates'>> {
-  const { runtime, listen } = options;
-  const limits = { ...defaultLimits, ...options.limits };
+export async function startUpstreamServer(options: UpstreamServerOptions): Promise<Omit<Server, 'host'>> {
+  const { runtime } = options;
   const stores = new CallerStores(runtime, options.channels);
   const { unary, duplex } = concurrencyHandlers(runtime, stores);
-  const members = new Members(options.upstream, options.tls);
-  const grpc = new GrpcServer({
-    runtime,
-    limits,
+  const cluster = clusterHandlers(runtime, new Endpoints(options.channels));
+  const members = new Members(options.upstream, options.upstreamTls);
+  const counters = new CallCounters();
+  const port = new Port(options, {
     service: new ServiceTable(unary, duplex),
-    report: options.onBug ?? (() => {}),
-    forwarder: () => new MemberForwarder(members, runtime),
+    forwarder: () => new MemberForwarder(members, runtime, counters),
+    gatewayService: new ServiceTable([...unary, ...cluster.unary], [...duplex, ...cluster.duplex]),
+    counters,
+    check: new SelfCheck(new ServiceTable(cluster.unary, [])),
+    engine: () => undefined,
   });
-  const listener = new Listener(runtime, limits, { http2: grpc });
-  const port = await listener.listen(listen).catch(async (error: unknown) => {
+  await port.listen().catch(async (error: unknown) => {
     await stores.close();
     throw error;
   });
   const close = async () => {
-    listener.stop();
-    await grpc.close();
+    await port.close();
     await stores.close();
   };
   let closing: Promise<void> | undefined;
   return {
-    url: `http://${reachableHost(listen.host)}:${port}`,
-    port,
-    stats: () => grpc.stats(),
+    url: port.url,
+    port: port.number,
+    replaceCertificates: (tls) => port.replaceCertificates(tls),
+    stats: () => port.stats(),
     close: () => {
       closing ??= close();
       return closing;

@@ -1,0 +1,138 @@
+import { ConclaveError } from '../../core/errors.js';
+import type { Runtime } from '../../core/runtime.js';
+import {
+  authAdminMethods,
+  healthMethods,
+  maintenanceMethods,
+  clusterMethods as memberMethods,
+} from '../../wire/admin-methods.js';
+import { AuthToken } from '../../wire/auth-token.js';
+import { Calls } from '../../wire/calls.js';
+import type { Endpoints } from '../../wire/endpoints.js';
+import {
+  authMethods,
+  type DuplexMethod,
+  kvMethods,
+  leaseMethods,
+  type UnaryMethod,
+  watchMethods,
+} from '../../wire/methods.js';
+import type { Duplex } from '../../wire/rpc-channel.js';
+import type { DuplexCall, DuplexHandler, DuplexReply, RpcContext, UnaryHandler } from '../../wire/rpc-service.js';
+import { identityOf } from '../concurrency/caller-stores.js';
+
+/** Longer than any call of etcd's takes, but for a defragmentation of gigabytes; a caller's own deadline is kept. */
+const callTimeoutMs = 60_000;
+
+const groups = {
+  ...{ kvMethods, watchMethods, leaseMethods, authMethods, authAdminMethods, memberMethods },
+  ...{ maintenanceMethods, healthMethods },
+} as const;
+const methods = Object.values(groups).flatMap(
+  (group) => Object.values(group) as UnaryMethod<unknown, unknown>[],
+) as readonly (UnaryMethod<unknown, unknown> | DuplexMethod<unknown, unknown>)[];
+
+export function isDuplex(
+  method: UnaryMethod<unknown, unknown> | DuplexMethod<unknown, unknown>,
+): method is DuplexMethod<unknown, unknown> {
+  return 'duplex' in method;
+}
+
+/** All of them by their paths. */
+export const clusterMethods: ReadonlyMap<string, (typeof methods)[number]> = new Map(
+  methods.map((method) => [method.path, method]),
+);
+
+/**
+ * Every method of etcd's as a member of the cluster answers it, with the caller's token: for callers whose calls cannot
+ * be handed on as they are, since they do not come by gRPC.
+ */
+export function clusterHandlers(
+  runtime: Runtime,
+  endpoints: Endpoints,
+): {
+  readonly unary: readonly UnaryHandler<unknown, unknown>[];
+  readonly duplex: readonly DuplexHandler<unknown, unknown>[];
+} {
+  return {
+    unary: methods.filter((method) => !isDuplex(method)).map((method) => unaryHandler(runtime, endpoints, method)),
+    duplex: methods.filter(isDuplex).map((method) => duplexHandler(endpoints, method)),
+  };
+}
+
+/** A member that does not answer is left for the next; what it may have applied is never sent twice. */
+function unaryHandler(
+  runtime: Runtime,
+  endpoints: Endpoints,
+  method: UnaryMethod<unknown, unknown>,
+): UnaryHandler<unknown, unknown> {
+  const name = method.path.slice(method.path.lastIndexOf('/') + 1);
+  return {
+    method,
+    handle: (request, { metadata, signal }) => {
+      const identity = new AuthToken(undefined, runtime, callTimeoutMs, Object.fromEntries(identityOf(metadata)));
+      return new Calls(endpoints, identity, runtime, callTimeoutMs).run(name, 'write', { signal }, (attempt) =>
+        attempt.channel.unary(method, request, { metadata: attempt.metadata, signal: attempt.signal }),
+      );
+    },
+  };
+}
+
+function duplexHandler(endpoints: Endpoints, method: DuplexMethod<unknown, unknown>): DuplexHandler<unknown, unknown> {
+  return { method, open: (reply, context) => new ClusterCall(endpoints, method, reply, context) };
+}
+
+/** One stream to the member that is asked now. */
+class ClusterCall implements DuplexCall<unknown> {
+  readonly #stream: Duplex<unknown>;
+  readonly #reply: DuplexReply<unknown>;
+  /** A stream of heartbeats is over once each has its answer; the others end by themselves, or never. */
+  readonly #answersEach: boolean;
+  #unanswered = 0;
+  #isHalfClosed = false;
+
+  constructor(
+    endpoints: Endpoints,
+    method: DuplexMethod<unknown, unknown>,
+    reply: DuplexReply<unknown>,
+    { metadata }: RpcContext,
+  ) {
+    this.#reply = reply;
+    this.#answersEach = method.path === leaseMethods.keepAlive.path;
+    const channel = endpoints.current;
+    const onEnd = (error: Error | undefined) => {
+      const failure = error === undefined ? undefined : ConclaveError.from(error);
+      if (failure?.code === 'UNAVAILABLE') endpoints.leave(channel);
+      reply.end(failure);
+    };
+    const onMessage = (message: unknown) => this.#onAnswer(message);
+    const options = { metadata: { hasleader: 'true', ...Object.fromEntries(identityOf(metadata)) } };
+    this.#stream = channel.duplex(method, { onMessage, onEnd }, options);
+  }
+
+  onMessage(message: unknown): void {
+    this.#unanswered += 1;
+    this.#stream.send(message);
+  }
+
+  onHalfClose(): void {
+    this.#isHalfClosed = true;
+    this.#endIfAnswered();
+  }
+
+  onCancel(): void {
+    this.#stream.cancel();
+  }
+
+  #onAnswer(message: unknown): void {
+    this.#reply.send(message);
+    this.#unanswered -= 1;
+    this.#endIfAnswered();
+  }
+
+  #endIfAnswered(): void {
+    if (!this.#answersEach || !this.#isHalfClosed || this.#unanswered > 0) return;
+    this.#stream.cancel();
+    this.#reply.end();
+  }
+}
