@@ -1,6 +1,7 @@
 import { get } from 'node:http';
 import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
+import { deferred } from '../../src/core/deferred.js';
 import type { Held } from '../../src/line/held.js';
 import { closedLoops } from '../load/calls.js';
 import { bareStore } from './bare-txns.js';
@@ -57,25 +58,21 @@ async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' 
   const conclave = await connect(url, { requestTimeoutMs: 60_000 });
   await conclave.session.open();
   const bytesBefore = usedBytes();
-  const turns: Promise<Held>[] = [];
-  // One batch after another: the line is in the order of the calls.
-  while (turns.length < count) {
-    const batch = Math.min(callers, count - turns.length);
-    for (let i = 0; i < batch; i++) {
-      const turn = conclave.lock(line);
-      turn.catch(() => {});
-      turns.push(turn);
-    }
-    await standing(conclave, turns.length);
+  const admitted = new Admissions();
+  for (let waiting = 0; waiting < count; ) {
+    const batch = Math.min(callers, count - waiting);
+    for (let i = 0; i < batch; i++) admitted.expect(conclave.lock(line));
+    waiting += batch;
+    await standing(conclave, waiting, admitted);
   }
   await pause(1_000);
   const bytesPerWaiter = (usedBytes() - bytesBefore) / count;
   const handOversMs: number[] = [];
+  let holder = await admitted.next();
   for (let n = 0; n < handOvers; n++) {
-    const held = await (turns[n] as Promise<Held>);
     const startedAtMs = performance.now();
-    const released = held.release();
-    await turns[n + 1];
+    const released = holder.release();
+    holder = await admitted.next();
     handOversMs.push(performance.now() - startedAtMs);
     await released;
   }
@@ -83,10 +80,36 @@ async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' 
   return { handOversMs, bytesPerWaiter };
 }
 
+/** Whoever gets the lock, in the order in which they do: those who ask at the same time may be served in any. */
+class Admissions {
+  #next = deferred<Held>();
+  /** Why one of them gave up. */
+  failure: unknown;
+
+  expect(turn: Promise<Held>): void {
+    turn.then(
+      (held) => this.#next.resolve(held),
+      (error) => {
+        this.failure ??= error;
+        this.#next.reject(error);
+      },
+    );
+    this.#next.promise.catch(() => {});
+  }
+
+  /** One at a time holds, so that nobody comes before the last one was asked for. */
+  async next(): Promise<Held> {
+    const held = await this.#next.promise;
+    this.#next = deferred();
+    return held;
+  }
+}
+
 /** Resolves when so many have a place. */
-async function standing(conclave: Conclave, size: number): Promise<void> {
-  // Bounded by the requests that are under way.
+async function standing(conclave: Conclave, size: number, admitted: Admissions): Promise<void> {
+  // Bounded by the requests that are under way, which answer or fail.
   for (;;) {
+    if (admitted.failure !== undefined) throw new Error(`of ${size} callers one gave up: ${admitted.failure}`);
     const { count } = await conclave.range({ prefix: `locks/${line}/`, countOnly: true });
     if (count >= BigInt(size)) return;
     await pause(1);

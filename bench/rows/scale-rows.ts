@@ -1,13 +1,17 @@
 import { fileURLToPath } from 'node:url';
+import { bareStore } from '../client/bare-txns.js';
 import type { CrowdJob, HoldResult, WaitResult } from '../client/crowd-job.js';
 import { latencySample } from '../client/loops.js';
 import type { Lab } from '../lab.js';
-import type { Measure, Opened, Row, Sample } from '../row.js';
+import type { Opened, Row, Sample } from '../row.js';
 import { WorkerProcess } from '../worker-process.js';
+import { roundTrip } from './hand-over-rows.js';
 
 const held = '10,000 held';
 const waiterCounts = [100, 1_000, 10_000];
-const nameOf = (waiters: number) => `${waiters.toLocaleString('en-US')} waiters`;
+const handOvers = 60;
+const conclave = 'conclave';
+const bare = 'bare txn round trip';
 
 /** Very many handles of one process. */
 export const scaleRows: readonly Row[] = [
@@ -27,20 +31,32 @@ export const scaleRows: readonly Row[] = [
     ],
     open: async (lab) => ({ subjects: new Map([[held, () => holdMany(lab)]]), close: async () => {} }),
   },
-  {
-    id: 'scale/waiters',
-    title: 'hand-over of one lock for which so many callers of one process wait, p50',
-    unit: 'ms',
-    better: 'less',
-    fullOnly: true,
-    rounds: 3,
-    comparisons: waiterCounts.slice(1).map((count) => ({ of: nameOf(count), to: nameOf(100), aim: 0.5 })),
-    open: async (lab): Promise<Opened> => ({
-      subjects: new Map(waiterCounts.map((count): [string, Measure] => [nameOf(count), () => waitMany(lab, count)])),
-      close: async () => {},
+  ...waiterCounts.map(
+    (count): Row => ({
+      id: `scale/waiters-${count}`,
+      title: `hand-over of one lock for which ${count} callers of one process wait, p50`,
+      unit: 'ms',
+      better: 'less',
+      fullOnly: true,
+      rounds: 3,
+      comparisons: [{ of: conclave, to: bare, aim: 1 / 3 }],
+      point: { chart: 'scale-waiters', x: count, xLabel: 'callers in line' },
+      open: (lab) => openWaiters(lab, count),
     }),
-  },
+  ),
 ];
+
+async function openWaiters(lab: Lab, count: number): Promise<Opened> {
+  const { url } = await lab.server('etcd no-fsync');
+  const floor = bareStore(url);
+  return {
+    subjects: new Map([
+      [conclave, () => waitMany(url, count)],
+      [bare, () => roundTrip(floor, handOvers)],
+    ]),
+    close: () => floor.close(),
+  };
+}
 
 async function holdMany(lab: Lab): Promise<Sample> {
   const { url } = await lab.server('etcd no-fsync');
@@ -57,9 +73,8 @@ async function holdMany(lab: Lab): Promise<Sample> {
   };
 }
 
-async function waitMany(lab: Lab, count: number): Promise<Sample> {
-  const { url } = await lab.server('etcd no-fsync');
-  const job: CrowdJob = { type: 'wait', url, count, handOvers: 60 };
+async function waitMany(url: string, count: number): Promise<Sample> {
+  const job: CrowdJob = { type: 'wait', url, count, handOvers };
   const { handOversMs, bytesPerWaiter } = await inCrowd<WaitResult>(job);
   const { value, details } = latencySample(handOversMs);
   return { value, details: { ...details, 'B/waiter': bytesPerWaiter } };

@@ -20,7 +20,7 @@ export interface Revision {
 export class KeyRecord {
   readonly text: string;
   readonly key: Bytes;
-  readonly #changes: Change[] = [];
+  #changes: Change[] = [];
 
   constructor(text: string, key: Bytes) {
     this.text = text;
@@ -60,7 +60,9 @@ export class KeyRecord {
   }
 
   add(change: Change): Change {
-    this.#changes.push(change);
+    // A first `push` would make room for 17; most keys have one change.
+    if (this.isEmpty) this.#changes = [change];
+    else this.#changes.push(change);
     return change;
   }
 

@@ -26,7 +26,7 @@ export class KeySpace {
   #log = new ChangeLog(2n);
   #revision = 1n;
   #compactRevision = -1n;
-  #writing: Change[] = [];
+  readonly #writing: Change[] = [];
   readonly #size = new SpaceSize();
 
   /** Bytes of what is kept, and of what exists now; estimates of the memory that they take. */
@@ -117,8 +117,9 @@ export class KeySpace {
   commit(): Revision | undefined {
     if (!this.dirty) return undefined;
     this.#revision++;
-    const revision = { revision: this.#revision, changes: this.#writing };
-    this.#writing = [];
+    // A copy that has no room to spare: there is one for each revision.
+    const revision = { revision: this.#revision, changes: this.#writing.slice() };
+    this.#writing.length = 0;
     this.#log.append(revision);
     return revision;
   }
