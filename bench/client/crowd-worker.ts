@@ -1,7 +1,7 @@
 import { get } from 'node:http';
 import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
-import { deferred } from '../../src/core/deferred.js';
+import { type Deferred, deferred } from '../../src/core/deferred.js';
 import type { Held } from '../../src/line/held.js';
 import { closedLoops } from '../load/calls.js';
 import { bareStore } from './bare-txns.js';
@@ -82,7 +82,7 @@ async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' 
 
 /** Whoever gets the lock, in the order in which they do: those who ask at the same time may be served in any. */
 class Admissions {
-  #next = deferred<Held>();
+  #next = quiet();
   /** Why one of them gave up. */
   failure: unknown;
 
@@ -94,15 +94,21 @@ class Admissions {
         this.#next.reject(error);
       },
     );
-    this.#next.promise.catch(() => {});
   }
 
   /** One at a time holds, so that nobody comes before the last one was asked for. */
   async next(): Promise<Held> {
     const held = await this.#next.promise;
-    this.#next = deferred();
+    this.#next = quiet();
     return held;
   }
+}
+
+/** Nobody may be waiting for it when it fails. */
+function quiet(): Deferred<Held> {
+  const next = deferred<Held>();
+  next.promise.catch(() => {});
+  return next;
 }
 
 /** Resolves when so many have a place. */
