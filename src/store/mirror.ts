@@ -1,0 +1,187 @@
+import { latin1 } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Runtime } from '../core/runtime.js';
+import { type FollowSpec, follow } from './follow.js';
+import { type Event, EventType, type KeyValue } from './messages.js';
+import type { Store } from './store.js';
+
+/** What one revision did to one key. Absent `before`: the key is new; absent `after`: it is gone. */
+export interface KeyChange {
+  /** One char per byte. */
+  readonly key: string;
+  readonly before: KeyValue | undefined;
+  readonly after: KeyValue | undefined;
+}
+
+/** One step of a mirror from a state that existed to a later one. */
+export interface MirrorChange {
+  /** The revision of the state after it. */
+  readonly revision: bigint;
+  /** In key order for a state as a whole, else in the order of the txn. Empty only for the first state. */
+  readonly keys: readonly KeyChange[];
+  /** The events were missed (compaction, or a lost DELETE): all that differs, in one step. */
+  readonly resync: boolean;
+}
+
+export interface MirrorListener {
+  /** The first call brings the first state. */
+  onChange(change: MirrorChange): void;
+  /** For good: the store refuses, or was closed. */
+  onEnd(error: ConclaveError): void;
+}
+
+/** How often the store is asked whether the mirror still shows what is there. */
+export const checkEveryMs = 5_000;
+
+/**
+ * A range of the store in memory, whole revisions at a time: never a mix of two, never back. Costs one read and one
+ * watch, and a count every 5 s. That count tells that the store can be heard, and of a DELETE event that was lost
+ * around compaction (etcd #18089, #19179), which a watch alone would never make good.
+ */
+export class Mirror {
+  readonly #store: Store;
+  readonly #runtime: Runtime;
+  readonly #spec: FollowSpec;
+  readonly #listener: MirrorListener;
+  #items = new Map<string, KeyValue>();
+  #revision = 0n;
+  #heardAtMs: number;
+  /** The mirror's revision when the store, asked for now, counted otherwise. */
+  #doubt: bigint | undefined;
+  #stopFollowing: () => void = () => {};
+  #stopTimer: () => void = () => {};
+  #stopped = false;
+
+  constructor(store: Store, runtime: Runtime, spec: FollowSpec, listener: MirrorListener) {
+    this.#store = store;
+    this.#runtime = runtime;
+    this.#spec = spec;
+    this.#listener = listener;
+    this.#heardAtMs = runtime.monotonicMs();
+  }
+
+  /** Begins; the function returned ends it. */
+  start(): () => void {
+    this.#heardAtMs = this.#runtime.monotonicMs();
+    this.#follow();
+    this.#arm();
+    return () => {
+      this.#stopped = true;
+      this.#stopTimer();
+      this.#stopFollowing();
+    };
+  }
+
+  /** By key, one char per byte. */
+  get items(): ReadonlyMap<string, KeyValue> {
+    return this.#items;
+  }
+
+  /** The revision of the last change; 0n: no state is known yet. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** Milliseconds since the store was last heard: what is shown may be that old. */
+  get silentMs(): number {
+    return this.#runtime.monotonicMs() - this.#heardAtMs;
+  }
+
+  #follow(): void {
+    this.#doubt = undefined;
+    this.#stopFollowing = follow(this.#store, this.#runtime, this.#spec, {
+      onSnapshot: (kvs, revision) => this.#replace(kvs, revision),
+      onEvents: (events) => this.#apply(events),
+      onEnd: (error) => {
+        this.#stopped = true;
+        this.#stopTimer();
+        this.#listener.onEnd(error);
+      },
+    });
+  }
+
+  #replace(kvs: readonly KeyValue[], revision: bigint): void {
+    this.#heard();
+    const before = this.#items;
+    const first = this.#revision === 0n;
+    this.#items = new Map(kvs.map((kv) => [latin1(kv.key), kv]));
+    this.#revision = revision;
+    const keys = differences(before, this.#items);
+    if (first || keys.length > 0) this.#listener.onChange({ revision, keys, resync: !first });
+  }
+
+  #apply(events: readonly Event[]): void {
+    this.#heard();
+    let keys: KeyChange[] = [];
+    events.forEach(({ type, kv }, i) => {
+      const key = latin1(kv.key);
+      const before = this.#items.get(key);
+      const after = type === EventType.delete ? undefined : kv;
+      if (after === undefined) this.#items.delete(key);
+      else this.#items.set(key, after);
+      if (before !== undefined || after !== undefined) keys.push({ key, before, after });
+      if (events[i + 1]?.kv.modRevision === kv.modRevision || this.#stopped) return;
+      this.#revision = kv.modRevision;
+      if (keys.length > 0) this.#listener.onChange({ revision: kv.modRevision, keys, resync: false });
+      keys = [];
+    });
+  }
+
+  #heard(): void {
+    this.#heardAtMs = this.#runtime.monotonicMs();
+  }
+
+  #arm(): void {
+    if (this.#stopped) return;
+    this.#stopTimer = this.#runtime.setTimer(checkEveryMs, () => void this.#check());
+  }
+
+  async #check(): Promise<void> {
+    const [revision, size, stopFollowing] = [this.#revision, this.#items.size, this.#stopFollowing];
+    try {
+      const wrong = revision !== 0n && (await this.#isWrong(revision, size));
+      if (wrong && !this.#stopped && stopFollowing === this.#stopFollowing) this.#listAgain();
+    } catch (error) {
+      // Not answered, or refused: the watch says what that means.
+      if (!ConclaveError.is(error)) throw error;
+    }
+    this.#arm();
+  }
+
+  /**
+   * A count of now may be ahead of events that are on their way, so that a difference is only a doubt. Those events
+   * have come by the next check, or never will; if they have, a count as of the mirror's own revision is exact.
+   */
+  async #isWrong(revision: bigint, size: number): Promise<boolean> {
+    const doubt = this.#doubt;
+    if (doubt === revision) return true;
+    const { key, rangeEnd } = this.#spec;
+    const at = doubt === undefined ? undefined : revision;
+    try {
+      const { count } = await this.#store.range({ key, rangeEnd, countOnly: true, revision: at });
+      this.#heard();
+      this.#doubt = doubt === undefined && count !== BigInt(this.#items.size) ? this.#revision : undefined;
+      return doubt !== undefined && count !== BigInt(size);
+    } catch (error) {
+      if (ConclaveError.is(error, 'COMPACTED')) return true;
+      throw error;
+    }
+  }
+
+  #listAgain(): void {
+    this.#stopFollowing();
+    this.#follow();
+  }
+}
+
+function differences(before: ReadonlyMap<string, KeyValue>, after: ReadonlyMap<string, KeyValue>): KeyChange[] {
+  const found: KeyChange[] = [];
+  for (const [key, kv] of after) {
+    const old = before.get(key);
+    if (old?.modRevision !== kv.modRevision) found.push({ key, before: old, after: kv });
+  }
+  for (const [key, kv] of before) {
+    if (!after.has(key)) found.push({ key, before: kv, after: undefined });
+  }
+  return found;
+}

@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
+import type { KeyValue } from '../../src/store/messages.js';
+import { checkEveryMs, Mirror } from '../../src/store/mirror.js';
+import { type Client, inWorld, type SimWorld } from '../support/sim-world.js';
+
+/** A mirror of `a/` with everything it tells, as text. */
+function mirrored({ store, runtime }: Client) {
+  const told: string[] = [];
+  const text = (kv: KeyValue | undefined) => (kv === undefined ? '-' : utf8Text(kv.value));
+  const spec = { key: utf8('a/'), rangeEnd: prefixEnd(utf8('a/')) };
+  const mirror = new Mirror(store, runtime, spec, {
+    onChange: ({ revision, keys, resync }) => {
+      const changes = keys.map(({ key, before, after }) => `${key} ${text(before)}>${text(after)}`);
+      told.push(`${revision}${resync ? ' resync' : ''}: ${changes.join(', ')}`);
+    },
+    onEnd: (error) => told.push(error.code),
+  });
+  const shown = () => [...mirror.items].map(([key, kv]) => `${key}=${utf8Text(kv.value)}`).join(' ');
+  return { told, mirror, shown, stop: mirror.start() };
+}
+
+async function write(world: SimWorld, ...writes: readonly (readonly [key: string, value: string | null])[]) {
+  const { header } = await world.truth.txn({
+    success: writes.map(([key, value]) =>
+      value === null
+        ? { type: 'deleteRange', request: { key: utf8(key) } }
+        : { type: 'put', request: { key: utf8(key), value: utf8(value) } },
+    ),
+  });
+  return header.revision;
+}
+
+describe('a mirror', () => {
+  it('shows a state, then each revision whole', () =>
+    inWorld(async (world) => {
+      const first = await write(world, ['a/1', 'x'], ['a/2', 'y']);
+      const { told, mirror, shown, stop } = mirrored(world.client());
+      await world.settle();
+      const second = await write(world, ['a/1', 'z'], ['a/2', null], ['b', 'elsewhere']);
+      await write(world, ['b', null]);
+      await world.settle();
+      expect(told).toEqual([`${first}: a/1 ->x, a/2 ->y`, `${second}: a/1 x>z, a/2 y>-`]);
+      expect(shown()).toBe('a/1=z');
+      expect(mirror.revision).toBe(second);
+      const third = await write(world, ['a/1', null]);
+      await world.settle();
+      expect(told.at(-1)).toBe(`${third}: a/1 z>-`);
+      stop();
+    }));
+
+  it('tells of an empty range once', () =>
+    inWorld(async (world) => {
+      const { told, stop } = mirrored(world.client());
+      await world.advance(4 * checkEveryMs);
+      stop();
+      expect(told).toEqual(['1: ']);
+    }));
+
+  it('gives what the events would have given, in one step, when history was compacted', () =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x'], ['a/2', 'y']);
+      const client = world.client();
+      const { told, shown, stop } = mirrored(client);
+      await world.settle();
+      client.store.partition();
+      await write(world, ['a/1', null]);
+      await write(world, ['a/3', 'new']);
+      const last = await write(world, ['a/2', 'changed']);
+      await world.truth.compact({ revision: last });
+      client.store.endWatches();
+      client.store.heal();
+      await world.advance(2_000);
+      expect(told.slice(1)).toEqual([`${last} resync: a/2 y>changed, a/3 ->new, a/1 x>-`]);
+      expect(shown()).toBe('a/2=changed a/3=new');
+      stop();
+      await write(world, ['a/2', null], ['a/3', null]);
+    }));
+
+  it.each([
+    ['and nothing happens after it', false],
+    ['and other changes go on', true],
+  ])('finds out about a DELETE that was lost, %s', (_, busy) =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x'], ['a/2', 'y']);
+      const client = world.client();
+      const { told, shown, stop } = mirrored(client);
+      await world.settle();
+      client.store.dropDeletes = true;
+      await write(world, ['a/1', null]);
+      await world.settle();
+      client.store.dropDeletes = false;
+      expect(shown()).toBe('a/1=x a/2=y');
+      for (let i = 0; i < 3; i++) {
+        await world.advance(checkEveryMs);
+        if (busy) await write(world, ['a/2', `${i}`]);
+        await world.settle();
+      }
+      expect(told.some((each) => / resync: .*a\/1 x>-/.test(each))).toBe(true);
+      expect(shown()).toBe(busy ? 'a/2=2' : 'a/2=y');
+      stop();
+      await write(world, ['a/2', null]);
+    }));
+
+  it('lists no second time while events are merely on their way', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      client.store.watchLagMs = 100;
+      const { told, stop } = mirrored(client);
+      await world.settle();
+      for (let i = 0; i < 400; i++) {
+        await world.advance(97);
+        await write(world, [`a/${i % 7}`, i % 3 === 0 ? null : `${i}`]);
+      }
+      await world.advance(1_000);
+      expect(told.filter((each) => each.includes('resync'))).toEqual([]);
+      expect(client.store.counts.watch).toBe(1);
+      stop();
+      for (let i = 0; i < 7; i++) await write(world, [`a/${i}`, null]);
+    }));
+
+  it('says how long the store has been silent', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { mirror, stop } = mirrored(client);
+      await world.advance(3 * checkEveryMs);
+      expect(mirror.silentMs).toBeLessThanOrEqual(checkEveryMs);
+      client.store.partition();
+      await world.advance(60_000);
+      expect(mirror.silentMs).toBeGreaterThanOrEqual(60_000 - checkEveryMs);
+      client.store.heal();
+      await world.advance(2 * checkEveryMs);
+      expect(mirror.silentMs).toBeLessThanOrEqual(checkEveryMs);
+      stop();
+    }));
+
+  it('costs one read, one watch, and a count every 5 s', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { stop } = mirrored(client);
+      await world.advance(10 * checkEveryMs + 1);
+      expect(client.store.counts).toMatchObject({ range: 11, watch: 1, txn: 0 });
+      stop();
+      await world.advance(60_000);
+      expect(client.store.counts).toMatchObject({ range: 11, watch: 1 });
+    }));
+
+  it('ends with what the store says for good', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { told } = mirrored(client);
+      await world.settle();
+      await world.until(client.store.close());
+      expect(told.at(-1)).toBe('CLOSED');
+    }));
+});
