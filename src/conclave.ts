@@ -11,6 +11,7 @@ import type { AcquireOptions, RecipeContext } from './line/context.js';
 import type { Held } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
 import { Queue } from './queue/queue.js';
+import { Registry } from './registry/registry.js';
 import type {
   DeleteRangeResponse,
   KeyValue,
@@ -32,6 +33,8 @@ export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
  * it is given back by `close()`.
  */
 export class Conclave implements AsyncDisposable {
+  /** Services: register instances, find those of others. See `Registry`. */
+  readonly registry: Registry;
   readonly #context: RecipeContext;
   readonly #scope: Scope;
   #closing: Promise<void> | undefined;
@@ -40,6 +43,7 @@ export class Conclave implements AsyncDisposable {
   constructor(context: RecipeContext, scope: Scope) {
     this.#context = context;
     this.#scope = scope;
+    this.registry = new Registry(context);
   }
 
   /**

@@ -17,6 +17,8 @@ export type ErrorCode =
   | 'NOT_FOUND'
   | 'FAILED_PRECONDITION'
   | 'RESOURCE_EXHAUSTED'
+  // Somebody else was there first.
+  | 'CONFLICT'
   | 'CANCELLED'
   | 'INTERNAL'
   // Whether the store could be asked.

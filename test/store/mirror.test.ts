@@ -100,7 +100,8 @@ describe('a mirror', () => {
       expect(shown()).toBe(busy ? 'a/2=2' : 'a/2=y');
       stop();
       await write(world, ['a/2', null]);
-    }));
+    }),
+  );
 
   it('lists no second time while events are merely on their way', () =>
     inWorld(async (world) => {

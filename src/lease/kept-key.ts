@@ -1,0 +1,308 @@
+import { abortable, linkSignals, pause } from '../core/abort.js';
+import { type Bytes, latin1, sameBytes, utf8Text } from '../core/bytes.js';
+import { type Deferred, deferred } from '../core/deferred.js';
+import { ConclaveError } from '../core/errors.js';
+import type { KeyValue, TxnRequest, TxnResponse } from '../store/messages.js';
+import { Mirror } from '../store/mirror.js';
+import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { unanswered, untilAnswered } from '../store/repeat.js';
+import { onSessionEnd, type Session, type SessionContext } from './session.js';
+
+/** What is to stand on the store, and whose it is. */
+export interface KeptKeySpec {
+  readonly key: Bytes;
+  /** The session whose lease the key is to hang on now; a fresh one after a loss. Throws when there will be none. */
+  session(): Session;
+  /** The value that is to stand now; undefined: the key is to be absent. */
+  value(): Bytes | undefined;
+  /** Whether what stands there is this keeper's own work. */
+  isOwn(found: KeyValue): boolean;
+  /** Somebody else wrote into the own entry: takes in what of it is to stay. */
+  adopt?(value: Bytes): void;
+  /** Whether to take the key when it is somebody else's at the start. Default: that is a `CONFLICT`. */
+  readonly takeOver?: boolean | undefined;
+}
+
+/**
+ * `pending`: not on the store yet for the first time; `kept`: as it should be; `recovering`: not known to be there;
+ * `ended`: given up or taken away for good.
+ */
+export type KeptKeyStatus = 'pending' | 'kept' | 'recovering' | 'ended';
+
+/** As the store is known to have it: as much of a KeyValue as decides. */
+type Known = Pick<KeyValue, 'value' | 'lease' | 'modRevision'> | undefined;
+
+const firstPauseMs = 200;
+const lastPauseMs = 5_000;
+
+/** How long a request of unknown fate may be applied late, in TTLs: as the line has it (`src/line/README.md`). */
+const lateTtls = 10;
+
+/**
+ * Keeps one key on the store for ever, on whatever lease its process has: after a lost lease, a restart of the store,
+ * a compaction, a partition or somebody's delete it is put there again and seen to be there. Each write is guarded by
+ * the revision that was seen last, so that it never goes over what somebody else wrote. Registrations that do not come
+ * back after an outage are what users of others report most (kratos #3883, go-zero #1926).
+ */
+export class KeptKey {
+  readonly #context: SessionContext;
+  readonly #spec: KeptKeySpec;
+  readonly #ended = new AbortController();
+  readonly #onStatus: (status: KeptKeyStatus, error?: ConclaveError) => void;
+  #status: KeptKeyStatus = 'pending';
+  #known: Known;
+  #wake: () => void = () => {};
+  /** Resolves when what `value()` says is on the store. */
+  #written: Deferred<void> = deferred();
+  #standing = false;
+  #stopMirror: () => void = () => {};
+  #stopTimer: () => void = () => {};
+  /** A put of a key that was not there was never answered: it may be applied yet, after a delete. */
+  #doubtful = false;
+
+  constructor(
+    context: SessionContext,
+    spec: KeptKeySpec,
+    onStatus: (status: KeptKeyStatus, error?: ConclaveError) => void = () => {},
+  ) {
+    this.#context = context;
+    this.#spec = spec;
+    this.#onStatus = onStatus;
+    this.#written.promise.catch(() => {});
+  }
+
+  get status(): KeptKeyStatus {
+    return this.#status;
+  }
+
+  /** Aborts when it has ended, with the reason. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /**
+   * Puts the key and keeps it; resolves when it stands there for the first time.
+   * @throws ConclaveError `CONFLICT` when the key is somebody else's, or what the store refuses for good; then nothing
+   * is kept.
+   */
+  async start(): Promise<void> {
+    void this.#run();
+    await this.#written.promise;
+  }
+
+  /** `value()` says something new: resolves when that stands on the store, however long that takes. */
+  async changed(): Promise<void> {
+    if (this.#ended.signal.aborted) throw this.#ended.signal.reason;
+    this.#renewWish();
+    await this.#written.promise;
+  }
+
+  /**
+   * For a `value()` that has become undefined: resolves when the key is gone, and has ended then. What a request of
+   * unknown fate makes after all is looked for behind it and taken away.
+   */
+  async finish(error: ConclaveError): Promise<void> {
+    await this.changed();
+    if (!this.#doubtful) return this.end(error);
+    const lateMs = this.#spec.session().ttlMs * lateTtls;
+    this.#stopTimer = this.#context.runtime.setTimer(lateMs, () => this.end(error));
+  }
+
+  /** Stops keeping the key and leaves it where it is. Idempotent. */
+  end(error: ConclaveError): void {
+    if (this.#ended.signal.aborted) return;
+    this.#stopMirror();
+    this.#stopTimer();
+    this.#ended.abort(error);
+    this.#written.reject(error);
+    this.#turn('ended', error);
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#ended;
+    let pauseMs = firstPauseMs;
+    // Bounded by `end()`.
+    while (!signal.aborted) {
+      try {
+        const woken = new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+        const session = await this.#standOn();
+        pauseMs = firstPauseMs;
+        await abortable(session === undefined ? woken : endOrWake(session, woken), signal);
+        if (session?.signal.aborted) this.#turn('recovering', ConclaveError.from(session.signal.reason));
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!this.#mayPass(error)) return this.end(ConclaveError.from(error));
+        this.#turn('recovering', ConclaveError.from(error));
+        await pause(this.#context.runtime, this.#jittered(pauseMs), signal).catch(() => {});
+        pauseMs = Math.min(pauseMs * 2, lastPauseMs);
+      }
+    }
+  }
+
+  /** Makes the store as it should be; undefined: the key is to be absent, for which nobody needs a session. */
+  async #standOn(): Promise<Session | undefined> {
+    const { signal } = this.#ended;
+    if (this.#spec.value() === undefined) {
+      await this.#write(0n, signal);
+      this.#done(0n);
+      return undefined;
+    }
+    const session = this.#sessionOrEnd();
+    await session.open({ signal });
+    const either = linkSignals(signal, session.signal);
+    try {
+      await this.#write(session.leaseId, either.signal);
+    } catch (error) {
+      if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) session.leaseGone();
+      throw error;
+    } finally {
+      either.unlink();
+    }
+    session.assertAlive();
+    this.#done(session.leaseId);
+    return session;
+  }
+
+  #sessionOrEnd(): Session {
+    try {
+      return this.#spec.session();
+    } catch (error) {
+      this.end(ConclaveError.from(error));
+      throw error;
+    }
+  }
+
+  /** Each further turn is for somebody else who has written the key, or for a new wish. */
+  async #write(lease: bigint, signal: AbortSignal): Promise<void> {
+    const { store, runtime } = this.#context;
+    // Bounded by `signal`.
+    for (let value = this.#spec.value(); !stands(this.#known, value, lease); value = this.#spec.value()) {
+      const known = this.#known;
+      const send = () => this.#noting(known, store.txn(this.#step(known, value, lease)));
+      const txn = await untilAnswered(runtime, signal, send);
+      if (!txn.succeeded) this.#see(rangeAt(txn, 0).kvs[0]);
+      else this.#known = value === undefined ? undefined : { value, lease, modRevision: txn.header.revision };
+    }
+  }
+
+  async #noting(known: Known, answer: Promise<TxnResponse>): Promise<TxnResponse> {
+    try {
+      return await answer;
+    } catch (error) {
+      this.#doubtful ||= known === undefined && unanswered(error);
+      throw error;
+    }
+  }
+
+  #step(known: Known, value: Bytes | undefined, leaseId: bigint): TxnRequest {
+    const { key } = this.#spec;
+    return {
+      compare: [modifiedAt(key, known?.modRevision ?? 0n)],
+      success: [value === undefined ? remove(key) : put(key, value, { leaseId })],
+      failure: [get(key)],
+    };
+  }
+
+  /** What the store has is news: the own entry, nothing, or somebody else's. */
+  #see(found: KeyValue | undefined): void {
+    if (found === undefined || this.#spec.isOwn(found)) {
+      if (found !== undefined) this.#spec.adopt?.(found.value);
+      this.#known = found;
+    } else if (this.#spec.value() === undefined) {
+      // Nothing of ours is there, which is what was wished.
+      this.#known = undefined;
+    } else if (this.#status === 'pending' && this.#spec.takeOver === true) {
+      this.#known = found;
+    } else {
+      throw this.#conflict();
+    }
+  }
+
+  #conflict(): ConclaveError {
+    const key = utf8Text(this.#spec.key);
+    const what = this.#status === 'pending' ? 'is somebody else’s' : 'was taken over by somebody else';
+    return new ConclaveError('CONFLICT', `${key} ${what}`);
+  }
+
+  /** Unless there is another wish by now: then the next turn is for that. */
+  #done(lease: bigint): void {
+    if (!stands(this.#known, this.#spec.value(), lease)) return;
+    if (this.#status === 'pending') this.#watch();
+    this.#turn('kept');
+    this.#standing = true;
+    this.#written.resolve();
+  }
+
+  /** Whatever becomes of the key from now on wakes the keeper. */
+  #watch(): void {
+    const { store, runtime } = this.#context;
+    const { key } = this.#spec;
+    const mirror: Mirror = new Mirror(
+      store,
+      runtime,
+      { key },
+      {
+        onChange: ({ revision }) => this.#changedTo(mirror.items.get(latin1(key)), revision),
+        onEnd: (error) => this.end(error),
+      },
+    );
+    this.#stopMirror = mirror.start();
+  }
+
+  #changedTo(now: KeyValue | undefined, revision: bigint): void {
+    // Older than what is known from an answer, or just that.
+    if (this.#known !== undefined && revision <= this.#known.modRevision) return;
+    if (now?.modRevision === this.#known?.modRevision) return;
+    try {
+      this.#see(now);
+    } catch (error) {
+      return this.end(ConclaveError.from(error));
+    }
+    if (this.#known === undefined && this.#spec.value() !== undefined) this.#turn('recovering');
+    this.#renewWish();
+  }
+
+  /** Who waits already waits for this as well. */
+  #renewWish(): void {
+    if (this.#standing) {
+      this.#standing = false;
+      this.#written = deferred();
+      this.#written.promise.catch(() => {});
+    }
+    this.#wake();
+  }
+
+  #mayPass(error: unknown): boolean {
+    if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND')) return true;
+    // Once it stood there, whoever took the right away may give it back.
+    return this.#status !== 'pending' && ConclaveError.is(error, 'PERMISSION_DENIED', 'UNAUTHENTICATED');
+  }
+
+  /** Many lose their lease in the same moment, and should not come back in the same one. */
+  #jittered(pauseMs: number): number {
+    return pauseMs * (0.5 + (this.#context.runtime.randomBytes(1)[0] as number) / 256);
+  }
+
+  #turn(status: KeptKeyStatus, error?: ConclaveError): void {
+    if (this.#status === status || (this.#status === 'pending' && status === 'recovering')) return;
+    this.#status = status;
+    this.#onStatus(status, error);
+  }
+}
+
+function stands(known: Known, value: Bytes | undefined, lease: bigint): boolean {
+  if (value === undefined || known === undefined) return value === known;
+  return known.lease === lease && sameBytes(known.value, value);
+}
+
+function endOrWake(session: Session, woken: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const unlink = onSessionEnd(session, () => resolve());
+    void woken.then(() => {
+      unlink();
+      resolve();
+    });
+  });
+}

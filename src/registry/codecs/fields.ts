@@ -1,0 +1,35 @@
+/** Readers of what others wrote: nothing in it can be relied on. */
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  if (!isObject(value)) throw new Error('no JSON object');
+  return value;
+}
+
+/** A string of at least one character, or nothing. */
+export function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+export function numberOr(value: unknown, otherwise: number): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+}
+
+/** The members of `value` that are strings. */
+export function textsOf(value: unknown): Readonly<Record<string, string>> {
+  if (!isObject(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((each): each is [string, string] => typeof each[1] === 'string'),
+  );
+}
+
+/** For formats whose metadata knows strings only: anything else goes as its JSON. */
+export function stringsOf(metadata: Readonly<Record<string, unknown>>): Readonly<Record<string, string>> {
+  const entries = Object.entries(metadata);
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, typeof value === 'string' ? value : JSON.stringify(value)]),
+  );
+}

@@ -1,0 +1,241 @@
+import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
+import { AsyncQueue } from '../core/async-queue.js';
+import { deferred } from '../core/deferred.js';
+import { ConclaveError } from '../core/errors.js';
+import { rendezvousScore } from '../core/hash.js';
+import { type Runtime, randomHex } from '../core/runtime.js';
+import { Balancer, type Pick, type PickOptions } from './balancer.js';
+import type { EjectionOptions } from './ejection.js';
+import { type Instance, isAvailable } from './instance.js';
+import { difference, filtered, type InstancesChange, keeping } from './instances-change.js';
+import { MassExpiry, type MassExpiryOptions } from './mass-expiry.js';
+import type { ServiceView } from './service-view.js';
+import { powerOfTwo } from './strategies/power-of-two.js';
+import { zoneFirst } from './strategies/zone-first.js';
+import type { Strategy } from './strategy.js';
+
+export interface DiscoverOptions {
+  /** Only instances for which this is true. */
+  readonly filter?: ((instance: Instance) => boolean) | undefined;
+  /** The zone of this process: instances there come first. */
+  readonly zone?: string | undefined;
+  /** Only that many of the instances, others for other callers: for services of hundreds. Default: all. */
+  readonly subset?: number | undefined;
+  /** Which instance a call goes to. Default: `powerOfTwo()`. */
+  readonly strategy?: Strategy | undefined;
+  /** When instances whose calls fail are put aside; false: never. */
+  readonly ejection?: EjectionOptions | false | undefined;
+  /** When instances that vanish together are kept; false: never. */
+  readonly massExpiry?: MassExpiryOptions | false | undefined;
+  /** A list is `stale` when the store has not been heard for that long, in milliseconds. Default: 15,000. */
+  readonly staleAfterMs?: number | undefined;
+}
+
+/** A share in a view that many look at. */
+export interface Subscription {
+  readonly view: ServiceView;
+  unsubscribe(): void;
+}
+
+export interface DiscoveryListener {
+  onChange(change: InstancesChange): void;
+  onEnd(error: ConclaveError): void;
+}
+
+/** A reader that falls this many changes behind loses the oldest, never the newest. */
+const changesLimit = 1024;
+
+/** The instances of one service, kept up to date, and a balancer over them. */
+export class Discovery implements AsyncDisposable {
+  readonly service: string;
+  readonly #runtime: Runtime;
+  readonly #options: DiscoverOptions;
+  readonly #subscription: Subscription;
+  readonly #balancer: Balancer;
+  readonly #massExpiry: MassExpiry | undefined;
+  readonly #self: string;
+  readonly #ready = deferred();
+  readonly #readers = new Set<AsyncQueue<InstancesChange>>();
+  #stopTimer: () => void = () => {};
+  /** The list as last put together; undefined: not since the last change. */
+  #list: readonly Instance[] | undefined;
+  #available: readonly Instance[] | undefined;
+  #revision = 0n;
+  #over: ConclaveError | undefined;
+
+  /** @internal `registry.discover` makes them. */
+  constructor(
+    runtime: Runtime,
+    service: string,
+    subscribe: (listener: DiscoveryListener) => Subscription,
+    options: DiscoverOptions,
+  ) {
+    checkOptions(options);
+    this.#runtime = runtime;
+    this.service = service;
+    this.#options = options;
+    this.#self = randomHex(runtime);
+    const { strategy = powerOfTwo(), zone, ejection = {}, massExpiry = {} } = options;
+    this.#balancer = new Balancer(runtime, zone === undefined ? strategy : zoneFirst(zone, strategy), ejection);
+    this.#massExpiry = massExpiry === false ? undefined : new MassExpiry(massExpiry);
+    // Nobody may be waiting when it ends.
+    this.#ready.promise.catch(() => {});
+    this.#subscription = subscribe({
+      onChange: (change) => this.#changed(change),
+      onEnd: (error) => this.#end(error),
+    });
+    const { revision, instances } = this.#subscription.view;
+    if (revision !== 0n) this.#changed({ revision, resync: false, joined: instances, left: [], changed: [] });
+  }
+
+  /** A frozen list at one revision, in the order of the keys; empty before the first word from the store. */
+  get instances(): readonly Instance[] {
+    this.#list ??= Object.freeze(this.#chosen());
+    return this.#list;
+  }
+
+  /** Those that calls should go to. */
+  get available(): readonly Instance[] {
+    this.#available ??= Object.freeze(this.instances.filter(isAvailable));
+    return this.#available;
+  }
+
+  /** Of the last change that was shown; 0n: nothing is known yet. */
+  get revision(): bigint {
+    return this.#revision;
+  }
+
+  /** Instances that are shown though their entries vanished, since most others vanished with them. */
+  get kept(): readonly Instance[] {
+    return [...(this.#massExpiry?.kept.values() ?? [])].map(({ instance }) => instance);
+  }
+
+  /** Milliseconds since the store was last heard: what is shown may be that old. */
+  get staleMs(): number {
+    return this.#subscription.view.silentMs;
+  }
+
+  /** Whether the list may be out of date: nothing was heard for long, or vanished instances are being kept. */
+  get stale(): boolean {
+    return this.staleMs > (this.#options.staleAfterMs ?? 15_000) || (this.#massExpiry?.kept.size ?? 0) > 0;
+  }
+
+  /**
+   * Resolves when the first list is there.
+   * @throws `signal.reason` itself; ConclaveError `TIMEOUT`, `CLOSED`, what the store refuses.
+   */
+  ready(options: WaitOptions = {}): Promise<void> {
+    const what = `instances of ${JSON.stringify(this.service)}`;
+    return withDeadline(this.#runtime, what, options, (signal) => abortable(this.#ready.promise, signal));
+  }
+
+  /** Every change from now on, in order. An abort throws `signal.reason`; a reader that is slow misses the oldest. */
+  async *changes(
+    options: { readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<InstancesChange, void, undefined> {
+    options.signal?.throwIfAborted();
+    if (this.#over !== undefined) throw this.#over;
+    const queue = new AsyncQueue<InstancesChange>(changesLimit);
+    this.#readers.add(queue);
+    const unlink = onAbort(options.signal, () => this.#readers.delete(queue));
+    try {
+      yield* queue.drain(options.signal);
+    } finally {
+      unlink();
+      this.#readers.delete(queue);
+    }
+  }
+
+  /**
+   * An instance for one call; say `done` when it has ended.
+   * @throws ConclaveError `UNAVAILABLE` (it may pass) when none can be called.
+   */
+  pick(options: PickOptions = {}): Pick {
+    return this.#balancer.pick(JSON.stringify(this.service), this.available, options);
+  }
+
+  /** Gives everything back. Idempotent. */
+  close(): void {
+    this.#end(new ConclaveError('CLOSED', `the discovery of ${this.service} was closed`));
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
+  }
+
+  #changed(change: InstancesChange): void {
+    const massExpiry = this.#massExpiry;
+    const alive = this.#subscription.view.size;
+    this.#show(massExpiry === undefined ? change : keeping(massExpiry, change, alive, this.#now()));
+  }
+
+  /** Those that were kept long enough go. */
+  #release(): void {
+    const left = this.#massExpiry?.due(this.#now()) ?? [];
+    this.#show({ revision: this.#revision, resync: false, joined: [], left, changed: [] });
+  }
+
+  /** What a subset shows moves with all of the list, so that it has to be compared as a whole. */
+  #show(change: InstancesChange): void {
+    const { subset, filter } = this.#options;
+    const before = this.#list ?? [];
+    this.#list = undefined;
+    this.#available = undefined;
+    if (subset === undefined) this.#tell(filtered(change, filter));
+    else this.#tell({ ...change, ...difference(before, this.instances) });
+    this.#armRelease();
+  }
+
+  #tell(change: InstancesChange): void {
+    const first = this.#revision === 0n;
+    this.#revision = change.revision;
+    for (const each of change.joined) this.#balancer.joined(each, first);
+    for (const each of change.left) this.#balancer.left(each);
+    this.#ready.resolve();
+    if (change.joined.length + change.left.length + change.changed.length === 0) return;
+    for (const reader of this.#readers) reader.push(change);
+  }
+
+  #now(): number {
+    return this.#runtime.monotonicMs();
+  }
+
+  #chosen(): Instance[] {
+    const { filter, subset } = this.#options;
+    const kept = this.#massExpiry?.kept;
+    const all = kept === undefined || kept.size === 0 ? this.#subscription.view.instances : this.#withKept();
+    const wanted = filter === undefined ? [...all] : all.filter(filter);
+    if (subset === undefined || wanted.length <= subset) return wanted;
+    const score = ({ key }: Instance) => rendezvousScore(this.#self, key);
+    const mine = new Set([...wanted].sort((a, b) => score(b) - score(a)).slice(0, subset));
+    return wanted.filter((each) => mine.has(each));
+  }
+
+  #withKept(): Instance[] {
+    return [...this.#subscription.view.instances, ...this.kept].sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  #armRelease(): void {
+    this.#stopTimer();
+    const dueInMs = this.#massExpiry?.dueInMs(this.#now());
+    if (dueInMs === undefined || this.#over !== undefined) return;
+    this.#stopTimer = this.#runtime.setTimer(dueInMs, () => this.#release());
+  }
+
+  #end(error: ConclaveError): void {
+    if (this.#over !== undefined) return;
+    this.#over = error;
+    this.#stopTimer();
+    this.#subscription.unsubscribe();
+    this.#ready.reject(error);
+    for (const reader of this.#readers) reader.end(error);
+  }
+}
+
+function checkOptions({ subset, staleAfterMs }: DiscoverOptions): void {
+  for (const [name, value] of Object.entries({ subset, staleAfterMs })) {
+    if (value === undefined || value > 0) continue;
+    throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a number above 0, got ${value}`);
+  }
+}

@@ -1,0 +1,255 @@
+import { EventEmitter } from 'eventemitter3';
+import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { HealthProbe, type HealthProbeOptions } from '../core/health-probe.js';
+import { randomHex } from '../core/runtime.js';
+import { KeptKey, type KeptKeyStatus } from '../lease/kept-key.js';
+import type { Session } from '../lease/session.js';
+import type { RecipeContext } from '../line/context.js';
+import type { KeyValue } from '../store/messages.js';
+import { entryOf, type RegistryCodec } from './codec.js';
+import { checkId, checkSpec, type Entry, type InstanceSpec, isAvailable } from './instance.js';
+import { entryKey } from './names.js';
+
+/** What `register` takes. */
+export interface RegisterSpec extends InstanceSpec {
+  readonly service: string;
+  /** Unique within the service, without `/`. Default: random. */
+  readonly id?: string | undefined;
+}
+
+export interface RegisterOptions extends WaitOptions {
+  /** Default: the session that the whole process shares. With one of its own the registration ends when that does. */
+  readonly session?: Session | undefined;
+  /**
+   * Takes an id that another process has, whose registration then ends; so does an instance that restarts under the id
+   * of its last life. Default: that is a `CONFLICT`.
+   */
+  readonly takeOver?: boolean | undefined;
+  /** Tells whether the instance is well; while it is not, it is not called. */
+  readonly health?: HealthProbeOptions | undefined;
+  /** How long its share of the calls grows from a tenth to the whole, in milliseconds. Default: 0. */
+  readonly warmUpMs?: number | undefined;
+  /** How long `deregister()` lets callers turn away before the entry goes, in milliseconds. Default: 0. */
+  readonly drainMs?: number | undefined;
+}
+
+/**
+ * `registered`: callers find it; `recovering`: it is not known whether they do, and it is being put there again;
+ * `draining`: they find it and do not call it; `ended`: given up, or taken over by somebody else.
+ */
+export type RegistrationStatus = 'registered' | 'recovering' | 'draining' | 'ended';
+
+export interface RegistrationEvents {
+  /** After each change; `error`: why it is recovering or ended. */
+  status: [status: RegistrationStatus, error: ConclaveError | undefined];
+  /** The probe found it well again, or ill. */
+  health: [healthy: boolean];
+}
+
+/** How long `deregister()` waits for the store's word. */
+const confirmMs = 5_000;
+
+/** One instance of a service, kept on the store for as long as its process lives. */
+export class Registration implements AsyncDisposable {
+  readonly service: string;
+  readonly id: string;
+  /** Of the entry, on the store. */
+  readonly key: string;
+  readonly events = new EventEmitter<RegistrationEvents>();
+  readonly #context: RecipeContext;
+  readonly #codec: RegistryCodec;
+  readonly #options: RegisterOptions;
+  readonly #kept: KeptKey;
+  readonly #probe: HealthProbe | undefined;
+  /** Of every session that the entry has hung on. */
+  readonly #leases = new Set<bigint>();
+  #entry: Entry;
+  #leaving: Promise<void> | undefined;
+  /** The entry is to go. */
+  #gone = false;
+  #told: RegistrationStatus | undefined;
+
+  /** @internal `registry.register` makes and starts them. */
+  constructor(context: RecipeContext, codec: RegistryCodec, spec: RegisterSpec, options: RegisterOptions) {
+    const { service, id = randomHex(context.runtime), ...rest } = spec;
+    checkSpec(rest);
+    checkId(id);
+    checkDurations(options);
+    this.service = service;
+    this.id = id;
+    this.#context = context;
+    this.#codec = codec;
+    this.#options = options;
+    const owner = randomHex(context.runtime);
+    const startedAtMs = Math.round(context.runtime.clocks().wallMs);
+    this.#entry = entryOf(rest, { owner, startedAtMs, warmUpMs: options.warmUpMs ?? 0 });
+    const key = entryKey(context, codec, service, id);
+    this.key = utf8Text(key);
+    const wish = {
+      key,
+      session: () => this.#session(),
+      value: () => this.#value(),
+      isOwn: (found: KeyValue) => this.#isOwn(found),
+      adopt: (value: Bytes) => this.#adopt(value),
+      takeOver: options.takeOver,
+    };
+    this.#kept = new KeptKey(context, wish, (status, error) => this.#turned(status, error));
+    this.#probe = options.health && new HealthProbe(context.runtime, options.health, (healthy) => this.#felt(healthy));
+  }
+
+  /** @internal Resolves when it is on the store. */
+  async start(): Promise<this> {
+    const what = `registration of ${JSON.stringify(this.id)} in ${JSON.stringify(this.service)}`;
+    try {
+      await withDeadline(this.#context.runtime, what, this.#options, (signal) => abortable(this.#kept.start(), signal));
+    } catch (error) {
+      // Whatever it was, nothing of it may stay.
+      if (this.status !== 'ended') void this.#leave().catch(() => {});
+      throw error;
+    }
+    this.#probe?.start();
+    return this;
+  }
+
+  get status(): RegistrationStatus {
+    const { status } = this.#kept;
+    if (status === 'ended' || this.#gone) return 'ended';
+    if (status !== 'kept') return 'recovering';
+    return this.#entry.draining ? 'draining' : 'registered';
+  }
+
+  /** Aborts when the registration has ended: `RELEASED`, `CONFLICT` (taken over), `SESSION_LOST`, `CLOSED`. */
+  get signal(): AbortSignal {
+    return this.#kept.signal;
+  }
+
+  /** What callers are told, once the store has it. */
+  get entry(): Entry {
+    return this.#entry;
+  }
+
+  /**
+   * Changes what callers are told; resolves when the store has it, however long an outage lasts.
+   * @throws ConclaveError `INVALID_ARGUMENT`; why it has ended.
+   */
+  async update(change: Partial<InstanceSpec>): Promise<void> {
+    const { address, metadata, weight, zone, version, protocol } = { ...this.#entry, ...change };
+    const spec = { address, metadata, weight, zone, version, protocol };
+    checkSpec(spec);
+    await this.#write(entryOf(spec, stateOf(this.#entry)));
+  }
+
+  /** Callers turn away; the entry stays. Resolves when the store has it. */
+  async drain(): Promise<void> {
+    await this.#write({ draining: true });
+  }
+
+  /**
+   * Drains for `drainMs`, then leaves; resolves when the entry is gone. Idempotent.
+   * @throws ConclaveError `TIMEOUT` (outcome unknown) when the store has not confirmed that within 5 s: it goes on
+   * being tried.
+   */
+  deregister(options: { readonly drainMs?: number | undefined } = {}): Promise<void> {
+    this.#leaving ??= this.#depart(options.drainMs ?? this.#options.drainMs ?? 0);
+    return this.#leaving;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.signal.aborted ? Promise.resolve() : this.deregister();
+  }
+
+  async #depart(drainMs: number): Promise<void> {
+    this.#probe?.stop();
+    if (drainMs > 0) {
+      const draining = this.#write({ draining: true }).catch(() => {});
+      await pause(this.#context.runtime, drainMs, this.signal).catch(() => {});
+      void draining;
+    }
+    await this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    if (this.signal.aborted) return;
+    this.#gone = true;
+    const over = new ConclaveError('RELEASED', `${this.key}: deregistered`);
+    const finished = this.#kept.finish(over);
+    finished.catch(() => {});
+    const what = `${this.key}: the store did not confirm that the entry is gone`;
+    try {
+      await withDeadline(this.#context.runtime, what, { timeoutMs: confirmMs }, (signal) =>
+        abortable(finished, signal),
+      );
+    } catch (error) {
+      if (!ConclaveError.is(error, 'TIMEOUT')) return;
+      throw new ConclaveError('TIMEOUT', what, { outcome: 'unknown' });
+    }
+  }
+
+  #value(): Bytes | undefined {
+    if (this.#gone || (!this.#codec.keepsState && !isAvailable(this.#entry))) return undefined;
+    return this.#codec.encode(this.#entry, this);
+  }
+
+  async #write(change: Partial<Entry>): Promise<void> {
+    if (this.#gone) throw new ConclaveError('RELEASED', `${this.key}: deregistered`);
+    this.#entry = { ...this.#entry, ...change };
+    await this.#kept.changed();
+  }
+
+  #felt(healthy: boolean): void {
+    if (this.signal.aborted || this.#gone) return;
+    this.events.emit('health', healthy);
+    this.#write({ healthy }).catch(() => {});
+  }
+
+  /** Foreign formats have no room for the owner: there the lease tells. */
+  #isOwn({ value, lease }: KeyValue): boolean {
+    try {
+      const { owner } = this.#codec.decode(value, this);
+      return owner === undefined ? this.#leases.has(lease) : owner === this.#entry.owner;
+    } catch {
+      return false;
+    }
+  }
+
+  /** An operator may have switched the instance off or on: all that anybody else has a say in. */
+  #adopt(value: Bytes): void {
+    const { owner, enabled } = this.#codec.decode(value, this);
+    if (owner !== undefined && enabled !== this.#entry.enabled) this.#entry = { ...this.#entry, enabled };
+  }
+
+  #session(): Session {
+    const own = this.#options.session;
+    own?.signal.throwIfAborted();
+    const session = own ?? this.#context.sessions.current;
+    this.#leases.add(session.leaseId);
+    return session;
+  }
+
+  #turned(status: KeptKeyStatus, error: ConclaveError | undefined): void {
+    if (status === 'ended') this.#probe?.stop();
+    const now = this.status;
+    if (this.#told === undefined && status !== 'kept') return;
+    if (now === this.#told) return;
+    this.#told = now;
+    this.events.emit('status', now, error);
+  }
+}
+
+/** What of an entry is not the caller's to describe. */
+function stateOf({ owner, enabled, healthy, draining, warmUpMs, startedAtMs }: Entry): Partial<Entry> {
+  return { owner, enabled, healthy, draining, warmUpMs, startedAtMs };
+}
+
+function checkDurations({ warmUpMs, drainMs }: RegisterOptions): void {
+  for (const [name, value] of Object.entries({ warmUpMs, drainMs })) {
+    if (value !== undefined && !(value >= 0 && Number.isFinite(value))) {
+      throw new ConclaveError(
+        'INVALID_ARGUMENT',
+        `${name} must be a number of milliseconds of at least 0, got ${value}`,
+      );
+    }
+  }
+}

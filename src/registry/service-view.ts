@@ -1,0 +1,110 @@
+import { type Bytes, utf8Text } from '../core/bytes.js';
+import type { ConclaveError } from '../core/errors.js';
+import type { SessionContext } from '../lease/session.js';
+import type { KeyValue } from '../store/messages.js';
+import { Mirror, type MirrorChange } from '../store/mirror.js';
+import type { EntryName, RegistryCodec } from './codec.js';
+import type { Instance } from './instance.js';
+import type { InstanceChange, InstancesChange } from './instances-change.js';
+
+/** What a view shows. */
+export interface ViewSpec {
+  readonly key: Bytes;
+  readonly rangeEnd: Bytes;
+  readonly codec: RegistryCodec;
+  /** Whose entry a key holds; undefined: nobody's that is to be shown. */
+  nameOf(key: Bytes): EntryName | undefined;
+}
+
+export interface ViewListener {
+  onChange(change: InstancesChange): void;
+  /** An entry that cannot be read: it is left out. */
+  onUnreadable(key: string, error: unknown): void;
+  onEnd(error: ConclaveError): void;
+}
+
+/**
+ * The entries below one prefix as instances, at one revision: one range and one watch, however many look at it. What a
+ * change costs is what it changes; the list as a whole is put together when somebody asks for it.
+ */
+export class ServiceView {
+  readonly #spec: ViewSpec;
+  readonly #mirror: Mirror;
+  readonly #listener: ViewListener;
+  readonly #instances = new Map<string, Instance>();
+  #list: readonly Instance[] | undefined;
+
+  constructor({ store, runtime }: SessionContext, spec: ViewSpec, listener: ViewListener) {
+    this.#spec = spec;
+    this.#listener = listener;
+    this.#mirror = new Mirror(
+      store,
+      runtime,
+      { key: spec.key, rangeEnd: spec.rangeEnd },
+      {
+        onChange: (change) => this.#apply(change),
+        onEnd: (error) => listener.onEnd(error),
+      },
+    );
+  }
+
+  /** Begins; the function returned ends it. */
+  start(): () => void {
+    return this.#mirror.start();
+  }
+
+  /** 0n: nothing is known yet. */
+  get revision(): bigint {
+    return this.#mirror.revision;
+  }
+
+  /** Milliseconds since the store was last heard. */
+  get silentMs(): number {
+    return this.#mirror.silentMs;
+  }
+
+  get size(): number {
+    return this.#instances.size;
+  }
+
+  /** In the order of their keys; the same array until something changes. */
+  get instances(): readonly Instance[] {
+    this.#list ??= Object.freeze([...this.#instances.entries()].sort(byKey).map(([, instance]) => instance));
+    return this.#list;
+  }
+
+  #apply({ revision, keys, resync }: MirrorChange): void {
+    const joined: Instance[] = [];
+    const left: Instance[] = [];
+    const changed: InstanceChange[] = [];
+    for (const { key, after: kv } of keys) {
+      const before = this.#instances.get(key);
+      const after = kv === undefined ? undefined : this.#read(kv);
+      if (after === undefined) this.#instances.delete(key);
+      else this.#instances.set(key, after);
+      if (before === undefined && after !== undefined) joined.push(after);
+      if (before !== undefined && after === undefined) left.push(before);
+      if (before !== undefined && after !== undefined) changed.push({ before, after });
+    }
+    if (joined.length + left.length + changed.length > 0) this.#list = undefined;
+    this.#listener.onChange({ revision, resync, joined, left, changed });
+  }
+
+  #read(kv: KeyValue): Instance | undefined {
+    const name = this.#spec.nameOf(kv.key);
+    if (name === undefined) return undefined;
+    const key = utf8Text(kv.key);
+    try {
+      const entry = this.#spec.codec.decode(kv.value, name);
+      const { lease: leaseId, createRevision, modRevision } = kv;
+      return Object.freeze({ ...entry, ...name, key, leaseId, createRevision, modRevision });
+    } catch (error) {
+      this.#listener.onUnreadable(key, error);
+      return undefined;
+    }
+  }
+}
+
+function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1;
+}
