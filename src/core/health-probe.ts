@@ -4,10 +4,10 @@ import type { Runtime } from './runtime.js';
 
 export interface HealthProbeOptions {
   /**
-   * Resolves with true, or nothing, when all is well; false and a rejection mean ill. `signal` aborts when it has
-   * taken too long.
+   * May return a promise. False and a rejection mean ill, whatever else it gives: all is well. `signal` aborts when it
+   * has taken too long.
    */
-  readonly check: (signal: AbortSignal) => Promise<boolean | void> | boolean | void;
+  readonly check: (signal: AbortSignal) => unknown;
   /** Milliseconds from the end of one check to the next. Default: 5,000. */
   readonly intervalMs?: number | undefined;
   /** A check that takes longer counts as ill, in milliseconds. Default: 2,000. */
@@ -21,7 +21,7 @@ export interface HealthProbeOptions {
 /** Asks again and again whether something is well, and tells when that has changed. Well until proven ill. */
 export class HealthProbe {
   readonly #runtime: Runtime;
-  readonly #options: Required<{ [K in keyof HealthProbeOptions]: NonNullable<HealthProbeOptions[K]> }>;
+  readonly #options: { [K in keyof Required<HealthProbeOptions>]: NonNullable<HealthProbeOptions[K]> };
   readonly #changed: (healthy: boolean) => void;
   #healthy = true;
   /** Checks in a row that say otherwise than `#healthy`. */

@@ -258,7 +258,8 @@ export class KeptKey {
     try {
       this.#see(now);
     } catch (error) {
-      return this.end(ConclaveError.from(error));
+      this.end(ConclaveError.from(error));
+      return;
     }
     if (this.#known === undefined && this.#spec.value() !== undefined) this.#turn('recovering');
     this.#renewWish();

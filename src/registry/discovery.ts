@@ -107,7 +107,7 @@ export class Discovery implements AsyncDisposable {
 
   /** Instances that are shown though their entries vanished, since most others vanished with them. */
   get kept(): readonly Instance[] {
-    return [...(this.#massExpiry?.kept.values() ?? [])].map(({ instance }) => instance);
+    return [...(this.#massExpiry?.kept.values() ?? [])].map(({ instance }) => instance).sort(byKey);
   }
 
   /** Milliseconds since the store was last heard: what is shown may be that old. */
@@ -213,7 +213,7 @@ export class Discovery implements AsyncDisposable {
   }
 
   #withKept(): Instance[] {
-    return [...this.#subscription.view.instances, ...this.kept].sort((a, b) => (a.key < b.key ? -1 : 1));
+    return [...this.#subscription.view.instances, ...this.kept].sort(byKey);
   }
 
   #armRelease(): void {
@@ -231,6 +231,10 @@ export class Discovery implements AsyncDisposable {
     this.#ready.reject(error);
     for (const reader of this.#readers) reader.end(error);
   }
+}
+
+function byKey(a: Instance, b: Instance): number {
+  return a.key < b.key ? -1 : 1;
 }
 
 function checkOptions({ subset, staleAfterMs }: DiscoverOptions): void {

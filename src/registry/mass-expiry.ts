@@ -51,8 +51,9 @@ export class MassExpiry {
     const { share, windowMs, minInstances } = this.#options;
     const silent = instances.filter(isAvailable).map((instance) => ({ instance, atMs: nowMs }));
     this.#recent = [...this.#recent.filter(({ atMs }) => nowMs - atMs < windowMs), ...silent];
-    const before = alive + this.#recent.length;
-    if (before < minInstances || this.#recent.length <= before * share) return [];
+    // Those that are kept already have vanished, too: whoever follows them is kept with them.
+    const vanished = this.#recent.length + this.#kept.size;
+    if (alive + vanished < minInstances || vanished <= (alive + vanished) * share) return [];
     const fresh = this.#recent;
     this.#recent = [];
     for (const each of fresh) this.#kept.set(each.instance.key, each);

@@ -220,7 +220,7 @@ describe('a registration', () => {
   it('REGISTRY-6: says that it is ill after three failed checks, and well after one good', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();
-      let answer: () => Promise<boolean | void> | boolean = () => true;
+      let answer: () => unknown = () => true;
       const health = { check: () => answer(), intervalMs: 1_000, timeoutMs: 500 };
       const registration = await world.until(conclave.registry.register(spec, { health }));
       const told: boolean[] = [];
