@@ -67,6 +67,11 @@ export interface Facts {
   /** By `server`: what the object was from this revision on. Every state once it is recorded at all. */
   readonly state: { revision: bigint; value: Plain };
 
+  /** A registration as it says itself some time after the last fault; `ended`: the code, when it has. */
+  readonly 'registration.kept': RegistrationWord;
+  /** The same when it has been given up. */
+  readonly 'registration.gone': RegistrationWord;
+
   /** `watch` is unique within its process; revisions as in etcd's messages. */
   readonly 'watch.start': WatchStart;
   readonly 'watch.created': { watch: string; revision: bigint };
@@ -202,6 +207,8 @@ export type WatchStart = {
   readonly fragment?: boolean;
 };
 export type WatchedEvent = KvEvent & { readonly prev?: KvItem };
+
+export type RegistrationWord = { readonly owner: string; readonly status: string; readonly ended: string | null };
 
 export type QueueItem = {
   readonly item: string;

@@ -10,6 +10,7 @@ class GaveUp extends Error {}
 /** Throws `error` again unless it is something that a call over a bad network may end with. */
 export function expectFailure(error: unknown): void {
   if (error instanceof GaveUp) return;
-  if (ConclaveError.is(error, 'TIMEOUT', 'UNAVAILABLE', 'SESSION_LOST', 'LOST', 'CLOSED')) return;
+  if (ConclaveError.is(error, 'TIMEOUT', 'UNAVAILABLE', 'SESSION_LOST', 'LOST', 'CLOSED', 'CONFLICT', 'RELEASED'))
+    return;
   throw error;
 }

@@ -3,8 +3,15 @@ import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockWorkload, unfencedWorkload } from './lock.js';
+import { registryWorkload } from './registry.js';
 
-export const workloads: readonly Workload[] = [lockWorkload, electionWorkload, kvWorkload, leaseWorkload];
+export const workloads: readonly Workload[] = [
+  lockWorkload,
+  electionWorkload,
+  kvWorkload,
+  leaseWorkload,
+  registryWorkload,
+];
 
 /** Runs that must fail, or their checkers prove nothing. */
 export const controls: readonly Workload[] = [unfencedWorkload];

@@ -1,0 +1,34 @@
+import type { History } from '../history.js';
+import { factsOf } from './operations.js';
+import { endOf } from './phases.js';
+import { broken, type Violation } from './violation.js';
+
+/**
+ * A registration that was not given up is on the store some time after the last fault, unless somebody took its id
+ * over; one that was given up is not there in the end, whatever requests arrive late.
+ */
+export function registrations(history: History): Violation[] {
+  const states = factsOf(history, 'state').filter(({ at }) => at < endOf(history));
+  const found: Violation[] = [];
+  for (const { data, at, note, object } of factsOf(history, 'registration.kept')) {
+    if (data.ended === 'CONFLICT') continue;
+    const truth = states.filter((state) => state.object === object && state.at < at).at(-1);
+    if (data.status === 'recovering' || data.ended !== null || !includes(truth?.data.value, data.owner)) {
+      const there = includes(truth?.data.value, data.owner) ? 'is' : 'is not';
+      const message = `${object}: ${data.owner} says ${data.ended ?? data.status} after the last fault, and ${there} there`;
+      found.push(broken('registrations: comes back', message, note));
+    }
+  }
+  const last = states.at(-1);
+  for (const { data, note, object } of factsOf(history, 'registration.gone')) {
+    if (!includes(last?.data.value, data.owner)) continue;
+    found.push(
+      broken('registrations: stays gone', `${object}: ${data.owner} was given up and is there`, note, last?.note),
+    );
+  }
+  return found;
+}
+
+function includes(value: unknown, owner: string): boolean {
+  return typeof value === 'string' && value.includes(` ${owner} `);
+}
