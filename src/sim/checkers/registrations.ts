@@ -15,7 +15,8 @@ export function registrations(history: History): Violation[] {
     const truth = states.filter((state) => state.object === object && state.at < at).at(-1);
     if (data.status === 'recovering' || data.ended !== null || !includes(truth?.data.value, data.owner)) {
       const there = includes(truth?.data.value, data.owner) ? 'is' : 'is not';
-      const message = `${object}: ${data.owner} says ${data.ended ?? data.status} after the last fault, and ${there} there`;
+      const says = data.ended ?? data.status;
+      const message = `${object}: ${data.owner} says ${says} after the last fault, and ${there} there`;
       found.push(broken('registrations: comes back', message, note));
     }
   }

@@ -228,4 +228,50 @@ export const mutants: readonly Mutant[] = [
     workloads: ['lease', 'lock'],
     rules: ['lease-not-early', 'held-in-time'],
   },
+  {
+    name: 'a registration that gives up',
+    origin: 'kratos #3883, go-zero #1926: registrations that never come back after an outage',
+    edits: [
+      {
+        file: 'lease/kept-key.js',
+        find: "if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND'))",
+        replace: 'if (this.#status === "pending" && unanswered(error))',
+      },
+    ],
+    workloads: ['registry'],
+    rules: ['registrations: comes back'],
+  },
+  {
+    name: 'a late put brings a registration back',
+    origin: 'Curator #600: what a request of unknown fate makes is nobody’s',
+    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful)', replace: 'if (true)' }],
+    workloads: ['registry'],
+    rules: ['registrations: stays gone'],
+  },
+  {
+    name: 'a re-list that keeps what has gone',
+    origin: 'apache/apisix #12834: resync must equal increments',
+    edits: [
+      {
+        file: 'store/mirror.js',
+        find: 'if (!after.has(key))',
+        replace: 'if (false)',
+      },
+    ],
+    workloads: ['registry'],
+    rules: ['convergence: existed', 'convergence: last seen'],
+  },
+  {
+    name: 'a lost DELETE that nobody finds out about',
+    origin: 'etcd #18089, #19179: a watch alone shows what is gone for ever',
+    edits: [
+      {
+        file: 'store/mirror.js',
+        find: 'if (doubt === revision)',
+        replace: 'if (revision !== 0n) return false;\n        if (doubt === revision)',
+      },
+    ],
+    workloads: ['registry'],
+    rules: ['convergence: last seen', 'registrations: comes back'],
+  },
 ];
