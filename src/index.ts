@@ -4,6 +4,7 @@ export { connect } from './connect/connect.js';
 export type { ConnectOptions, TlsOptions } from './connect/options.js';
 export type { WaitOptions } from './core/abort.js';
 export { ConclaveError, type ErrorCode, type LossReason, type Outcome } from './core/errors.js';
+export type { HealthProbeOptions } from './core/health-probe.js';
 export { version } from './core/version.js';
 export type { CampaignOptions } from './election/campaign.js';
 export { Election } from './election/election.js';
@@ -38,6 +39,18 @@ export type { Handler } from './queue/consume.js';
 export type { Consumer } from './queue/consumer.js';
 export type { Job } from './queue/job.js';
 export { type ConsumeOptions, type Enqueued, type JobOptions, Queue } from './queue/queue.js';
+export type { Pick, PickOptions } from './registry/balancer.js';
+export type { RegistryCodec } from './registry/codec.js';
+export * as registryCodecs from './registry/codecs/index.js';
+export type { DiscoverOptions, Discovery } from './registry/discovery.js';
+export type { EjectionOptions } from './registry/ejection.js';
+export type { Instance, InstanceSpec, Metadata } from './registry/instance.js';
+export type { InstanceChange, InstancesChange } from './registry/instances-change.js';
+export type { MassExpiryOptions } from './registry/mass-expiry.js';
+export type { RegisterOptions, RegisterSpec, Registration, RegistrationStatus } from './registry/registration.js';
+export type { Registry } from './registry/registry.js';
+export * as strategies from './registry/strategies/index.js';
+export type { Strategy } from './registry/strategy.js';
 // etcd's messages, for plain operations.
 export {
   type Compare,

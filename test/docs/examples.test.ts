@@ -45,6 +45,12 @@ the next one reads 100, and writes 70
 the slow one writes: turned away
 balance: 70
 `,
+  'registry.js': `instances: eu-1 in eu, us-1 in us
+first call: eu-1, second call: us-1
+a call that fails: eu-1, the next two: us-1, us-1
+eu-1 is draining; calls go to us-1
+instances: us-1
+`,
 };
 
 /** Whether its native part is there: an install without scripts, or a machine that has no build of it, is without. */

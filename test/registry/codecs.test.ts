@@ -23,12 +23,14 @@ describe('a format', () => {
   it.each([
     [
       kratos,
-      '{"id":"a","name":"users","version":"2","metadata":{"team":"x"},"endpoints":["grpc://10.0.0.9:80?isSecure=false"]}',
+      '{"id":"a","name":"users","version":"2","metadata":{"team":"x"},' +
+        '"endpoints":["grpc://10.0.0.9:80?isSecure=false"]}',
     ],
     [goZero, '10.0.0.9:80'],
     [
       goMicro,
-      '{"name":"users","version":"2","metadata":{},"endpoints":[],"nodes":[{"id":"a","address":"10.0.0.9:80","metadata":{"protocol":"grpc","team":"x"}}]}',
+      '{"name":"users","version":"2","metadata":{},"endpoints":[],' +
+        '"nodes":[{"id":"a","address":"10.0.0.9:80","metadata":{"protocol":"grpc","team":"x"}}]}',
     ],
   ] as const)('REGISTRY-12: $0.name is written as its clients read it, and read', (codec, text) => {
     const written = codec.encode(entryOf(spec, { owner: 'o' }), name);
