@@ -1,9 +1,10 @@
-// A holder that is broken while it works, and a database that turns its late write away. Needs `npm i better-sqlite3`.
+// A holder that is broken while it works, and a database that turns its late write away. Needs `npm i sql.js`, SQLite as WebAssembly.
 // Run: node examples/fence-sql.js [memory: | http://127.0.0.1:2379]
-import Database from 'better-sqlite3';
 import { connect, fencedUpdate } from 'conclave';
+import initSqlJs from 'sql.js';
 
-const database = new Database(':memory:');
+const { Database } = await initSqlJs();
+const database = new Database();
 database.exec('CREATE TABLE accounts (id TEXT PRIMARY KEY, balance INTEGER, fence BIGINT NOT NULL DEFAULT 0)');
 database.exec("INSERT INTO accounts (id, balance) VALUES ('ada', 100)");
 
@@ -11,8 +12,16 @@ const row = { dialect: 'sqlite', table: 'accounts', where: { id: 'ada' }, return
 /** Undefined: a later holder has been at the row. */
 const run = (update) => {
   const { text, values } = fencedUpdate({ ...row, ...update });
-  return database.prepare(text).get(...values)?.balance;
+  return first(text, values)?.balance;
 };
+
+/** The first row, or undefined. */
+function first(text, values = []) {
+  const statement = database.prepare(text, values);
+  const found = statement.step() ? statement.getAsObject() : undefined;
+  statement.free();
+  return found;
+}
 
 const conclave = await connect(process.argv[2] ?? 'memory:');
 const slow = await conclave.lock('accounts/ada');
@@ -30,7 +39,7 @@ await conclave.withLock('accounts/ada', async ({ fence }) => {
 
 const late = run({ fence: slow.fence, set: { balance: seen - 50 } });
 console.log(`the slow one writes: ${late ?? 'turned away'}`);
-console.log(`balance: ${database.prepare('SELECT balance FROM accounts').get().balance}`);
+console.log(`balance: ${first('SELECT balance FROM accounts').balance}`);
 
 await conclave.close();
 database.close();

@@ -1,10 +1,8 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { describeSkipped } from '../support/skip.js';
 
 const root = resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -53,33 +51,15 @@ instances: us-1
 `,
 };
 
-/** Whether its native part is there: an install without scripts, or a machine that has no build of it, is without. */
-function hasSqlite(): boolean {
-  try {
-    createRequire(import.meta.url)('better-sqlite3');
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-const sqlExample = 'fence-sql.js';
-
 describe('examples', () => {
   it('are all run here', async () => {
     const files = (await readdir(join(root, 'examples'))).filter((name) => name.endsWith('.js'));
     expect(files.sort()).toEqual(Object.keys(shown).sort());
   });
 
-  const check = async (file: string, text: string | undefined) => {
-    expect((await output(file)).split('\n').sort()).toEqual(text?.split('\n').sort());
-  };
-
-  it.each(Object.entries(shown).filter(([file]) => file !== sqlExample))('%s shows what it says', check);
-
-  const withSqlite = () => it(`${sqlExample} shows what it says`, () => check(sqlExample, shown[sqlExample]));
-  if (hasSqlite()) withSqlite();
-  else describeSkipped('with a database', 'no better-sqlite3 on this machine', withSqlite);
+  it.each(Object.entries(shown))('%s shows what it says', async (file, text) => {
+    expect((await output(file)).split('\n').sort()).toEqual(text.split('\n').sort());
+  });
 
   it('the quickstart is the README example', async () => {
     const readme = await readFile(join(root, 'README.md'), 'utf8');
