@@ -4,7 +4,9 @@ import { Authority } from '../../src/server/auth/authority.js';
 import { GuardedService } from '../../src/server/auth/guarded-service.js';
 import type { WatchRequest, WatchResponse } from '../../src/store/messages.js';
 import { authAdminMethods, clusterMethods, healthMethods, maintenanceMethods } from '../../src/wire/admin-methods.js';
+import { electionMethods, lockMethods } from '../../src/wire/concurrency-methods.js';
 import { authMethods, kvMethods, leaseMethods, type UnaryMethod, watchMethods } from '../../src/wire/methods.js';
+import { eventually } from '../server/support/wait.js';
 import { AuthWorld, type Outcome, outcomeOf, told } from './support/auth-world.js';
 
 /** Who calls: nobody known, somebody who may not, somebody who may, and root. */
@@ -15,7 +17,10 @@ const noUser = '3 etcdserver: user name is empty';
 const badToken = '16 etcdserver: invalid auth token';
 const denied = '7 etcdserver: permission denied';
 
-type Kind = 'open' | 'anyUser' | 'keys' | 'root';
+type Kind = 'open' | 'anyUser' | 'keys' | 'root' | 'services';
+
+/** etcd's Lock and Election services tell every error of their own client as UNKNOWN. */
+const asUnknown = (outcome: Outcome) => outcome.replace(/^\d+/, '2');
 
 /** What each kind of RPC answers to each caller; `keys`: to those who may touch `app/`. */
 const expected: Readonly<Record<Kind, Readonly<Record<CallerName, Outcome>>>> = {
@@ -23,6 +28,10 @@ const expected: Readonly<Record<Kind, Readonly<Record<CallerName, Outcome>>>> = 
   anyUser: { 'no token': noUser, 'bad token': badToken, nora: 'OK', alice: 'OK', root: 'OK' },
   keys: { 'no token': noUser, 'bad token': badToken, nora: denied, alice: 'OK', root: 'OK' },
   root: { 'no token': noUser, 'bad token': badToken, nora: denied, alice: denied, root: 'OK' },
+  services: {
+    ...{ 'no token': asUnknown(noUser), 'bad token': asUnknown(badToken), nora: asUnknown(denied) },
+    ...{ alice: 'OK', root: 'OK' },
+  },
 };
 
 interface Row {
@@ -47,6 +56,8 @@ const key = utf8('app/1');
 const lease = 7n;
 const memberId = 3n;
 const nothing = {};
+/** Put there before each call, at revision 3. */
+const standing = { name: utf8('app/stands'), key: utf8('app/stands/7'), rev: 3n, lease };
 
 const rows: readonly Row[] = [
   unary('keys', kvMethods.range, { key }),
@@ -99,6 +110,23 @@ const rows: readonly Row[] = [
   unary('root', maintenanceMethods.hashKv, { revision: 0n }),
   unary('root', maintenanceMethods.moveLeader, { targetId: memberId }),
   unary('root', maintenanceMethods.downgrade, { action: 0, version: '3.4.0' }),
+  unary('services', lockMethods.lock, { name: utf8('app/lock'), lease }),
+  unary('services', lockMethods.unlock, { key }),
+  unary('services', electionMethods.campaign, { name: utf8('app/election'), lease, value: utf8('x') }),
+  unary('services', electionMethods.leader, { name: utf8('app/stands') }),
+  unary('services', electionMethods.proclaim, { leader: standing, value: utf8('x') }),
+  unary('services', electionMethods.resign, { leader: standing }),
+  {
+    path: electionMethods.observe.path,
+    kind: 'services',
+    note: '',
+    run: async (world, token) => {
+      const call = world.open(electionMethods.observe, token).ask({ name: utf8('app/stands') });
+      await eventually(() => call.sent.length + call.ends.length > 0);
+      call.close();
+      return call.ends[0] === undefined ? 'OK' : told(call.ends[0]);
+    },
+  },
   {
     path: maintenanceMethods.snapshot.path,
     kind: 'root',
@@ -152,6 +180,7 @@ describe('every RPC, while authentication is enabled', () => {
     world = new AuthWorld({ memberId });
     world.host.leaseGrant({ id: lease, ttl: 60n });
     world.host.put({ key, lease });
+    world.host.put({ key: standing.key, lease });
     await world.populate();
     tokens.set('no token', undefined).set('bad token', 'AAAAAAAAAAAAAAAA.1');
     for (const name of ['nora', 'alice', 'root'] as const) tokens.set(name, await world.login(name));
@@ -169,7 +198,8 @@ describe('every RPC, while authentication is enabled', () => {
   }
 
   it('the table above has every method of the service', () => {
-    const groups = [kvMethods, watchMethods, leaseMethods, authMethods, authAdminMethods, clusterMethods];
+    const data = [kvMethods, watchMethods, leaseMethods, lockMethods, electionMethods];
+    const groups = [...data, authMethods, authAdminMethods, clusterMethods];
     const methods = [...groups, maintenanceMethods, healthMethods].flatMap((group) => Object.values(group));
     expect(new Set(rows.map(({ path }) => path))).toEqual(new Set(methods.map(({ path }) => path)));
     for (const { path } of methods) {

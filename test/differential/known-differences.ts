@@ -19,6 +19,8 @@ export const knownDifferences = {
   tombstoneAtCompaction: { row: difference('tombstone-at-compaction'), in: (version) => before(version, 3, 5, 16) },
   /** Leases of the sequences are long. */
   minTtl: { row: difference('shortest-ttl'), in: always },
+  /** Such a txn ends the oracle. */
+  keepsWhatIsDeleted: { row: difference('keep-what-is-deleted'), in: always },
   rightsInNestedTxns: {
     row: difference('rights-nested-txn'),
     in: (version) => before(version, 3, 5, 28),
@@ -82,6 +84,19 @@ function hasEmptyRange(request: unknown): boolean {
 function readsByPut({ success = [], failure = [] }: TxnRequest): boolean {
   const puts = [...success, ...failure].flatMap((op) => (op.type === 'put' ? [op.request] : []));
   return puts.some(({ prevKv, lease = 0n }) => prevKv || lease !== 0n);
+}
+
+/** Whether a put may keep what a delete without an end, anywhere in the txn, takes: the sequences never send that. */
+export function endsOracle(step: Step): boolean {
+  if (step.type !== 'call' || step.name !== 'txn') return false;
+  const ops = allOps(step.request as TxnRequest);
+  const isOpen = (op: RequestOp) => op.type === 'deleteRange' && op.request.rangeEnd?.[0] === 0;
+  const keeps = (op: RequestOp) => op.type === 'put' && (op.request.ignoreValue || op.request.ignoreLease);
+  return ops.some(isOpen) && ops.some(keeps);
+}
+
+function allOps({ success = [], failure = [] }: TxnRequest): RequestOp[] {
+  return [...success, ...failure].flatMap((op) => (op.type === 'txn' ? [op, ...allOps(op.request)] : [op]));
 }
 
 /** Whether the sequences must do without `step` while there are users. */

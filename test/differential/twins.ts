@@ -6,7 +6,7 @@ import type { RpcChannel } from '../../src/wire/rpc-channel.js';
 import type { CallName } from '../engine/operations.js';
 import { rebase } from '../engine/rebase.js';
 import { difference } from '../support/etcd-differences.js';
-import { isLeftOut, knownDifferences } from './known-differences.js';
+import { endsOracle, isLeftOut, knownDifferences } from './known-differences.js';
 import { Side } from './side.js';
 import type { CallerName, Sequence, Step } from './steps.js';
 import { TwinWatch } from './twin-watch.js';
@@ -61,7 +61,7 @@ export class Twins {
     if (secured) await this.#both((side) => side.found());
     const past: WatchSpec[] = [];
     for (const step of steps) {
-      if (secured && this.#isLeftOut(step)) continue;
+      if (endsOracle(step) || (secured && this.#isLeftOut(step))) continue;
       if (step.type !== 'watch') {
         await this.#ask(step);
         continue;

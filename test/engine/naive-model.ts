@@ -194,11 +194,12 @@ export class NaiveModel {
   /** All puts of the way that is taken, then all ranges. */
   #checkPath(request: TxnRequest, before: readonly KeyValue[]): void {
     const ops = flatten(request, before);
-    for (const each of ops) {
+    for (const [i, each] of ops.entries()) {
       if (each.type !== 'put') continue;
       const { lease = 0n, ignoreValue, ignoreLease, key } = each.request;
       const known = before.some((kv) => text(kv.key) === text(key));
-      if ((ignoreValue || ignoreLease) && !known) throw new Error('etcdserver: key not found');
+      const deleted = ops.slice(0, i).some((op) => op.type === 'deleteRange' && within(text(key), op.request));
+      if ((ignoreValue || ignoreLease) && (!known || deleted)) throw new Error('etcdserver: key not found');
       if (lease !== 0n && !this.#leases.has(lease)) throw new Error('etcdserver: requested lease not found');
     }
     for (const each of ops) {

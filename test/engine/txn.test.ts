@@ -219,6 +219,20 @@ describe('txn execution', () => {
     expect(engine.txn({ success: [op.put('b')], failure: [bad] }).header.revision).toBe(5n);
   });
 
+  // etcd-difference: keep-what-is-deleted
+  it('refuses to keep of a key what the same txn has deleted before', () => {
+    for (const keeps of [{ ignoreValue: true }, { ignoreLease: true }]) {
+      const engine = newEngine();
+      engine.put(put('b', '1'));
+      const before = dump(engine);
+      const keep = op.put('b', '', keeps);
+      expect(refusal({ success: [op.del('a', '\0'), keep] }, engine)).toBe('etcdserver: key not found');
+      expect(refusal({ success: [op.del('a', '\0'), nest(keep)] }, engine)).toBe('etcdserver: key not found');
+      expect(dump(engine)).toEqual(before);
+      expect(engine.txn({ success: [op.del('c', '\0'), keep] }).succeeded).toBe(true);
+    }
+  });
+
   it('looks for the key to keep before the lease, unlike a put of its own, and at puts before ranges', () => {
     const both = op.put('z', '', { ignoreValue: true, lease: 9n });
     expect(refusal({ success: [both] })).toBe('etcdserver: key not found');
