@@ -7,11 +7,14 @@ import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
 import { Locks } from './inspect/locks.js';
 import type { Session, SessionOptions } from './lease/session.js';
-import type { AcquireOptions, RecipeContext } from './line/context.js';
-import type { Held } from './line/held.js';
+import type { HoldOptions, LockOptions, RecipeContext } from './line/context.js';
+import type { Held, HeldAll } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
+import { type LockEntry, lockAll } from './lock-all/lock-all.js';
 import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
+import { RwLock } from './rwlock/rw-lock.js';
+import { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.js';
 import type {
   DeleteRangeResponse,
   KeyValue,
@@ -72,24 +75,46 @@ export class Conclave implements AsyncDisposable {
   }
 
   /** Waits for the lock `name`. See `Mutex.lock`. */
-  async lock(name: string, options: AcquireOptions = {}): Promise<Held> {
+  async lock(name: string, options: LockOptions = {}): Promise<Held> {
     return new Mutex(this.#context, name).lock(options);
   }
 
   /** The lock `name` if it is free, else null. See `Mutex.tryLock`. */
-  async tryLock(name: string, options: AcquireOptions = {}): Promise<Held | null> {
+  async tryLock(name: string, options: LockOptions = {}): Promise<Held | null> {
     return new Mutex(this.#context, name).tryLock(options);
   }
 
   /** Runs `work` under the lock `name`. See `Mutex.withLock`. */
   withLock<T>(name: string, work: (held: Held) => Promise<T> | T): Promise<T>;
-  withLock<T>(name: string, options: AcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T>;
+  withLock<T>(name: string, options: LockOptions, work: (held: Held) => Promise<T> | T): Promise<T>;
   async withLock<T>(
     name: string,
-    ...rest: [work: (held: Held) => Promise<T> | T] | [options: AcquireOptions, work: (held: Held) => Promise<T> | T]
+    ...rest: [work: (held: Held) => Promise<T> | T] | [options: LockOptions, work: (held: Held) => Promise<T> | T]
   ): Promise<T> {
     const [options, work] = rest.length === 1 ? [{}, rest[0]] : rest;
     return new Mutex(this.#context, name).withLock(options, work);
+  }
+
+  /**
+   * The lock `name` to read, with other readers, or to write; to write is the same as `lock(name)`.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  rwLock(name: string): RwLock {
+    return new RwLock(this.#context, name);
+  }
+
+  /**
+   * The semaphore `name`, of which all its users must declare the same number of permits.
+   * @throws ConclaveError `INVALID_NAME` for an empty name, `INVALID_ARGUMENT` unless `permits` is a whole number above
+   * 0.
+   */
+  semaphore(name: string, options: SemaphoreOptions): Semaphore {
+    return new Semaphore(this.#context, name, options);
+  }
+
+  /** All the locks or none, without deadlock: names, readers, writers and semaphore permits. See `lockAll`. */
+  async lockAll(entries: readonly LockEntry[], options: HoldOptions = {}): Promise<HeldAll> {
+    return lockAll(this.#context, entries, options);
   }
 
   /** Who holds the lock `name` and who waits for it. */

@@ -33,8 +33,9 @@ export type { Locks } from './inspect/locks.js';
 export type { Stand, Wait } from './inspect/wait.js';
 export type { WaitForGraph } from './inspect/wait-for.js';
 export type { Session, SessionEvents, SessionOptions } from './lease/session.js';
-export type { AcquireOptions } from './line/context.js';
-export type { Held } from './line/held.js';
+export type { AcquireOptions, HoldOptions, LockOptions } from './line/context.js';
+export type { Held, HeldAll, HeldBase, LockHeld } from './line/held.js';
+export type { LockEntry } from './lock-all/lock-all.js';
 export type { Handler } from './queue/consume.js';
 export type { Consumer } from './queue/consumer.js';
 export type { Job } from './queue/job.js';
@@ -51,6 +52,9 @@ export type { RegisterOptions, RegisterSpec, Registration, RegistrationStatus } 
 export type { Registry } from './registry/registry.js';
 export * as strategies from './registry/strategies/index.js';
 export type { Strategy } from './registry/strategy.js';
+export { RwLock } from './rwlock/rw-lock.js';
+export type { SemaphorePlace, SemaphoreState } from './semaphore/inspect.js';
+export { Semaphore, type SemaphoreAcquireOptions, type SemaphoreOptions } from './semaphore/semaphore.js';
 // etcd's messages, for plain operations.
 export {
   type Compare,

@@ -6,6 +6,8 @@ export type ErrorCode =
   | 'INVALID_TTL'
   | 'INVALID_URL'
   | 'UNSUPPORTED'
+  // What callers have to agree on, as on a semaphore's permits, and do not.
+  | 'MISMATCH'
   // Who the caller is.
   | 'UNAUTHENTICATED'
   | 'PERMISSION_DENIED'
@@ -40,9 +42,9 @@ export type Outcome = 'not-applied' | 'unknown';
 
 /**
  * Why a session or a held place is no more: its local deadline passed, the server said that the lease is gone, somebody
- * deleted the key, another process resumed it, or this process closed it.
+ * deleted the key, another process resumed it, this process closed it, or it was held for longer than `maxHoldMs`.
  */
-export type LossReason = 'deadline' | 'server' | 'key-deleted' | 'taken-over' | 'closed';
+export type LossReason = 'deadline' | 'server' | 'key-deleted' | 'taken-over' | 'closed' | 'max-hold';
 
 export interface ErrorDetails {
   /** Whether the same call may succeed later. Default: true for `UNAVAILABLE` and `TIMEOUT`. */

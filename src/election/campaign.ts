@@ -1,12 +1,13 @@
-import { abortable, linkSignals, pause } from '../core/abort.js';
+import { abortable, linkSignals } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import { inLine } from '../line/acquire.js';
 import type { AcquireOptions } from '../line/context.js';
 import { exclusive } from '../line/exclusive.js';
+import { farewell } from '../line/keep-or-leave.js';
 import { leave } from '../line/leave.js';
-import { farewellMs, type Turn } from '../line/line.js';
+import type { Turn } from '../line/line.js';
 import { placesOf } from '../line/sight.js';
 import { untilAnswered } from '../store/repeat.js';
 import { bettersOf } from './better.js';
@@ -53,7 +54,10 @@ async function givesWay(
   try {
     return await abortable(handOverToBetter(ground, turn, rank, either.signal), either.signal);
   } catch (error) {
-    await farewell(ground, session, turn);
+    await farewell(
+      ground.context,
+      leave(ground.context, session, turn.key, turn.fence).catch(() => {}),
+    );
     throw error;
   } finally {
     either.unlink();
@@ -82,12 +86,4 @@ async function partFor(ground: Ground, turn: Turn, candidate: Leader, signal: Ab
     if (!isNoHandOver(error)) throw error;
     return 'kept';
   }
-}
-
-/** Waits a moment for the place to be gone; the clean-up goes on behind it. */
-async function farewell({ context }: Ground, session: Session, { key, fence }: Turn): Promise<void> {
-  const enough = new AbortController();
-  const left = leave(context, session, key, fence).catch(() => {});
-  await Promise.race([left, pause(context.runtime, farewellMs, enough.signal).catch(() => {})]);
-  enough.abort();
 }

@@ -12,6 +12,9 @@ const lookEveryMs = 1000;
 export interface HeartbeatListener {
   /** Milliseconds until the deadline. Reading it ends a session whose deadline has passed. */
   remainingMs(): number;
+  /** How much of the lease's time to live is not counted on, in milliseconds. */
+  readonly reserveMs: number;
+  /** `ttlMs` is without the reserve. */
   acknowledged(sentAt: ClockReading, ttlMs: number): void;
   /** The server says that there is no such lease. */
   gone(): void;
@@ -117,8 +120,9 @@ export class Heartbeat {
       const kept = await store.leaseKeepAlive({ id: this.#leaseId }, call);
       if (this.#stopped) return;
       if (kept.ttl <= 0n) return this.#listener.gone();
-      this.#listener.acknowledged(sentAt, Number(kept.ttl) * 1000);
-      nextBeatMs = (Number(kept.ttl) * 1000) / 3;
+      const ttlMs = Number(kept.ttl) * 1000 - this.#listener.reserveMs;
+      this.#listener.acknowledged(sentAt, ttlMs);
+      nextBeatMs = ttlMs / 3;
     } catch (error) {
       if (this.#stopped) return;
       if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) return this.#listener.gone();

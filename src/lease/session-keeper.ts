@@ -9,6 +9,7 @@ export class SessionKeeper {
   readonly #context: SessionContext;
   readonly #options: SessionOptions;
   #current: Session | undefined;
+  readonly #reserved = new Map<number, Session>();
   #own = new Set<Session>();
   #closed: ConclaveError | undefined;
 
@@ -24,10 +25,22 @@ export class SessionKeeper {
     return this.#current;
   }
 
+  /** The session shared by all who want this reserve: see `SessionOptions.reserveMs`. */
+  withReserve(reserveMs: number): Session {
+    if (reserveMs === 0) return this.current;
+    const known = this.#reserved.get(reserveMs);
+    if (known !== undefined && !isOver(known)) return known;
+    const session = this.fresh({ reserveMs });
+    this.#reserved.set(reserveMs, session);
+    onSessionEnd(session, () => this.#reserved.delete(reserveMs));
+    return session;
+  }
+
   /** A session of the caller's own, ended with the keeper at the latest. */
-  fresh({ ttlMs = this.#options.ttlMs, leaseId = this.#options.leaseId }: SessionOptions = {}): Session {
+  fresh(options: SessionOptions = {}): Session {
+    const { ttlMs = this.#options.ttlMs, leaseId = this.#options.leaseId, reserveMs } = options;
     if (this.#closed !== undefined) throw this.#closed;
-    const session = new Session(this.#context, { ttlMs, leaseId });
+    const session = new Session(this.#context, { ttlMs, leaseId, reserveMs });
     this.#own.add(session);
     onSessionEnd(session, () => this.#own.delete(session));
     return session;

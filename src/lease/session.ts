@@ -15,6 +15,11 @@ export interface SessionOptions {
   readonly ttlMs?: number | undefined;
   /** The lease to use, for a process that resumes after a restart. Default: a random one. */
   readonly leaseId?: bigint | undefined;
+  /**
+   * Milliseconds for which the lease lives on after this session has ended by its deadline: they are added to the
+   * lease's time to live, and not counted on. Default: 0.
+   */
+  readonly reserveMs?: number | undefined;
 }
 
 /** Where a session works. */
@@ -59,13 +64,15 @@ export class Session implements Footing {
   readonly events = new EventEmitter<SessionEvents>();
   readonly #context: SessionContext;
   readonly #ttlSeconds: bigint;
+  readonly #reserveMs: number;
   readonly #ended = new AbortController();
   #state: State = { type: 'idle' };
 
   /** @throws ConclaveError `INVALID_TTL`. Sends nothing: `open()` does. */
   constructor(context: SessionContext, options: SessionOptions = {}) {
     this.#context = context;
-    this.#ttlSeconds = ttlSeconds(options.ttlMs ?? defaultTtlMs);
+    this.#reserveMs = options.reserveMs ?? 0;
+    this.#ttlSeconds = ttlSeconds((options.ttlMs ?? defaultTtlMs) + this.#reserveMs);
     this.leaseId = options.leaseId ?? randomInt63(context.runtime);
   }
 
@@ -101,9 +108,9 @@ export class Session implements Footing {
     return left;
   }
 
-  /** The lease's time to live in milliseconds: as granted, before that as asked for. */
+  /** The lease's time to live in milliseconds, less the reserve: as granted, before that as asked for. */
   get ttlMs(): number {
-    return this.#state.type === 'live' ? this.#state.deadline.ttlMs : Number(this.#ttlSeconds) * 1000;
+    return this.#state.type === 'live' ? this.#state.deadline.ttlMs : Number(this.#ttlSeconds) * 1000 - this.#reserveMs;
   }
 
   /** Aborts with a `SESSION_LOST` error when the session is over, before the server can expire the lease. */
@@ -170,7 +177,7 @@ export class Session implements Footing {
   async #grant(): Promise<void> {
     try {
       const grant = await grantLease(this.#context, this.leaseId, this.#ttlSeconds, this.#ended.signal);
-      this.#goLive(grant);
+      this.#goLive({ ...grant, ttlMs: grant.ttlMs - this.#reserveMs });
     } catch (error) {
       if (this.#state.type === 'opening') this.#state = { type: 'idle' };
       throw error;
@@ -181,6 +188,7 @@ export class Session implements Footing {
     if (this.#state.type !== 'opening') return;
     const heartbeat = new Heartbeat(this.#context, this.leaseId, {
       remainingMs: () => this.remainingMs,
+      reserveMs: this.#reserveMs,
       acknowledged: (sentAt, ttlMs) => this.#extend(sentAt, ttlMs),
       gone: () => this.leaseGone(),
     });

@@ -1,16 +1,53 @@
 import { withDeadline } from '../core/abort.js';
+import type { Bytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
-import type { AcquireOptions, RecipeContext } from './context.js';
-import { Line } from './line.js';
+import type { AcquireOptions, HoldOptions, RecipeContext } from './context.js';
+import { Hold } from './hold.js';
+import { assertHoldTime } from './hold-time.js';
+import { encodeHolder } from './holder.js';
+import { Line, type Turn } from './line.js';
 import type { Rule } from './rule.js';
+
+/** What a recipe does once there is a live session to do it with. It calls `entered` when it may have got a place. */
+export type OnSession<T> = (session: Session, signal: AbortSignal, entered: () => void) => Promise<T>;
 
 /** What a recipe does with a line once there is a live session to stand in it with. */
 export type InLine<T> = (line: Line, session: Session, signal: AbortSignal) => Promise<T>;
 
 /**
- * Opens the session if need be and runs `work` with a line under `rule`, all within the caller's signal and timeout.
- * The shared session may turn out to be gone from the server when a place is asked for: then a fresh one asks, once.
+ * Opens the session if need be and runs `work`, all within the caller's signal and timeout. The shared session may turn
+ * out to be gone from the server when a place is asked for: then a fresh one asks, once.
+ * @throws ConclaveError `INVALID_ARGUMENT` for a bad `lockDelayMs`.
  */
+export function onSession<T>(
+  context: RecipeContext,
+  what: string,
+  options: AcquireOptions,
+  work: OnSession<T>,
+): Promise<T> {
+  const { sessions } = context;
+  return withDeadline(context.runtime, what, options, async (signal) => {
+    const delayMs = lockDelayOf(options);
+    const session = options.session ?? sessions.withReserve(delayMs);
+    let entered = false;
+    const enter = () => {
+      entered = true;
+    };
+    try {
+      await session.open({ signal });
+      return await work(session, signal, enter);
+    } catch (error) {
+      const mayAskAgain = options.session === undefined && !signal.aborted;
+      if (!mayAskAgain || entered || session.loss !== 'server') throw error;
+    }
+    const fresh = sessions.withReserve(delayMs);
+    await fresh.open({ signal });
+    return work(fresh, signal, enter);
+  });
+}
+
+/** The same, with a line under `rule`. */
 export function inLine<T>(
   context: RecipeContext,
   what: string,
@@ -18,18 +55,60 @@ export function inLine<T>(
   options: AcquireOptions,
   work: InLine<T>,
 ): Promise<T> {
-  return withDeadline(context.runtime, what, options, async (signal) => {
-    const session = options.session ?? context.sessions.current;
-    const line = new Line(context, session, rule);
-    try {
-      await session.open({ signal });
-      return await work(line, session, signal);
-    } catch (error) {
-      const mayAskAgain = options.session === undefined && !signal.aborted;
-      if (!mayAskAgain || line.entered || session.loss !== 'server') throw error;
-    }
-    const fresh = context.sessions.current;
-    await fresh.open({ signal });
-    return work(new Line(context, fresh, rule), fresh, signal);
+  return onSession(context, what, options, (session, signal, entered) =>
+    work(new Line(context, session, rule, entered), session, signal),
+  );
+}
+
+/** Something that a caller wants to hold, and how to put it into its hands. */
+export interface Wish<H extends Hold> {
+  readonly name: string;
+  /** For messages: `lock "a"`. */
+  readonly what: string;
+  readonly rule: Rule;
+  make(context: RecipeContext, session: Session, turn: HeldTurn, maxHoldMs?: number): H;
+}
+
+/** A turn with the value that stands in its place. */
+export interface HeldTurn extends Turn {
+  readonly value: Bytes;
+}
+
+/** Waits for its turn. Whatever fails leaves nothing. */
+export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>, options: HoldOptions): Promise<H> {
+  assertHoldTime(options.maxHoldMs);
+  return inLine(context, wish.what, wish.rule, options, async (line, session, signal) => {
+    const value = placeValue(context, options);
+    const turn = await line.join(value, signal);
+    return wish.make(context, session, { ...turn, value }, options.maxHoldMs);
   });
+}
+
+/** Its turn if that has come already, else null with nothing left behind. */
+export async function tryTake<H extends Hold>(
+  context: RecipeContext,
+  wish: Wish<H>,
+  options: HoldOptions,
+): Promise<H | null> {
+  assertHoldTime(options.maxHoldMs);
+  return inLine(context, wish.what, wish.rule, options, async (line, session, signal) => {
+    const value = placeValue(context, options);
+    const turn = await line.joinIfFree(value, signal);
+    return turn === undefined ? null : wish.make(context, session, { ...turn, value }, options.maxHoldMs);
+  });
+}
+
+/** What a place tells of its owner. */
+export function placeValue({ identity, runtime }: RecipeContext, { label }: AcquireOptions): Bytes {
+  return encodeHolder({ ...identity, label: label ?? identity.label }, runtime.clocks().wallMs);
+}
+
+function lockDelayOf({ lockDelayMs = 0, session }: AcquireOptions): number {
+  if (!(lockDelayMs >= 0 && Number.isFinite(lockDelayMs))) {
+    throw new ConclaveError('INVALID_ARGUMENT', `lockDelayMs must be a number of at least 0, got ${lockDelayMs}`);
+  }
+  if (lockDelayMs > 0 && session !== undefined) {
+    throw new ConclaveError('INVALID_ARGUMENT', 'lockDelayMs takes a session of its own: none can be given');
+  }
+  return lockDelayMs;
 }

@@ -3,6 +3,7 @@ import { type Bytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import type { SessionKeeper } from '../lease/session-keeper.js';
+import type { Held, HeldAll } from './held.js';
 
 /** What every recipe works with. */
 export interface RecipeContext extends SessionContext {
@@ -26,6 +27,30 @@ export interface AcquireOptions extends WaitOptions {
   readonly session?: Session | undefined;
   /** Shown to others by `inspectLock`. Default: the connection's own label. */
   readonly label?: string | undefined;
+  /**
+   * Milliseconds for which nobody else gets it after its holder was lost without a release, for what cannot check
+   * fences (Consul's `lock-delay`). They begin when the holder itself knows that it is lost. A revoked lease and a
+   * deleted key end it at once. Takes a session of its own for each delay. Default: 0.
+   */
+  readonly lockDelayMs?: number | undefined;
+}
+
+/** Options of every call that gives a lock of some kind. */
+export interface HoldOptions extends AcquireOptions {
+  /**
+   * The longest that it may be held, in milliseconds: then it is lost (`LOST`, `loss: 'max-hold'`), and one second
+   * later, or at the release if that is sooner, free for others. Default: none.
+   */
+  readonly maxHoldMs?: number | undefined;
+}
+
+/** Options of locks. */
+export interface LockOptions extends HoldOptions {
+  /**
+   * What this caller holds already of the same name: it is shared, and nothing is asked of the store. Its own release
+   * lets go of nothing; that of `within` ends both. The only way in which a lock can be taken twice.
+   */
+  readonly within?: Held | HeldAll | undefined;
 }
 
 /**

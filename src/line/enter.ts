@@ -109,7 +109,7 @@ function putPlace({ key, value, lease }: NewPlace): RequestOp {
 }
 
 /** What must hold of the agreement: `agreed` that it is the same, else that there is none yet. */
-function termsOf(agreement: Agreement | undefined, agreed: boolean): Compare[] {
+export function termsOf(agreement: Agreement | undefined, agreed: boolean): Compare[] {
   if (agreement === undefined) return [];
   return [agreed ? valueIs(agreement.key, agreement.value) : createdAt(agreement.key, 0n)];
 }

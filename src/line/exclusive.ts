@@ -6,6 +6,7 @@ import { below, deletionOf, eldersIn, newestIn, noneIn, type Rule } from './rule
 export function exclusive(prefix: Bytes): Rule {
   const line = below(prefix);
   return {
+    kind: 'exclusive',
     prefix,
     stands: prefix,
     free: [noneIn(line)],

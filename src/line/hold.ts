@@ -1,19 +1,21 @@
-import { onAbort } from '../core/abort.js';
+import { onAbort, pause } from '../core/abort.js';
 import { utf8Text } from '../core/bytes.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { onSessionEnd, type Session, type SessionContext } from '../lease/session.js';
 import type { Compare } from '../store/messages.js';
 import { createdAt } from '../store/ops.js';
 import { unanswered } from '../store/repeat.js';
-import type { Held } from './held.js';
+import type { Held, HeldBase } from './held.js';
+import { HoldTime } from './hold-time.js';
 import { KeyGuard } from './key-guard.js';
-import { leave } from './leave.js';
+import { confirmed, leave } from './leave.js';
 import type { Turn } from './line.js';
+import { LossListeners } from './loss-listeners.js';
 
-/** How long `release()` waits for the store's word. */
-const releaseTimeoutMs = 5000;
+/** How long the work has to stop when a place is given up before its lease ends, until others may have it. */
+export const stopGraceMs = 1000;
 
-/** The first place of a line, in this process's hands: a lock that is held, a leadership. */
+/** The turn of a line's place, in this process's hands: a lock that is held, a leadership. */
 export class Hold implements Held {
   readonly name: string;
   readonly key: string;
@@ -22,18 +24,23 @@ export class Hold implements Held {
   protected readonly session: Session;
   protected readonly turn: Turn;
   readonly #ended = new AbortController();
+  readonly #listeners = new LossListeners();
   readonly #cleanups: (() => void)[] = [];
+  readonly #time: HoldTime;
   #over: ConclaveError | undefined;
 
-  constructor(context: SessionContext, session: Session, name: string, turn: Turn) {
+  /** `maxHoldMs` as in `HoldOptions`. */
+  constructor(context: SessionContext, session: Session, name: string, turn: Turn, maxHoldMs?: number) {
     this.context = context;
     this.session = session;
     this.name = name;
     this.turn = turn;
     this.key = utf8Text(turn.key);
     this.fence = turn.fence;
+    this.#time = new HoldTime(context.runtime, maxHoldMs);
     const guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
     this.#cleanups.push(guard.start());
+    this.#cleanups.push(this.#time.start(() => this.held));
     this.#cleanups.push(onSessionEnd(session, (error) => this.#end(error)));
   }
 
@@ -42,11 +49,14 @@ export class Hold implements Held {
   }
 
   get held(): boolean {
-    return this.#over === undefined && this.session.alive;
+    return this.remainingMs > 0;
   }
 
   get remainingMs(): number {
-    return this.#over === undefined ? this.session.remainingMs : 0;
+    if (this.#over !== undefined) return 0;
+    const { remainingMs } = this.#time;
+    if (remainingMs === 0) this.#heldTooLong();
+    return Math.min(this.session.remainingMs, remainingMs);
   }
 
   get signal(): AbortSignal {
@@ -68,6 +78,10 @@ export class Hold implements Held {
     return createdAt(this.turn.key, this.fence);
   }
 
+  onLost(listener: (error: ConclaveError) => void): () => void {
+    return this.#listeners.add(listener, this.#over);
+  }
+
   /** Tells the work to stop, and keeps the place until `release()`: work stops before anyone else can begin. */
   stop(reason: unknown): void {
     this.#ended.abort(reason);
@@ -75,14 +89,14 @@ export class Hold implements Held {
 
   async release(): Promise<void> {
     if (this.#over?.code === 'RELEASED') throw this.#over;
-    if (!this.held) return;
+    if (!this.held && this.#over?.loss !== 'max-hold') return;
     this.letGo('released');
-    await this.confirmed(leave(this.context, this.session, this.turn.key, this.fence));
+    await this.confirmed(this.#leave());
   }
 
   /** Like `release()`, and nothing at all when it has been called before. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#over === undefined) await this.release();
+    if (this.#over === undefined || this.#over.loss === 'max-hold') await this.release();
   }
 
   /** @throws ConclaveError why it was lost; a release is no loss. */
@@ -91,9 +105,20 @@ export class Hold implements Held {
     throw this.#over ?? new ConclaveError('LOST', `${this.name}: lost`, { loss: this.session.loss });
   }
 
+  /** Ends it here and leaves the place where it stands, to whoever lets go of several at once. */
+  end(error: ConclaveError): void {
+    if (this.#over?.loss === 'max-hold' && error.code === 'RELEASED') this.#over = error;
+    else this.#end(error);
+  }
+
   /** Over in this process, before the store is told. */
   protected letGo(why: string): void {
-    this.#end(new ConclaveError('RELEASED', `${this.name}: ${why}`));
+    this.end(new ConclaveError('RELEASED', `${this.name}: ${why}`));
+  }
+
+  /** The store's word that this is gone, or `TIMEOUT`. */
+  protected confirmed(leaving: Promise<void>): Promise<void> {
+    return confirmed(this.context, this.name, leaving);
   }
 
   #keyGone(loss: LossReason): void {
@@ -103,29 +128,40 @@ export class Hold implements Held {
     void this.session.verify();
   }
 
+  #heldTooLong(): void {
+    this.#end(new ConclaveError('LOST', `${this.name}: held for longer than allowed`, { loss: 'max-hold' }));
+    // The session's end takes the place as well.
+    void pause(this.context.runtime, stopGraceMs, this.session.signal).then(
+      () => this.#leave(),
+      () => {},
+    );
+  }
+
+  #leave(): Promise<void> {
+    return leave(this.context, this.session, this.turn.key, this.fence);
+  }
+
   #end(error: ConclaveError): void {
     if (this.#over !== undefined) return;
     this.#over = error;
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
     this.#ended.abort(error);
+    this.#listeners.tell(error);
   }
+}
 
-  /** The store's word that this is gone, or `TIMEOUT`. */
-  protected confirmed(leaving: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const message = `${this.name}: the store did not confirm the release within ${releaseTimeoutMs} ms`;
-      const giveUp = () => reject(new ConclaveError('TIMEOUT', message, { outcome: 'unknown' }));
-      const stopTimer = this.context.runtime.setTimer(releaseTimeoutMs, giveUp);
-      leaving.then(resolve, reject).finally(stopTimer);
-    });
-  }
+/** What `whileHeld` needs of something that is held. */
+export interface Workable extends HeldBase {
+  [Symbol.asyncDispose](): Promise<void>;
+  stop(reason: unknown): void;
+  assertNotLost(): void;
 }
 
 /**
  * Runs `work` while `hold` lasts and lets go when it has settled, not before. Loss rejects even if `work` resolves
  * later.
  */
-export async function whileHeld<H extends Hold, T>(
+export async function whileHeld<H extends Workable, T>(
   hold: H,
   work: (held: H) => Promise<T> | T,
   signal?: AbortSignal,

@@ -30,6 +30,36 @@ export async function leave(
   }
 }
 
+/** The same for several places, one for each of their guards: one txn if all are there, else one for each. */
+export async function leaveAll(context: SessionContext, footing: Footing, guards: readonly Compare[]): Promise<void> {
+  const { store, runtime } = context;
+  const txn = { compare: guards, success: guards.map(({ key }) => remove(key)) };
+  try {
+    const { succeeded } = await untilAnswered(runtime, footing.signal, () => store.txn(txn));
+    if (succeeded) return;
+  } catch (error) {
+    if (!footing.signal.aborted) throw error;
+    return;
+  }
+  await Promise.all(guards.map(({ key, createRevision = 0n }) => leave(context, footing, key, createRevision)));
+}
+
+/** How long `release()` waits for the store's word. */
+const releaseTimeoutMs = 5000;
+
+/**
+ * Waits for `leaving` as long as a caller should.
+ * @throws ConclaveError `TIMEOUT`, outcome unknown, when the store has not confirmed by then; it goes on behind that.
+ */
+export function confirmed({ runtime }: SessionContext, name: string, leaving: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const message = `${name}: the store did not confirm the release within ${releaseTimeoutMs} ms`;
+    const giveUp = () => reject(new ConclaveError('TIMEOUT', message, { outcome: 'unknown' }));
+    const stopTimer = runtime.setTimer(releaseTimeoutMs, giveUp);
+    leaving.then(resolve, reject).finally(stopTimer);
+  });
+}
+
 /**
  * Deletes the place `key` if it is still the one created at `createRevision`; resolves with the header of the answer.
  */

@@ -1,6 +1,7 @@
 import { type Bytes, utf8 } from '../core/bytes.js';
 import type { RecipeContext } from './context.js';
 import type { Place } from './place.js';
+import { isDowngraded, isReader } from './shared.js';
 
 /** How the places of a line exclude each other, for those who look at it from outside. */
 export interface LineKind {
@@ -11,8 +12,16 @@ export interface LineKind {
   mayHold(ahead: readonly Place[], place: Place): boolean;
 }
 
-/** One place holds. */
-export const mutexKind: LineKind = { type: 'mutex', root: 'locks', mayHold: (ahead) => ahead.length === 0 };
+/** One place writes, or several read. */
+export const mutexKind: LineKind = {
+  type: 'mutex',
+  root: 'locks',
+  mayHold: (ahead, place) => (isReader(place.key) ? ahead.every(reads) : ahead.length === 0),
+};
+
+function reads({ key, value }: Place): boolean {
+  return isReader(key) || isDowngraded(value);
+}
 
 /** Every kind of line that has a root of its own. */
 export const lineKinds: readonly LineKind[] = [mutexKind];

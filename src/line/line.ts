@@ -1,13 +1,14 @@
-import { abortable, linkSignals, pause } from '../core/abort.js';
+import { abortable } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
 import type { ResponseHeader } from '../store/messages.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 import type { Wait } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfFree, type NewPlace } from './enter.js';
+import { keepOrLeave } from './keep-or-leave.js';
 import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
 import { type Rule, sameWait } from './rule.js';
@@ -45,9 +46,6 @@ export interface NamedTurn extends Turn {
 /** However quiet the watches are, look again after this long: a dropped DELETE must not hang a waiter. */
 export const lookAgainMs = 10_000;
 
-/** How long a failed call waits for its place to be gone before it rejects anyway; the clean-up goes on behind it. */
-export const farewellMs = 1000;
-
 /** A place to be made: one that may be moved, or a named one with its `since`. */
 type Wanted = NewPlace & ({ readonly stem: Stem } | { readonly stem?: undefined; readonly since: bigint });
 
@@ -59,17 +57,14 @@ export class Line {
   readonly #context: SessionContext;
   readonly #footing: Footing;
   readonly #rule: Rule;
-  #entered = false;
+  readonly #entered: () => void;
 
-  constructor(context: SessionContext, footing: Footing, rule: Rule) {
+  /** `entered` is called when the store has answered the wish for a place: before, a lost session costs nobody one. */
+  constructor(context: SessionContext, footing: Footing, rule: Rule, entered = () => {}) {
     this.#context = context;
     this.#footing = footing;
     this.#rule = rule;
-  }
-
-  /** Whether the store has answered the wish for a place; before that a lost session has cost nobody a place. */
-  get entered(): boolean {
-    return this.#entered;
+    this.#entered = entered;
   }
 
   /**
@@ -119,45 +114,25 @@ export class Line {
     return { ...newPlaceKey(this.#context.runtime, this.#rule.stands, lease, tail), value, lease };
   }
 
-  /**
-   * Sends `attempt` until it is answered, then runs `then`; if anything fails from the first send on, takes the place
-   * away.
-   * `then` gets a signal that ends with the caller's and with the session. A try that was never answered may be
-   * applied yet, when a later one has long been: what it makes then is taken away as well.
-   */
-  async #keepOrLeave<E extends Entry | undefined, T extends Turn | undefined>(
+  /** `keepOrLeave` for one place. */
+  #keepOrLeave<E extends Entry | undefined, T extends Turn | undefined>(
     place: Wanted,
     attempt: () => Promise<E>,
     signal: AbortSignal,
     then: (entry: E, either: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const either = linkSignals(signal, this.#footing.signal);
-    let doubtful = false;
-    const noting = async () => {
-      try {
-        return await attempt();
-      } catch (error) {
-        doubtful ||= unanswered(error);
-        throw error;
-      }
+    const acquisition = {
+      attempt,
+      then: (entry: E, either: AbortSignal) => {
+        this.#entered();
+        return then(entry, either);
+      },
+      sweep: (entered: Promise<E>, doubtful: () => boolean) => this.#sweep(place, entered, doubtful),
+      sweepLate: (turn: T) => {
+        if (place.stem !== undefined) void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
+      },
     };
-    const entered = untilAnswered(this.#context.runtime, either.signal, noting);
-    try {
-      const entry = await abortable(entered, either.signal);
-      this.#entered = true;
-      const turn = await then(entry, either.signal);
-      either.signal.throwIfAborted();
-      this.#footing.assertAlive();
-      if (doubtful && place.stem !== undefined) {
-        void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
-      }
-      return turn;
-    } catch (error) {
-      await this.#farewell(place, entered, () => doubtful);
-      throw await this.#explain(error, either.signal);
-    } finally {
-      either.unlink();
-    }
+    return keepOrLeave(this.#context, this.#footing, acquisition, signal);
   }
 
   /** One round per change in front of the place, per move of it, or per `lookAgainMs`; ends with `signal`. */
@@ -208,25 +183,10 @@ export class Line {
     return this.#look(standing, signal);
   }
 
-  /** Takes the place away; waits for that a moment, so that the caller usually finds nothing left, but never long. */
-  async #farewell(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
-    const enough = new AbortController();
-    const gone = this.#sweep(place, entered, doubtful);
-    await Promise.race([gone, pause(this.#context.runtime, farewellMs, enough.signal).catch(() => {})]);
-    enough.abort();
-  }
-
   async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
     if (place.stem === undefined) return sweepNamed(this.#context, this.#footing, place, entered, doubtful);
     await sweep(this.#context, this.#footing, place.stem, entered);
     if (doubtful()) void sweepLate(this.#context, this.#footing, place.stem, 0n);
-  }
-
-  /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */
-  async #explain(error: unknown, signal: AbortSignal): Promise<unknown> {
-    if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) this.#footing.leaseGone();
-    else if (ConclaveError.is(error, 'LOST')) await this.#footing.verify();
-    return signal.aborted ? signal.reason : error;
   }
 }
 

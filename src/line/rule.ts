@@ -16,6 +16,7 @@ import { isPlace, type Place } from './place.js';
 
 /** One kind of place: where its key stands, what its turn depends on, and what may bring it about. */
 export interface Rule {
+  readonly kind: 'exclusive' | 'shared' | 'weighted';
   readonly prefix: Bytes;
   /** What its key begins with: the prefix, and what sets this kind of place apart. */
   readonly stands: Bytes;
@@ -51,7 +52,7 @@ export interface Agreement {
   readonly key: Bytes;
   readonly value: Bytes;
   /** What to tell who has another opinion. */
-  mismatch(found: Bytes): ConclaveError;
+  readonly mismatch: (found: Bytes) => ConclaveError;
 }
 
 /** A watch of which every event is worth a look. */
@@ -72,10 +73,14 @@ export function below(prefix: Bytes): Span {
 }
 
 /** The newest keys of `span`, the newest first. Linearizable. */
-export function newestIn(span: Span, { before, whole }: Extent, limit = pageSize): RequestOp {
+export function newestIn(
+  span: Span,
+  { before, whole }: Extent,
+  { limit = pageSize, keysOnly }: { readonly limit?: bigint; readonly keysOnly?: boolean } = {},
+): RequestOp {
   const maxCreateRevision = before === undefined ? undefined : before - 1n;
   const order = { sortOrder: SortOrder.descend, sortTarget: SortTarget.create, maxCreateRevision };
-  return { type: 'range', request: { ...span, ...order, limit: whole ? 0n : limit } };
+  return { type: 'range', request: { ...span, ...order, limit: whole ? 0n : limit, keysOnly } };
 }
 
 /** The places in a page of `newestIn` that are older than `createRevision`. */

@@ -1,9 +1,9 @@
-import { type Bytes, concatBytes, sameBytes, utf8 } from '../core/bytes.js';
+import { type Bytes, concatBytes, latin1, sameBytes, utf8 } from '../core/bytes.js';
 import { admitAlone } from './admit.js';
 import { deletionOf, eldersIn, newestIn, noneIn, type Rule, tagged } from './rule.js';
 
 /** Readers' keys stand behind all others, which begin with a lease in hex: who looks for writers reads no readers. */
-export const sharedTag = 'r.';
+const sharedTag = 'r.';
 
 /**
  * With this a writer's value begins that reads only now. Its place keeps its key and with it its turn: a new place
@@ -15,6 +15,12 @@ const sharedMark = utf8('{"shared":true');
 export function downgraded(value: Bytes): Bytes {
   const rest = value.subarray(1);
   return concatBytes(sharedMark, utf8(rest.length > 1 ? ',' : ''), rest);
+}
+
+/** Whether `key` is a reader's, by what stands behind the last slash. */
+export function isReader(key: Bytes): boolean {
+  const text = latin1(key);
+  return text.startsWith(sharedTag, text.lastIndexOf('/') + 1);
 }
 
 /** Whether a place that is not a reader's lets readers in beside it. */
@@ -31,6 +37,7 @@ export function shared(prefix: Bytes): Rule {
   const readers = tagged(prefix, sharedTag);
   const writers = { key: prefix, rangeEnd: readers };
   return {
+    kind: 'shared',
     prefix,
     stands: readers,
     free: [noneIn(writers)],

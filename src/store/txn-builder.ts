@@ -16,9 +16,9 @@ export class TxnBuilder {
     this.#store = store;
   }
 
-  /** All of them must hold. */
-  if(...compares: Compare[]): this {
-    this.#compare = [...this.#compare, ...compares];
+  /** All of them must hold. A list counts as its members, as `guard()` of several locks gives them. */
+  if(...compares: (Compare | readonly Compare[])[]): this {
+    this.#compare = [...this.#compare, ...compares.flat()];
     return this;
   }
 

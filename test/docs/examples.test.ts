@@ -25,6 +25,14 @@ tryLock while held: null
 lock with timeout: TIMEOUT
 guard while held: true, after the release: false
 `,
+  'locks.js': `two read: true; a writer meanwhile: null
+the editor only reads now: read; cleo reads beside: true
+two more: null
+two more of four: true; free: 0
+nine: MISMATCH
+transfers: true,true
+once more, the same fence: true; by accident: null
+`,
   'election.js': `nobody leads
 host-1 leads
 host-1 (warm) leads

@@ -1,9 +1,5 @@
-import { describe, expect, it } from 'vitest';
-import { anyCall } from '../support/faulty-store.js';
-import { type Client, inWorld, type SimWorld } from '../support/sim-world.js';
-
-/** A client takes the lock and gives it back, while others want it. */
-type Scenario = (world: SimWorld, client: Client) => Promise<void>;
+import { expect } from 'vitest';
+import { describeLostMessages, type Scenario } from '../support/lost-messages.js';
 
 const free: Scenario = async (world, { conclave }) => {
   const held = await world.until(conclave.lock('x'));
@@ -64,59 +60,4 @@ const withLock: Scenario = async (world, { conclave }) => {
 
 const scenarios = { free, busy, tried, nested, withLock };
 
-describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {
-  it.each(['loseRequest', 'loseReply'] as const)(
-    'LOCK-10: gives the same outcome when any one call suffers %s',
-    async (fault) => {
-      let k = 0;
-      // Bounded by the calls of the scenario: past the last one the fault finds nothing to hit.
-      for (let hit = true; hit && k < 200; k++) {
-        await inWorld(async (world) => {
-          const client = world.client({ ttlMs: 60_000 });
-          client.store[fault](anyCall, k);
-          await scenario(world, client);
-          hit = client.store.pendingFaults === 0;
-          await world.advance(10_000);
-          expect(await world.keys('locks/')).toEqual([]);
-        });
-      }
-      expect(k).toBeGreaterThan(2);
-      expect(k).toBeLessThan(200);
-    },
-  );
-
-  it.each([10, 3_000, 30_000])(
-    'LOCK-10: and when any one call is applied %s ms after it was given up',
-    async (afterMs) => {
-      let k = 0;
-      // Bounded as above.
-      for (let hit = true; hit && k < 200; k++) {
-        await inWorld(async (world) => {
-          const client = world.client({ ttlMs: 60_000 });
-          client.store.applyLate(anyCall, afterMs, k);
-          await scenario(world, client);
-          hit = client.store.pendingFaults === 0;
-          await world.advance(60_000);
-          expect(client.store.inFlight).toBe(0);
-          expect(await world.keys('locks/')).toEqual([]);
-        });
-      }
-      expect(k).toBeGreaterThan(2);
-    },
-  );
-
-  it('LOCK-10: and when the transport sends any one call twice', async () => {
-    let k = 0;
-    // Bounded as above.
-    for (let hit = true; hit && k < 200; k++) {
-      await inWorld(async (world) => {
-        const client = world.client({ ttlMs: 60_000 });
-        client.store.duplicate(anyCall, 0, k);
-        await scenario(world, client);
-        hit = client.store.pendingFaults === 0;
-        await world.advance(10_000);
-        expect(await world.keys('locks/')).toEqual([]);
-      });
-    }
-  });
-});
+describeLostMessages('LOCK-10: gives the same outcome and leaves nothing', scenarios);

@@ -1,0 +1,133 @@
+import { abortable, linkSignals } from '../core/abort.js';
+import type { Bytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Session, SessionContext } from '../lease/session.js';
+import type { TxnRequest } from '../store/messages.js';
+import { get, put, rangeAt } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import type { HeldTurn, Wish } from './acquire.js';
+import type { RecipeContext } from './context.js';
+import { termsOf } from './enter.js';
+import type { Hold } from './hold.js';
+import { farewell, keepOrLeave } from './keep-or-leave.js';
+import { leaveAll, sweep, sweepLate } from './leave.js';
+import { Line } from './line.js';
+import { newPlaceKey } from './place.js';
+import { noneIn } from './rule.js';
+
+/** As many operations as etcd allows in one txn by default (`--max-txn-ops`). */
+export const txnOperationsMax = 128;
+
+/** Who asks, on which lease, and what the places tell of it. */
+export interface Asker {
+  readonly context: RecipeContext;
+  readonly session: Session;
+  readonly value: Bytes;
+  /** Called when the store has answered a wish for a place. */
+  entered(): void;
+}
+
+/**
+ * A place in each line if all of them have their turn at once: one txn makes all or none. Undefined: not all are free,
+ * and nothing is left. Throws as `Line.join`.
+ */
+export function joinAllIfFree(
+  { context, session, value, entered }: Asker,
+  wishes: readonly Wish<Hold>[],
+  signal: AbortSignal,
+): Promise<readonly Hold[] | undefined> {
+  const { runtime, store } = context;
+  const places = wishes.map(({ rule }) => newPlaceKey(runtime, rule.stands, session.leaseId, rule.tail));
+  const txn = allOrNone(session, wishes, places, value);
+  if (txn.compare.length > txnOperationsMax) return Promise.resolve(undefined);
+  const late = (kept: bigint) => {
+    for (const { stem } of places) void sweepLate(context, session, stem, kept);
+  };
+  const acquisition = {
+    attempt: async () => {
+      const answer = await store.txn(txn);
+      // One txn makes all of them: the first tells whether an earlier try did.
+      return answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision;
+    },
+    then: async (fence: bigint | undefined) => {
+      entered();
+      return fence === undefined ? undefined : places.map(({ key }): HeldTurn => ({ key, fence, value }));
+    },
+    sweep: async (answered: Promise<unknown>, doubtful: () => boolean) => {
+      await Promise.all(places.map(({ stem }) => sweep(context, session, stem, answered)));
+      if (doubtful()) late(0n);
+    },
+    sweepLate: (turns: readonly HeldTurn[] | undefined) => late(turns?.[0]?.fence ?? 0n),
+  };
+  return keepOrLeave(context, session, acquisition, signal).then((turns) =>
+    turns?.map((turn, i) => (wishes[i] as Wish<Hold>).make(context, session, turn)),
+  );
+}
+
+function allOrNone(
+  { leaseId }: Session,
+  wishes: readonly Wish<Hold>[],
+  places: readonly ReturnType<typeof newPlaceKey>[],
+  value: Bytes,
+) {
+  const [first] = places;
+  if (first === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'no names');
+  const free = wishes.flatMap(({ rule }) => [...termsOf(rule.agreement, true), ...rule.free]);
+  return {
+    compare: [noneIn(first.stem), ...free],
+    success: places.map(({ key }) => put(key, value, { leaseId })),
+    failure: [get(first.stem.key, first.stem)],
+  } satisfies TxnRequest;
+}
+
+/**
+ * Waits for one place after the other, keeping what it has got. Nobody waits in a circle if all callers have the same
+ * order. Whatever fails lets go of all; a place that is lost while others are waited for fails.
+ */
+export async function joinInOrder(
+  asker: Asker,
+  wishes: readonly Wish<Hold>[],
+  signal: AbortSignal,
+): Promise<readonly Hold[]> {
+  const { context, session, value, entered } = asker;
+  const got: Hold[] = [];
+  const lost = new AbortController();
+  const either = linkSignals(signal, lost.signal);
+  try {
+    for (const wish of wishes) {
+      const turn = await new Line(context, session, wish.rule, entered).join(value, either.signal);
+      const hold = wish.make(context, session, { ...turn, value });
+      hold.onLost((error) => lost.abort(error));
+      got.push(hold);
+    }
+    await proveAll(asker, got, either.signal);
+    return got;
+  } catch (error) {
+    await farewell(context, letGo(context, session, got));
+    throw error;
+  } finally {
+    either.unlink();
+  }
+}
+
+/** What was got first may have gone while the last was waited for, and nobody has been told yet. */
+async function proveAll({ context, session }: Asker, got: readonly Hold[], signal: AbortSignal): Promise<void> {
+  if (got.length < 2) return;
+  const txn = { compare: got.map((hold) => hold.guard()) };
+  const proof = untilAnswered(context.runtime, signal, () => context.store.txn(txn));
+  if ((await abortable(proof, signal)).succeeded) return;
+  await session.verify();
+  signal.throwIfAborted();
+  const message = 'a lock that had been got already was deleted while the others were waited for';
+  throw new ConclaveError('LOST', message, { loss: 'key-deleted' });
+}
+
+/** Ends them all here and takes their places away. */
+function letGo(context: SessionContext, session: Session, holds: readonly Hold[]): Promise<void> {
+  for (const hold of holds) hold.end(new ConclaveError('RELEASED', `${hold.name}: released`));
+  return leaveAll(
+    context,
+    session,
+    holds.map((hold) => hold.guard()),
+  );
+}

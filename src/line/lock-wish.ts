@@ -1,0 +1,66 @@
+import type { Bytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { take, tryTake, type Wish } from './acquire.js';
+import { type LockOptions, linePrefix, type RecipeContext } from './context.js';
+import { exclusive } from './exclusive.js';
+import type { LockHeld } from './held.js';
+import { type Workable, whileHeld } from './hold.js';
+import { HoldAll } from './hold-all.js';
+import { InnerHold } from './inner-hold.js';
+import { mutexKind } from './line-kind.js';
+import { LockHold } from './lock-hold.js';
+import { shared } from './shared.js';
+
+type Mode = 'read' | 'write';
+
+/** Where the lock `name` has its line. */
+export function lockPrefix(context: RecipeContext, name: string): Bytes {
+  return linePrefix(context, mutexKind.root, name);
+}
+
+/** The wish for the lock `name`, to read or to write. */
+export function lockWish(name: string, prefix: Bytes, mode: Mode): Wish<LockHold> {
+  const rule = mode === 'read' ? shared(prefix) : exclusive(prefix);
+  const what = mode === 'read' ? `read lock ${JSON.stringify(name)}` : `lock ${JSON.stringify(name)}`;
+  const make: Wish<LockHold>['make'] = (context, session, turn, maxHoldMs) =>
+    new LockHold(context, session, name, { ...turn, rule }, maxHoldMs);
+  return { name, what, rule, make };
+}
+
+/** One lock that can be taken, or tried, or taken for the time of some work: alone or with other readers. */
+export class LockTaker {
+  readonly #context: RecipeContext;
+  readonly #wish: Wish<LockHold>;
+  readonly #mode: Mode;
+
+  constructor(context: RecipeContext, name: string, prefix: Bytes, mode: Mode) {
+    this.#context = context;
+    this.#wish = lockWish(name, prefix, mode);
+    this.#mode = mode;
+  }
+
+  async take(options: LockOptions = {}): Promise<LockHeld & Workable> {
+    return this.#inner(options) ?? take(this.#context, this.#wish, options);
+  }
+
+  async try(options: LockOptions = {}): Promise<LockHeld | null> {
+    return this.#inner(options) ?? tryTake(this.#context, this.#wish, options);
+  }
+
+  async with<T>(options: LockOptions, work: (held: LockHeld) => Promise<T> | T): Promise<T> {
+    return whileHeld(await this.take(options), work, options.signal);
+  }
+
+  /** What is within something that is held already. */
+  #inner({ within, signal }: LockOptions): InnerHold | undefined {
+    if (within === undefined) return undefined;
+    signal?.throwIfAborted();
+    const outer = within instanceof HoldAll ? within.partFor(this.#wish.rule) : within;
+    if (!(outer instanceof LockHold && outer.covers(this.#wish.rule))) {
+      const message = `${this.#wish.what}: what \`within\` holds is another lock, or only reads, or is within itself`;
+      throw new ConclaveError('INVALID_ARGUMENT', message);
+    }
+    outer.assertHeld();
+    return new InnerHold(outer, this.#mode);
+  }
+}

@@ -1,0 +1,37 @@
+import type { ConclaveError } from '../core/errors.js';
+
+type Listener = (error: ConclaveError) => void;
+
+/** Who wants to hear of a loss, once. A listener that throws is its owner's bug, reported as such. */
+export class LossListeners {
+  readonly #listeners = new Set<{ readonly listener: Listener }>();
+
+  /** `over`: how it has ended already. */
+  add(listener: Listener, over: ConclaveError | undefined): () => void {
+    const entry = { listener };
+    if (over === undefined) this.#listeners.add(entry);
+    else if (isLoss(over)) call(listener, over);
+    return () => this.#listeners.delete(entry);
+  }
+
+  /** It has ended with `error`. */
+  tell(error: ConclaveError): void {
+    const told = isLoss(error) ? [...this.#listeners] : [];
+    this.#listeners.clear();
+    for (const { listener } of told) call(listener, error);
+  }
+}
+
+function isLoss(error: ConclaveError): boolean {
+  return error.code !== 'RELEASED';
+}
+
+function call(listener: Listener, error: ConclaveError): void {
+  try {
+    listener(error);
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown;
+    });
+  }
+}
