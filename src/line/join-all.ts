@@ -49,7 +49,7 @@ export function joinAllIfFree(
       // One txn makes all of them: the first tells whether an earlier try did.
       return answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision;
     },
-    then: async (fence: bigint | undefined) => {
+    proceed: async (fence: bigint | undefined) => {
       entered();
       return fence === undefined ? undefined : places.map(({ key }): HeldTurn => ({ key, fence, value }));
     },
@@ -73,8 +73,10 @@ function allOrNone(
   const [first] = places;
   if (first === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'no names');
   const free = wishes.flatMap(({ rule }) => [...termsOf(rule.agreement, true), ...rule.free]);
+  // What an earlier try made stands in the way of this one, unless all are readers.
+  const own = wishes.every(({ rule }) => rule.kind === 'shared') ? [noneIn(first.stem)] : [];
   return {
-    compare: [noneIn(first.stem), ...free],
+    compare: [...own, ...free],
     success: places.map(({ key }) => put(key, value, { leaseId })),
     failure: [get(first.stem.key, first.stem)],
   } satisfies TxnRequest;

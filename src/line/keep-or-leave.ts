@@ -12,17 +12,17 @@ export interface Acquisition<E, T> {
   /** Safe to run twice. */
   attempt(): Promise<E>;
   /** `signal` ends with the caller's and with the session. */
-  then(entry: E, signal: AbortSignal): Promise<T>;
-  /** Takes away what has been made. `entered` is the answer to come; `doubtful`: whether a try was never answered. */
+  proceed(entry: E, signal: AbortSignal): Promise<T>;
+  /** Takes away what was made. `entered` is the answer to come; `doubtful`: whether a try was never answered. */
   sweep(entered: Promise<E>, doubtful: () => boolean): Promise<void>;
   /** It went well, with `kept`, but a try was never answered, and may be applied yet. */
   sweepLate(kept: T): void;
 }
 
 /**
- * Sends the attempt until it is answered, then runs `then`; if anything fails from the first send on, takes away what
- * was made. A try that was never answered may be applied yet, when a later one has long been: what it makes then is
- * taken away as well.
+ * Sends the attempt until it is answered, then runs `proceed`; if anything fails from the first send on, takes away
+ * what was made. A try that was never answered may be applied yet, when a later one has long been: what it makes then
+ * is taken away as well.
  */
 export async function keepOrLeave<E, T>(
   context: SessionContext,
@@ -43,7 +43,7 @@ export async function keepOrLeave<E, T>(
   const entered = untilAnswered(context.runtime, either.signal, noting);
   try {
     const entry = await abortable(entered, either.signal);
-    const turn = await acquisition.then(entry, either.signal);
+    const turn = await acquisition.proceed(entry, either.signal);
     either.signal.throwIfAborted();
     footing.assertAlive();
     if (doubtful) acquisition.sweepLate(turn);

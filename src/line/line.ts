@@ -123,7 +123,7 @@ export class Line {
   ): Promise<T> {
     const acquisition = {
       attempt,
-      then: (entry: E, either: AbortSignal) => {
+      proceed: (entry: E, either: AbortSignal) => {
         this.#entered();
         return then(entry, either);
       },

@@ -61,7 +61,7 @@ function orderedOf(context: RecipeContext, entries: readonly LockEntry[]): reado
     throw new ConclaveError('INVALID_ARGUMENT', 'lockAll takes a list of at least one name');
   }
   if (entries.length > txnOperationsMax) {
-    const message = `lockAll takes at most ${txnOperationsMax} names, as many as a txn can prove: got ${entries.length}`;
+    const message = `lockAll takes at most ${txnOperationsMax} names, as many as a txn proves: got ${entries.length}`;
     throw new ConclaveError('INVALID_ARGUMENT', message);
   }
   const seen = new Set<string>();

@@ -67,6 +67,27 @@ function besideEtcdctl(open: (scope: Scope) => Promise<string>): void {
     await places(0);
   });
 
+  it('RWLOCK-7: etcdctl waits for our readers and writers, and is a writer to them', async () => {
+    const { conclave, name, etcdctl, places } = await start();
+    const lock = conclave.rwLock(name);
+    const readers = [await lock.read(), await lock.read()];
+    const theirs = etcdctl('lock', name);
+    await places(3);
+    expect(await lock.tryRead()).toBeNull();
+    const waiting = lock.read();
+    await places(4);
+    for (const each of readers) await each.release();
+    expect(await theirs.line()).toMatch(name);
+    expect(await lock.tryRead()).toBeNull();
+    theirs.kill('SIGINT');
+    const held = await waiting;
+    expect(held.mode).toBe('read');
+    await held.release();
+    const writer = await lock.write();
+    await writer.release();
+    await places(0);
+  });
+
   it('LOCK-11: etcdctl waits for our lock, and we for it again, in order', async () => {
     const { conclave, name, etcdctl, places } = await start();
     const held = await conclave.lock(name);

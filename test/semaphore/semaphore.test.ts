@@ -196,7 +196,7 @@ describe('acquire()', () => {
 });
 
 describe('tryAcquire()', () => {
-  it('SEM-6: takes what is free beside others, is null with nothing written when it does not fit, overtakes nobody', () =>
+  it('SEM-6: takes what fits in beside others, writes nothing when it does not, overtakes nobody', () =>
     inWorld(async (world) => {
       const [a, b, c] = clients(world, 3) as [Client, Client, Client];
       const first = await world.until(semaphoreOf(a, 3).tryAcquire({ permits: 2 }));
