@@ -3,7 +3,7 @@ import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import type { AcquireOptions, HoldOptions, RecipeContext } from './context.js';
-import { Hold } from './hold.js';
+import type { Hold } from './hold.js';
 import { assertHoldTime } from './hold-time.js';
 import { encodeHolder } from './holder.js';
 import { Line, type Turn } from './line.js';

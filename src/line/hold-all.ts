@@ -32,7 +32,7 @@ export class HoldAll implements HeldAll, Workable {
     this.parts = parts;
     this.name = parts.map(({ name }) => name).join(', ');
     this.key = parts[0]?.key ?? '';
-    this.fence = parts.reduce((highest, { fence }) => (fence > highest ? fence : highest), 0n);
+    this.fence = highestFence(parts);
     this.#time = new HoldTime(context.runtime, maxHoldMs);
     this.#cleanups.push(this.#time.start(() => this.held));
     for (const part of parts) this.#cleanups.push(part.onLost((error) => this.#lose(error)));
@@ -115,4 +115,10 @@ export class HoldAll implements HeldAll, Workable {
     this.#leaving ??= leaveAll(this.#context, this.#session, this.guard());
     return this.#leaving;
   }
+}
+
+function highestFence(parts: readonly Hold[]): bigint {
+  let highest = 0n;
+  for (const { fence } of parts) if (fence > highest) highest = fence;
+  return highest;
 }
