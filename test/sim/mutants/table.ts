@@ -114,15 +114,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/hold.js',
-        find: `    get held() {
-        return this.#over === undefined && this.session.alive;`,
-        replace: `    get held() {
-        return this.#over === undefined;`,
-      },
-      {
-        file: 'line/hold.js',
-        find: 'return this.#over === undefined ? this.session.remainingMs : 0;',
-        replace: 'return this.#over === undefined ? 1 : 0;',
+        find: 'return Math.min(this.session.remainingMs, remainingMs);',
+        replace: 'return 1;',
       },
     ],
     workloads: ['lock', 'election'],
