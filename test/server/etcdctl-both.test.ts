@@ -7,7 +7,7 @@ import { type Server, startServer } from '../../src/server/server.js';
 import type { RunningEtcd } from '../support/etcd/running.js';
 import { findEtcd, startEtcd } from '../support/etcd.js';
 import { difference } from '../support/etcd-differences.js';
-import { describeEtcdctl, etcdctlWith, normalise, RunningEtcdctl } from './support/etcdctl.js';
+import { describeEtcdctl, EtcdctlRuns, etcdctlWith, normalise } from './support/etcdctl.js';
 import { command, transcript, words } from './support/transcript.js';
 
 /** Without the scheme: see `http2-authority`. */
@@ -29,19 +29,15 @@ describeEtcdctl('etcdctl prints on our server what it prints on etcd', (binary) 
   const dir = mkdtempSync(join(tmpdir(), 'conclave-etcdctl-'));
   let server: Server;
   let etcd: RunningEtcd | undefined;
-  const running: RunningEtcdctl[] = [];
-  const run = (url: string, line: string) => {
-    const started = new RunningEtcdctl(binary, url, words(line));
-    running.push(started);
-    return started;
-  };
+  const runs = new EtcdctlRuns(binary);
+  const run = (url: string, line: string) => runs.start(url, words(line));
 
   beforeAll(async () => {
     server = await startServer({ runtime: new NodeRuntime(), listen: { host: '127.0.0.1', port: 0 } });
     if (!('missing' in etcdFound)) etcd = await startEtcd();
   });
   afterAll(async () => {
-    await Promise.all(running.map((each) => each.end('SIGKILL')));
+    await runs.endAll();
     rmSync(dir, { recursive: true, force: true });
     await server.close();
     await etcd?.stop();
@@ -166,7 +162,7 @@ describeEtcdctl('etcdctl prints on our server what it prints on etcd', (binary) 
     'alarms, compaction and defragmentation': (url) =>
       transcript(etcdctl, addressOf(url), ['alarm list', 'alarm disarm', 'defrag', 'compaction 100000'].map(command)),
     'snapshot save: what is printed, and a size that etcdctl takes for whole': async (url) => {
-      const file = join(dir, String(running.length));
+      const file = join(dir, `saved-${new URL(url).port}`);
       const { stdout, code } = await etcdctl(addressOf(url), ['snapshot', 'save', file]);
       return [stdout.replace(file, '<file>'), code, statSync(file).size % 512];
     },

@@ -3,7 +3,7 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { type Server, startServer } from '../../src/server/server.js';
 import type { RunningEtcd } from '../support/etcd/running.js';
 import { findEtcd, startEtcd } from '../support/etcd.js';
-import { describeEtcdctl, etcdctlWith, normalise, RunningEtcdctl } from './support/etcdctl.js';
+import { describeEtcdctl, EtcdctlRuns, etcdctlWith, normalise } from './support/etcdctl.js';
 import { eventually, prefixCount } from './support/wait.js';
 
 interface Command {
@@ -124,19 +124,15 @@ describeEtcdctl('etcdctl', (binary) => {
   const etcdctl = etcdctlWith(binary);
   let server: Server;
   let etcd: RunningEtcd | undefined;
-  const running: RunningEtcdctl[] = [];
-  const run = (url: string, line: string) => {
-    const started = new RunningEtcdctl(binary, url, words(line));
-    running.push(started);
-    return started;
-  };
+  const runs = new EtcdctlRuns(binary);
+  const run = (url: string, line: string) => runs.start(url, words(line));
 
   beforeAll(async () => {
     server = await startServer({ runtime: new NodeRuntime(), listen: { host: '127.0.0.1', port: 0 } });
     if (!('missing' in etcdFound)) etcd = await startEtcd();
   });
   afterAll(async () => {
-    await Promise.all(running.map((each) => each.end('SIGKILL')));
+    await runs.endAll();
     await server.close();
     await etcd?.stop();
   });

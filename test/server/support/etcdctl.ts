@@ -71,6 +71,26 @@ export class RunningEtcdctl {
   }
 }
 
+/** The etcdctls of a suite that run on, so that none outlives it. */
+export class EtcdctlRuns {
+  readonly #binary: string;
+  readonly #runs: RunningEtcdctl[] = [];
+
+  constructor(binary: string) {
+    this.#binary = binary;
+  }
+
+  start(url: string, args: readonly string[]): RunningEtcdctl {
+    const started = new RunningEtcdctl(this.#binary, url, args);
+    this.#runs.push(started);
+    return started;
+  }
+
+  async endAll(): Promise<void> {
+    await Promise.all(this.#runs.map((each) => each.end('SIGKILL')));
+  }
+}
+
 /** Takes out what two servers may say differently: ids, terms, durations, addresses. Equal ids stay equal. */
 export function normalise(text: string, url: string): string {
   const names = new Map<string, string>();
