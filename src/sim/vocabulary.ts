@@ -20,6 +20,8 @@ export interface Operations {
   readonly 'lock.acquire': { input: null; output: Grant | null };
   readonly 'rwlock.read': { input: null; output: Grant | null };
   readonly 'rwlock.write': { input: null; output: Grant | null };
+  /** What was to write goes on to read, from the call on. */
+  readonly 'rwlock.downgrade': { input: { fence: bigint }; output: Grant };
   readonly 'semaphore.acquire': { input: { permits: number; limit: number }; output: Grant | null };
   /** The fence is the term. */
   readonly 'election.campaign': { input: { value: string }; output: Grant | null };

@@ -7,7 +7,7 @@ import { broken, type Violation } from './violation.js';
  * waiting writer goes before it.
  */
 export function rwlock(history: History): Violation[] {
-  return [...sectionsOf(history, ['rwlock.read', 'rwlock.write'])].flatMap(([object, sections]) =>
+  return [...sectionsOf(history, ['rwlock.read', 'rwlock.write', 'rwlock.downgrade'])].flatMap(([object, sections]) =>
     overlaps(sections, ({ acquire }) => (acquire.op === 'rwlock.write' ? 'all' : 'exclusive')).map(
       ({ earlier, later }) => {
         // The later fence began first: it did not wait for its turn.

@@ -3,9 +3,16 @@ import type { Grant } from '../vocabulary.js';
 import { compareBigints } from './bigints.js';
 import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
 
-/** Operations that give a `Held`. */
-export type HoldOp = 'lock.acquire' | 'rwlock.read' | 'rwlock.write' | 'semaphore.acquire' | 'election.campaign';
+/** Operations that give a `Held`, or turn it into another. */
+export type HoldOp =
+  | 'lock.acquire'
+  | 'rwlock.read'
+  | 'rwlock.write'
+  | 'rwlock.downgrade'
+  | 'semaphore.acquire'
+  | 'election.campaign';
 
+/** Those that give a fence. */
 export const holdOps = [
   'lock.acquire',
   'rwlock.read',
@@ -55,7 +62,8 @@ export function allSections(history: History, ops: readonly HoldOp[]): Section[]
   const ends = endsByHold(history);
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
   return grantsOf(history, ops).map(({ acquire, grant }): Section => {
-    const from = acquire.endAt;
+    // Whoever downgrades does not write from the call on, and reads on from there.
+    const from = acquire.op === 'rwlock.downgrade' ? acquire.from : acquire.endAt;
     const own = ends.of(acquire, grant).filter(({ at, early }) => at > from || early);
     const end = own.reduce<HoldEnd | undefined>((a, b) => (a === undefined || b.at < a.at ? b : a), undefined);
     const to = end?.at ?? Number.POSITIVE_INFINITY;
@@ -102,6 +110,7 @@ interface Ends {
 
 function endsByHold(history: History): Ends {
   const releases = operationsOf(history, 'release').map((each) => ({ ...each, fence: each.input.fence }));
+  const downgrades = operationsOf(history, 'rwlock.downgrade').map((each) => ({ ...each, fence: each.input.fence }));
   const breaks = operationsOf(history, 'lock.break').map((each) => ({ ...each, fence: each.input.fence }));
   const readings = factsOf(history, 'held').map((each) => ({ ...each, fence: each.data.fence }));
   const losses = factsOf(history, 'lost').map((each) => ({ ...each, fence: each.data.fence }));
@@ -109,15 +118,21 @@ function endsByHold(history: History): Ends {
   const own = <T extends { process: string; object: string; fence: bigint }>(items: readonly T[]) =>
     groupBy(items, (each) => holdKey(each.process, each.object, each.fence));
   const [released, read, lost] = [own(releases), own(readings), own(losses)];
+  const downgraded = own(downgrades);
   const broke = groupBy(breaks, ({ object, fence }) => holdKey('', object, fence));
   const wrote = groupBy(writes, (each) => holdKey(each.process, each.input.line, each.fence));
   const injected = injectedEnds(history);
   const crashes = groupBy(factsOf(history, 'crash'), ({ process }) => process);
   return {
-    of: ({ process, object }, { fence, lease }) => {
+    of: ({ op, process, object }, { fence, lease }) => {
       const key = holdKey(process, object, fence);
       return [
         ...(released.get(key) ?? []).map((each) => ({ at: each.from, entry: each.invoke, early: false })),
+        ...(op === 'rwlock.write' ? (downgraded.get(key) ?? []) : []).map((each) => ({
+          at: each.from,
+          entry: each.invoke,
+          early: false,
+        })),
         ...(lost.get(key) ?? []).map(endOfFact),
         ...(read.get(key) ?? []).filter(({ data }) => !data.held).map(endOfFact),
         ...(crashes.get(process) ?? []).map(endOfFact),

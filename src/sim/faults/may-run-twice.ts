@@ -13,7 +13,7 @@ const repeatable: ReadonlySet<string> = new Set([
 ]);
 
 /** Where recipes keep their keys: every txn of theirs is promised to be safe to run twice. */
-const recipeRoots: readonly string[] = ['locks/', 'elections/'];
+const recipeRoots: readonly string[] = ['locks/', 'semaphores/', 'elections/'];
 
 /**
  * Whether a retrying proxy could send the request again. An application's own txn is nobody's to repeat: what it means

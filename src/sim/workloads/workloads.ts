@@ -4,6 +4,7 @@ import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockWorkload, unfencedWorkload } from './lock.js';
 import { registryWorkload } from './registry.js';
+import { sharedLocksWorkload } from './shared-locks.js';
 
 export const workloads: readonly Workload[] = [
   lockWorkload,
@@ -11,6 +12,7 @@ export const workloads: readonly Workload[] = [
   kvWorkload,
   leaseWorkload,
   registryWorkload,
+  sharedLocksWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -267,4 +267,64 @@ export const mutants: readonly Mutant[] = [
     workloads: ['registry'],
     rules: ['convergence: last seen', 'registrations: comes back'],
   },
+  {
+    name: 'count without a txn',
+    origin: 'every semaphore that reads, then writes: two callers see the same room (Consul, Curator’s first one)',
+    edits: [
+      {
+        file: 'line/enter.js',
+        find: `        const txn = await store.txn({
+            compare: [notMade(place), ...termsOf(agreement, agreed)],`,
+        replace: `        const counted = await store.txn({ compare: [], success: reads, failure: [] });
+        const txn = await store.txn({
+            compare: [notMade(place), ...termsOf(agreement, agreed)],`,
+      },
+      {
+        file: 'line/enter.js',
+        find: 'return entered(store, rule, place, txn, reads.length);',
+        replace: 'return entered(store, rule, place, { ...txn, responses: counted.responses }, reads.length);',
+      },
+    ],
+    workloads: ['shared-locks'],
+    rules: ['semaphore: bounded', 'semaphore: fair', 'rwlock: exclusive'],
+  },
+  {
+    name: 'places counted, not permits',
+    origin: 'issue 5: permits with weights',
+    edits: [
+      {
+        file: 'line/weighted.js',
+        find: 'elders.map((elder) => weightOf(prefix, elder))',
+        replace: 'elders.map(() => 1)',
+      },
+    ],
+    workloads: ['shared-locks'],
+    rules: ['semaphore: bounded', 'semaphore: fair'],
+  },
+  {
+    name: 'several locks in the order given',
+    origin: 'Redisson, Curator multi-locks: two callers with other orders wait for each other',
+    edits: [
+      {
+        file: 'lock-all/lock-all.js',
+        find: 'const sorted = [...given].sort((a, b) => (a.order < b.order ? -1 : 1));',
+        replace: 'const sorted = [...given];',
+      },
+    ],
+    workloads: ['shared-locks'],
+    rules: ['liveness: finished', 'no-hanging-promise'],
+  },
+  {
+    name: 'a partial hold left after an abort',
+    origin: 'issue 5: all or nothing',
+    edits: [
+      {
+        file: 'line/join-all.js',
+        find: 'await farewell(context, letGo(context, session, got));',
+        replace: '',
+      },
+    ],
+    workloads: ['shared-locks'],
+    rules: ['liveness: finished', 'no-hanging-promise'],
+  },
 ];
