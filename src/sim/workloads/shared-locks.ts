@@ -106,7 +106,7 @@ class SharedLocksStage implements Stage {
       return expectFailure(error);
     }
     const parts = whole?.parts ?? [];
-    pending.forEach((each, i) => each.ok(grantOf(parts[i])));
+    for (const [i, each] of pending.entries()) each.ok(grantOf(parts[i]));
     if (whole === null) return;
     const lines = turn.parts.map(lineOf);
     const overs = parts.map((held, i) => this.#samples.watch(client, lines[i] as string, held));
