@@ -39,4 +39,9 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'stand for election, or listen to who leads',
     load: async () => (await import('./commands/elect.js')).defineElect,
   },
+  {
+    name: 'services',
+    summary: 'list, watch and drain instances of services; run a command registered',
+    load: async () => (await import('./commands/services.js')).defineServices,
+  },
 ];

@@ -33,6 +33,19 @@ export function fence(text: string): bigint {
   return BigInt(text);
 }
 
+/** A whole number above 0. */
+export function count(text: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw new InvalidArgumentError('Not a whole number above 0.');
+  return Number(text);
+}
+
+/** `key=value`, added to what was given before. */
+export function metadata(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+  const at = text.indexOf('=');
+  if (at < 1) throw new InvalidArgumentError('Not key=value.');
+  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
 function duration(text: string, bareUnit: keyof typeof unitsMs): number {
   const [, amount, unit = bareUnit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
   if (amount === undefined) throw new InvalidArgumentError(`Not a duration, as 10s or 500ms.`);
