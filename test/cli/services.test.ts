@@ -42,7 +42,7 @@ async function call(discovery: Discovery): Promise<string> {
 }
 
 describe('conclave services', () => {
-  it('register -- cmd: found once it serves, drained at SIGTERM with not one failed call, gone at SIGKILL', async () => {
+  it('register -- cmd: found once it serves, drained at SIGTERM, gone at SIGKILL', async () => {
     await using serving = await serve();
     const { url } = serving;
     const [one = 0, two = 0] = await freePorts(2);
