@@ -1,4 +1,5 @@
-// `npm run fuzz -- [--bytes N] [--seconds N] [--seed S]`: random bytes for every decoder, until both bounds are reached.
+// `npm run fuzz -- [--bytes N] [--seconds N] [--seed S]`: random bytes for every decoder, until both bounds are
+// reached.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -37,7 +37,7 @@ interface RegisterFlags extends GlobalFlags {
 /** How often the port of a command that is starting is tried. */
 const startLookMs = 100;
 
-const headings = ['SERVICE', 'ID', 'ADDRESS', 'STATE', 'ZONE', 'VERSION', 'WEIGHT', 'LEASE'];
+const headings = ['SERVICE', 'ID', 'ADDRESS', 'STATE', 'ZONE', 'VERSION', 'WEIGHT', 'LEASE'] as const;
 
 export function defineServices(command: Command): void {
   const service = ['<service>', 'the service; with a leading / the key itself', serviceName] as const;
