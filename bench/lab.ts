@@ -19,9 +19,9 @@ export interface Scale {
 
 export const fullScale: Scale = {
   quick: false,
-  rounds: 7,
-  sampleMs: 1_000,
-  warmUpMs: 1_000,
+  rounds: 5,
+  sampleMs: 800,
+  warmUpMs: 800,
   keys: 1_000_000,
   revisions: 1_000_000,
 };

@@ -1,13 +1,13 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { alternate } from './alternate.js';
 import { fullScale, Lab, quickScale, type Scale } from './lab.js';
-import { chartsOf } from './report/chart.js';
-import { environmentOf } from './report/environment.js';
-import { markdownOf, verdictsOf } from './report/markdown.js';
-import type { Measured, Row } from './row.js';
+import { commit, environmentOf } from './report/environment.js';
+import { KeptResults } from './report/kept-results.js';
+import { verdictsOf } from './report/markdown.js';
+import type { Row } from './row.js';
 import { allRows } from './rows/rows.js';
 
 // npm run bench                          every row; writes bench/RESULTS.md and the curves beside it
@@ -17,10 +17,12 @@ import { allRows } from './rows/rows.js';
 // npm run bench -- --rounds N            other than the usual number of rounds
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+const dataFolder = join(root, '.cache', 'bench');
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
     only: { type: 'string', multiple: true, default: [] },
+    keep: { type: 'boolean', default: false },
     list: { type: 'boolean', default: false },
     rounds: { type: 'string' },
   },
@@ -37,16 +39,13 @@ async function main(): Promise<number> {
   if (rows.length === 0) throw new Error(`no row is called ${values.only.join(' or ')}; --list names them`);
   const scale = scaleOf();
   const isWhole = !values.quick && values.only.length === 0;
-  const folder = isWhole ? join(root, 'bench') : join(root, '.cache', 'bench', 'results');
+  const folder = isWhole || values.keep ? join(root, 'bench') : join(root, '.cache', 'bench', 'results');
   mkdirSync(folder, { recursive: true });
-  const environment = environmentOf(scale, join(root, '.cache', 'bench'));
-  const { measured, failed } = await measureAll(rows, scale);
-  const charts = chartsOf(measured);
-  for (const [file, svg] of charts) writeFileSync(join(folder, file), svg);
-  const report = markdownOf({ environment, measured, failed, charts: [...charts.keys()] });
-  writeFileSync(join(folder, 'RESULTS.md'), report);
-  console.log(`\n${report}\nwritten to ${join(folder, 'RESULTS.md')}`);
-  return failed.size === 0 ? 0 : 1;
+  const results = new KeptResults(folder, allRows());
+  if (values.keep) results.load();
+  await measureAll(rows, scale, results);
+  console.log(`\n${results.save(environmentOf(scale, dataFolder))}\nwritten to ${join(folder, 'RESULTS.md')}`);
+  return results.failed.size === 0 ? 0 : 1;
 }
 
 function chosen(rows: readonly Row[]): readonly Row[] {
@@ -63,12 +62,8 @@ function scaleOf(): Scale {
 }
 
 /** A row that fails leaves the others alone, and is told of. */
-async function measureAll(
-  rows: readonly Row[],
-  scale: Scale,
-): Promise<{ readonly measured: readonly Measured[]; readonly failed: ReadonlyMap<string, string> }> {
-  const measured: Measured[] = [];
-  const failed = new Map<string, string>();
+async function measureAll(rows: readonly Row[], scale: Scale, results: KeptResults): Promise<void> {
+  const environment = environmentOf(scale, dataFolder);
   const lab = new Lab(scale);
   const startedAtMs = performance.now();
   try {
@@ -79,18 +74,22 @@ async function measureAll(
       };
       progress(row.title);
       try {
-        const found = await alternate(row, lab, (subject, round, rounds) => {
+        const measured = await alternate(row, lab, (subject, round, rounds) => {
           if (!scale.quick) progress(`${round}/${rounds} ${subject}`);
         });
-        measured.push(found);
-        for (const { text, outcome } of verdictsOf(found)) console.log(`    ${text} (${outcome})`);
+        results.add({ ...measured, origin: originNow() });
+        for (const { text, outcome } of verdictsOf(measured)) console.log(`    ${text} (${outcome})`);
       } catch (error) {
-        failed.set(row.id, error instanceof Error ? error.message : String(error));
+        results.fail(row.id, error instanceof Error ? error.message : String(error));
         console.error(error);
       }
+      results.save(environment);
     }
   } finally {
     await lab.close();
   }
-  return { measured, failed };
+}
+
+function originNow(): string {
+  return `${new Date().toISOString().slice(0, 16)}Z, commit ${commit()}`;
 }

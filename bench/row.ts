@@ -37,6 +37,8 @@ export interface Row {
   readonly point?: Point | undefined;
   /** Too long for `--quick`, which leaves it out. */
   readonly fullOnly?: boolean | undefined;
+  /** Known to be the reason where an aim is missed. */
+  readonly because?: string | undefined;
   /** How often each subject is measured, where that is not the run's own number. */
   readonly rounds?: number | undefined;
   open(lab: Lab): Promise<Opened>;
@@ -49,4 +51,9 @@ export interface Measured {
   readonly samples: ReadonlyMap<string, readonly Sample[]>;
   /** The machine's load average in the middle of the row. */
   readonly load: number;
+}
+
+/** A measured row that results keep, with when and of what it was measured. */
+export interface Kept extends Measured {
+  readonly origin: string;
 }

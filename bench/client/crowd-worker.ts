@@ -11,6 +11,8 @@ import { latencyOf } from './loops.js';
 // A process with very many handles: of its own, so that its memory and its idle time are theirs alone.
 
 const idleMs = 5_000;
+/** As the round trips that it is held against. */
+const betweenMs = 4;
 const callers = 64;
 const line = 'bench/crowd';
 
@@ -70,6 +72,7 @@ async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' 
   const handOversMs: number[] = [];
   let holder = await admitted.next();
   for (let n = 0; n < handOvers; n++) {
+    await pause(betweenMs);
     const startedAtMs = performance.now();
     const released = holder.release();
     holder = await admitted.next();

@@ -14,12 +14,12 @@ export interface Environment {
 
 export function environmentOf(scale: Scale, folder: string): Environment {
   const load = loadavg().map((each) => each.toFixed(1));
-  const run = `${scale.quick ? 'quick run' : 'full run'}, ${scale.rounds} rounds of ${scale.sampleMs} ms`;
+  const run = `last run: ${scale.quick ? 'quick run' : 'full run'}, ${scale.rounds} rounds of ${scale.sampleMs} ms`;
   const cores = `${availableParallelism()} cores (${cpus()[0]?.model ?? 'unknown'})`;
   const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`;
   return {
     lines: [
-      `${new Date().toISOString()}, commit ${commit()}; ${run}`,
+      `${run}; date and commit are with each row`,
       `Conclave ${version}, etcd ${etcdVersion()}, Node ${process.versions.node}, Linux ${release()}`,
       `${cores}, ${memory}; load average before the run ${load.join(', ')}`,
       `one write and fdatasync where the servers keep their data: ${syncMs(folder).toFixed(2)} ms (median of 50)`,
@@ -29,7 +29,8 @@ export function environmentOf(scale: Scale, folder: string): Environment {
   };
 }
 
-function commit(): string {
+/** As git abbreviates it; says so if there are changes on top of it. */
+export function commit(): string {
   try {
     const run = (...args: string[]) => execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim();
     const changed = run('status', '--porcelain', '--untracked-files=no', '--', 'src', 'bench/*.ts') !== '';

@@ -1,19 +1,21 @@
 import { valuesOf } from '../alternate.js';
-import type { Measured, Sample } from '../row.js';
+import type { Kept, Measured, Sample } from '../row.js';
 import { median, spreadOf } from '../statistics.js';
 import { bounded, compare, type Outcome } from '../verdict.js';
 import type { Environment } from './environment.js';
 
 export interface Report {
   readonly environment: Environment;
-  readonly measured: readonly Measured[];
+  readonly measured: readonly Kept[];
   /** Rows that could not be measured, and why. */
   readonly failed: ReadonlyMap<string, string>;
+  /** Rows that were not asked for. */
+  readonly missing: readonly string[];
   /** Files of the curves, beside the report. */
   readonly charts: readonly string[];
 }
 
-export function markdownOf({ environment, measured, failed, charts }: Report): string {
+export function markdownOf({ environment, measured, failed, missing, charts }: Report): string {
   return [
     '# Results',
     '',
@@ -24,7 +26,8 @@ export function markdownOf({ environment, measured, failed, charts }: Report): s
     ...environment.lines.map((line) => `- ${line}`),
     '',
     ...summaryOf(measured),
-    ...[...failed].map(([id, why]) => `- ${id}: not measured: ${why}`),
+    ...[...failed].map(([id, why]) => `- \`${id}\` could not be measured: ${why.split('\n')[0]}`),
+    ...(missing.length === 0 ? [] : [`- not in this run: ${missing.join(', ')}`]),
     '',
     ...charts.map((file) => `![${file}](${file})`),
     '',
@@ -33,7 +36,7 @@ export function markdownOf({ environment, measured, failed, charts }: Report): s
 }
 
 /** The verdicts of all rows, and those that are not met by name. */
-function summaryOf(measured: readonly Measured[]): string[] {
+function summaryOf(measured: readonly Kept[]): string[] {
   const all = measured.flatMap((each) => verdictsOf(each).map((verdict) => ({ id: each.row.id, ...verdict })));
   const count = (outcome: Outcome) => all.filter((each) => each.outcome === outcome).length;
   const missed = all.filter(({ outcome }) => outcome === 'not met');
@@ -44,13 +47,13 @@ function summaryOf(measured: readonly Measured[]): string[] {
   ];
 }
 
-function rowSection(measured: Measured): string[] {
-  const { row, samples, load } = measured;
+function rowSection(measured: Kept): string[] {
+  const { row, samples, load, origin } = measured;
   const better = row.better === 'more' ? 'more is better' : 'less is better';
   return [
     `## ${row.id}`,
     '',
-    `${row.title}; ${row.unit}, ${better}. Load average ${load.toFixed(1)}.`,
+    `${row.title}; ${row.unit}, ${better}. ${origin}, load average ${load.toFixed(1)}.`,
     '',
     `| | ${row.unit} | beside it |`,
     '|---|---|---|',
@@ -77,7 +80,8 @@ export function verdictsOf(measured: Measured): Verdict[] {
     const wanted = aim === undefined ? '' : `, wanted ${numberText(aim)}`;
     const what = `${of} / ${to}${detail === undefined ? '' : `, ${detail}`}`;
     const text = `${what}: ${numberText(ratio.middle)} (${numberText(ratio.low)} to ${numberText(ratio.high)})`;
-    return { text: text + wanted, outcome };
+    const why = outcome === 'not met' && row.because !== undefined ? `; because ${row.because}` : '';
+    return { text: text + wanted + why, outcome };
   });
   const bounds = (row.bounds ?? []).map((each): Verdict => {
     const { of, detail, value, atMost, outcome } = bounded(each, valuesOf(measured, each.of, each.detail));

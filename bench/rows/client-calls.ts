@@ -22,6 +22,7 @@ function row(operation: Operation, callers: number): Row {
     id: `client/${operation}-${callers}`,
     title: `${operation} through the client, ${callers} ${callers === 1 ? 'caller' : 'callers'} of one process`,
     unit: 'calls/s',
+    because: 'each call is a request of its own yet: batching is to come, and grpc-js takes most of the time',
     better: 'more',
     fullOnly: !isBusy || operation === 'txn',
     comparisons: [

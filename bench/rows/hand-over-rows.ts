@@ -84,9 +84,14 @@ async function standing(conclave: Conclave, size: number): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, settleMs));
 }
 
+/**
+ * One txn at a time, each after the same pause as a hand-over: a process and a connection that slept have to wake up.
+ */
 export function roundTrip(store: Store, count: number): Promise<Sample> {
   return latencyOf(count, async () => {
+    await new Promise((resolve) => setTimeout(resolve, settleMs));
+    const startedAtMs = performance.now();
     await store.txn({ success: [put('bench/round-trip', 'x')] });
-    return undefined;
+    return performance.now() - startedAtMs;
   });
 }

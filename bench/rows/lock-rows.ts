@@ -22,6 +22,7 @@ export const lockRows: readonly Row[] = aims.map((aim) => ({
   id: `lock/uncontended-${aim.callers}`,
   title: `acquire and release, ${aim.callers} ${aim.callers === 1 ? 'caller' : 'callers on different names'}`,
   unit: 'cycles/s',
+  because: 'each txn is a request of its own yet: batching is to come, and grpc-js takes most of the time',
   better: 'more',
   comparisons: comparisons(aim.etcd3, aim.bare),
   point: { chart: 'lock-uncontended', x: aim.callers, xLabel: 'callers of one process' },

@@ -33,6 +33,7 @@ function row(call: CallKind, concurrency: number): Row {
     id: `server/${call}-${concurrency}`,
     title: `${titles[call]}, ${concurrency} at a time`,
     unit: 'calls/s',
+    because: '`node:http2` takes most of our one thread, and etcd has several to share the cores with others',
     better: 'more',
     comparisons: [isAhead ? { ...first, aim: 1 } : first, ...others],
     // The quick run has all of the puts, and of the others the middle.
