@@ -18,13 +18,16 @@ export class WorkerProcess<Job> {
   async run<Result>(job: Job): Promise<Result> {
     this.#child ??= fork(this.#file, { execArgv: [...this.#nodeFlags] });
     const child = this.#child;
-    const answered = once(child, 'message') as Promise<[Answer<Result>]>;
-    const ended = once(child, 'exit').then(() => {
+    const over = new AbortController();
+    const { signal } = over;
+    const answered = once(child, 'message', { signal }) as Promise<[Answer<Result>]>;
+    const ended = once(child, 'exit', { signal }).then((): never => {
       throw new Error(`${this.#file} ended in the middle of a job`);
     });
-    ended.catch(() => {});
+    // Whichever loses is taken back.
+    for (const each of [answered, ended]) each.catch(() => {});
     child.send(job as object);
-    const [answer] = await Promise.race([answered, ended]);
+    const [answer] = await Promise.race([answered, ended]).finally(() => over.abort());
     if ('failure' in answer) throw new Error(`${JSON.stringify(job)}: ${answer.failure}`);
     return answer.result;
   }
