@@ -32,6 +32,7 @@ function chartOf(name: string, rows: readonly Measured[]): string {
   const first = rows[0]?.row;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${name}</title>`,
     `<rect width="${width}" height="${height}" fill="white"/>`,
     `<text x="${margin.left}" y="22" font-size="15">${name}: ${first?.unit}</text>`,
     ...[0, 0.25, 0.5, 0.75, 1].map((part) => gridLine(yOf(part * yMax), part * yMax)),
