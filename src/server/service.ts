@@ -4,7 +4,7 @@ import { LoopbackChannel } from '../wire/loopback-channel.js';
 import type { UnaryHandler } from '../wire/rpc-service.js';
 import { Authority } from './auth/authority.js';
 import { GuardedService } from './auth/guarded-service.js';
-import type { HashCost } from './auth/password-hash.js';
+import { PasswordHasher } from './auth/password-hash.js';
 import { CallerStores } from './concurrency/caller-stores.js';
 import { type ConcurrencyHandlers, concurrencyHandlers } from './concurrency/handlers.js';
 import { adminHandlers } from './handlers/admin.js';
@@ -30,8 +30,8 @@ export interface ServiceOptions {
   readonly maxLeases?: number | undefined;
   /** Where clients reach this server, as `MemberList` tells them. Default: nowhere. */
   readonly clientUrls?: (() => readonly string[]) | undefined;
-  /** What it costs to compute a password's hash. Default: about as much as etcd's, see `defaultHashCost`. */
-  readonly passwordHashCost?: HashCost | undefined;
+  /** Of passwords; several services may share it. Default: one of its own, of etcd's cost. */
+  readonly hasher?: PasswordHasher | undefined;
 }
 
 /** etcd's API over one engine, for sockets, the loopback channel and the simulated network alike. */
@@ -42,7 +42,9 @@ export function createService(host: EngineHost, options: ServiceOptions): Guarde
     maxWatchesPerStream: options.maxWatchesPerStream ?? 10_000,
     maxWatches: options.maxWatches ?? 100_000,
   };
-  const authority = new Authority({ runtime, store: host.auth, hashCost: options.passwordHashCost });
+  const hasher = options.hasher ?? new PasswordHasher(runtime);
+  if (options.hasher === undefined) host.onClose(() => hasher.close());
+  const authority = new Authority({ runtime, store: host.auth, hasher });
   const unary = [
     ...kvHandlers(host, maxRequestBytes),
     ...leaseHandlers(host, maxLeases),

@@ -8,17 +8,15 @@ import { type Server, startServer } from '../../src/server/server.js';
 import { PermissionType } from '../../src/store/auth-messages.js';
 import { expectNoLeaks } from '../support/leaks.js';
 
-const cost = { logN: 4, r: 1, p: 1 };
-
 describe('connect() with a user and a password', () => {
   expectNoLeaks();
   const runtime = new NodeRuntime();
   const host = new EngineHost(runtime);
   const { auth } = host;
+  const hasher = new PasswordHasher(runtime, 4);
   let server: Server;
 
   beforeAll(async () => {
-    const hasher = new PasswordHasher(runtime, cost);
     for (const name of ['root', 'alice']) {
       auth.addUser({ name, passwordHash: await hasher.hash(`${name}-pw`), noPassword: false });
     }
@@ -32,11 +30,12 @@ describe('connect() with a user and a password', () => {
     auth.grantRole('alice', 'app');
     auth.enable();
     const listen = { host: '127.0.0.1', port: 0 };
-    server = await startServer({ runtime, listen, host, passwordHashCost: cost });
+    server = await startServer({ runtime, listen, host, hasher });
   });
   afterAll(async () => {
     await server.close();
     host.close();
+    hasher.close();
   });
 
   const alice = { username: 'alice', password: 'alice-pw' };

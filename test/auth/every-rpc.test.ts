@@ -7,7 +7,7 @@ import { authAdminMethods, clusterMethods, healthMethods, maintenanceMethods } f
 import { electionMethods, lockMethods } from '../../src/wire/concurrency-methods.js';
 import { authMethods, kvMethods, leaseMethods, type UnaryMethod, watchMethods } from '../../src/wire/methods.js';
 import { eventually } from '../server/support/wait.js';
-import { AuthWorld, type Outcome, outcomeOf, told } from './support/auth-world.js';
+import { AuthWorld, type Outcome, outcomeOf, testHasher, told } from './support/auth-world.js';
 
 /** Who calls: nobody known, somebody who may not, somebody who may, and root. */
 const callers = ['no token', 'bad token', 'nora', 'alice', 'root'] as const;
@@ -217,7 +217,7 @@ describe('every RPC, while authentication is enabled', () => {
   it('refuses a method that nobody has made a rule for', async () => {
     const method = { ...kvMethods.range, path: '/x.Y/Z' };
     const handler = { method, handle: async () => ({}) };
-    const authority = new Authority({ runtime: world.runtime, store: world.auth });
+    const authority = new Authority({ runtime: world.runtime, store: world.auth, hasher: testHasher });
     const inner = { unary: () => handler, duplex: () => undefined, hasService: () => true };
     const guarded = new GuardedService(inner, world.host, authority).unary(method.path);
     const call = (token?: string) => {

@@ -146,10 +146,10 @@ describe('logging in', () => {
     for (const text of texts) {
       expect(text).not.toContain('swordfish');
       expect(text).not.toContain(token);
-      expect(text).not.toContain('scrypt');
+      expect(text).not.toContain('$2a$');
     }
     for (const { passwordHash } of ['root', 'alice'].map((name) => world.auth.getUser(name))) {
-      expect(utf8Text(passwordHash)).toMatch(/^scrypt\$4\$1\$1\$/);
+      expect(utf8Text(passwordHash)).toMatch(/^\$2a\$04\$/);
       expect(utf8Text(passwordHash)).not.toContain('-pw');
     }
     const entries = world.entries.map((entry) => JSON.stringify(entry, (_, each) => plainOf(each))).join('\n');
@@ -163,21 +163,85 @@ function plainOf(value: unknown): unknown {
 }
 
 describe('password hashes', () => {
+  const hashers: PasswordHasher[] = [];
+  const hasherOf = (cost: number) => {
+    const hasher = new PasswordHasher(new SimRuntime(), cost);
+    hashers.push(hasher);
+    return hasher;
+  };
+  afterEach(() => {
+    for (const hasher of hashers.splice(0)) hasher.close();
+  });
+
   it('match their own password only, and differ for the same one', async () => {
-    const hasher = new PasswordHasher(new SimRuntime(), { logN: 4, r: 1, p: 1 });
+    const hasher = hasherOf(4);
     const [a, b] = [await hasher.hash('x'), await hasher.hash('x')];
     expect(utf8Text(a)).not.toBe(utf8Text(b));
     expect(await hasher.matches('x', a)).toBe(true);
     expect(await hasher.matches('y', a)).toBe(false);
     expect(await hasher.matches('', hasher.decoy())).toBe(false);
-    for (const junk of ['', 'x', 'scrypt$4$1$1$$', '$2a$10$abc'])
+    for (const junk of ['', 'x', '$2a$10$abc', utf8Text(a).replace('$04$', '$31$')])
       expect(await hasher.matches('x', utf8(junk))).toBe(false);
   });
 
+  it('are those that Go computes, and other versions of them', async () => {
+    const hasher = hasherOf(4);
+    // From golang.org/x/crypto/bcrypt, which etcd uses.
+    const go = '$2a$10$XajjQvNhvvRt5GSeFk1xFeyqRrsxkhBkUiQeg0dt.wU1qD4aFDcga';
+    expect(await hasher.matches('allmine', utf8(go))).toBe(true);
+    expect(await hasher.matches('allmin', utf8(go))).toBe(false);
+    expect(await hasher.matches('allmine', utf8(go.replace('$2a$', '$2b$')))).toBe(true);
+  });
+
   it('stay valid when the cost changes', async () => {
-    const runtime = new SimRuntime();
-    const hash = await new PasswordHasher(runtime, { logN: 4, r: 1, p: 1 }).hash('x');
-    expect(await new PasswordHasher(runtime, { logN: 5, r: 2, p: 1 }).matches('x', hash)).toBe(true);
+    const hash = await hasherOf(4).hash('x');
+    expect(await hasherOf(5).matches('x', hash)).toBe(true);
+  });
+
+  it('are refused for passwords of which bcrypt would not see the end, and for costs it lacks', async () => {
+    const hasher = hasherOf(4);
+    const longest = 'ä'.repeat(36);
+    expect(await hasher.matches(longest, await hasher.hash(longest))).toBe(true);
+    await expect(hasher.hash(`${longest}x`)).rejects.toThrow('bcrypt: password length exceeds 72 bytes');
+    for (const cost of [3, 32, 4.5]) expect(() => hasherOf(cost)).toThrow("bcrypt's cost must be from 4 to 31");
+  });
+
+  it('are computed so many at a time; those beyond are refused, and no answer is mixed up', async () => {
+    const hasher = hasherOf(4);
+    const password = (i: number) => `password ${i}`;
+    const results = await Promise.allSettled(Array.from({ length: 40 }, (_, i) => hasher.hash(password(i))));
+    const done = results.flatMap((each, i) => (each.status === 'fulfilled' ? [{ i, hash: each.value }] : []));
+    expect(done.length).toBeGreaterThanOrEqual(17);
+    expect(done.length).toBeLessThanOrEqual(20);
+    for (const { i, hash } of done) expect(await hasher.matches(password(i), hash)).toBe(true);
+    const refused = results.filter((each) => each.status === 'rejected');
+    for (const { reason } of refused) expect(String(reason)).toContain('too many requests');
+  });
+
+  it('of a server that closes are told as an error', async () => {
+    const hasher = hasherOf(14);
+    const hash = hasher.hash('x');
+    await Promise.resolve();
+    hasher.close();
+    await expect(hash).rejects.toThrow('its thread has ended');
+  });
+
+  it('are taken from the caller where there is no password, as etcd 3.5 does', async () => {
+    const world = new AuthWorld();
+    await world.populate();
+    const hash = await hasherOf(4).hash('brought');
+    const hashedPassword = Buffer.from(hash).toString('base64');
+    const root = await world.login('root');
+    await world.call(admin.userAdd, { name: 'eve', password: '', options: undefined, hashedPassword }, root);
+    await world.login('eve', 'brought');
+    await world.call(admin.userAdd, { name: 'max', password: 'own', options: undefined, hashedPassword }, root);
+    await world.login('max', 'own');
+    await world.call(admin.userChangePassword, { name: 'max', password: '', hashedPassword }, root);
+    await world.login('max', 'brought');
+    await expect(world.login('max', 'own')).rejects.toThrow('authentication failed');
+    const nonsense = { name: 'max', password: '', hashedPassword: 'no base64' };
+    expect(await world.outcome(admin.userChangePassword, nonsense, root)).toMatch(/no password user/);
+    world.host.close();
   });
 });
 

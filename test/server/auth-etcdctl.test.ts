@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
+import { PasswordHasher } from '../../src/server/auth/password-hash.js';
 import { type Server, startServer } from '../../src/server/server.js';
 import type { RunningEtcd } from '../support/etcd/running.js';
 import { findEtcd, startEtcd } from '../support/etcd.js';
@@ -175,10 +176,11 @@ describeEtcdctl('etcdctl on users, roles and maintenance', (binary) => {
   const bugs: unknown[] = [];
 
   beforeAll(async () => {
+    const runtime = new NodeRuntime();
     server = await startServer({
-      runtime: new NodeRuntime(),
+      runtime,
       listen: { host: '127.0.0.1', port: 0 },
-      passwordHashCost: { logN: 4, r: 1, p: 1 },
+      hasher: new PasswordHasher(runtime, 4),
       onBug: (error) => bugs.push(error),
     });
     if (!('missing' in etcdFound)) etcd = await startEtcd();

@@ -56,7 +56,7 @@ const table: Readonly<Record<string, Layer>> = {
   },
   // Tells the layers above about the host, in their own types.
   node: { mayImport: base, node: true, packages: [], globals: 'process' },
-  server: { mayImport: [...base, 'recipes', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
+  server: { mayImport: [...base, 'recipes', 'engine', 'wire'], node: true, packages: ['bcryptjs'], globals: 'host' },
   sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
   // Hands out what `connect()` does, hence the facade and how its context is made; `node` for its real time.
   testing: { ...pure, mayImport: ['', 'connect', 'node', ...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },

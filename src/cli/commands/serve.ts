@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
+import { defaultBcryptCost, maxBcryptCost, minBcryptCost, PasswordHasher } from '../../server/auth/password-hash.js';
 import type { ListenAddress } from '../../server/net/listener.js';
 import type { TlsFiles } from '../../server/net/tls-files.js';
 import type { PortOptions } from '../../server/port.js';
@@ -20,6 +21,7 @@ interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly insecureAllowRemote?: boolean;
   readonly exitWithStdin?: boolean;
   readonly upstream?: string;
+  readonly bcryptCost: number;
 }
 
 /** etcd's default, 2 GiB. */
@@ -45,6 +47,12 @@ export function defineServe(command: Command): void {
       'room for keys and their history; beyond it writes are refused until there is room again; 0: the default',
       quotaBytes,
       quotaBytesDefault,
+    )
+    .option(
+      '--bcrypt-cost <n>',
+      'of password hashes, 4 to 31: one more doubles the work',
+      bcryptCost,
+      defaultBcryptCost,
     )
     .option('--allowed-hosts <names>', 'by which HTTP requests may call this server too, with commas between them')
     .option(
@@ -115,6 +123,7 @@ async function listen(
       ...common,
       host,
       quotaBytes: flags.quotaBackendBytes,
+      hasher: new PasswordHasher(runtime, flags.bcryptCost),
     });
   } catch (error) {
     if (error instanceof CliFailure) throw error;
@@ -166,6 +175,14 @@ function listenAddress(text: string): ListenAddress {
 function byteCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a number of bytes.');
   return Number(text);
+}
+
+function bcryptCost(text: string): number {
+  const cost = Number(text);
+  if (!/^\d+$/.test(text) || cost < minBcryptCost || cost > maxBcryptCost) {
+    throw new InvalidArgumentError(`Not a number from ${minBcryptCost} to ${maxBcryptCost}.`);
+  }
+  return cost;
 }
 
 function quotaBytes(text: string): number {

@@ -3,13 +3,13 @@ import type { Runtime } from '../../core/runtime.js';
 import type { AuthStore } from '../../engine/auth/auth-store.js';
 import { etcdError } from '../../store/etcd-errors.js';
 import { AttemptLimit } from './attempt-limit.js';
-import { type HashCost, PasswordHasher } from './password-hash.js';
+import type { PasswordHasher } from './password-hash.js';
 import { SimpleTokens } from './simple-tokens.js';
 
 export interface AuthorityOptions {
   readonly runtime: Runtime;
   readonly store: AuthStore;
-  readonly hashCost?: HashCost | undefined;
+  readonly hasher: PasswordHasher;
 }
 
 /** Who may log in, and who is logged in: users and roles with the passwords and tokens that the store knows not of. */
@@ -20,10 +20,10 @@ export class Authority {
   readonly #attempts: AttemptLimit;
   #decoy: Bytes | undefined;
 
-  constructor({ runtime, store, hashCost }: AuthorityOptions) {
+  constructor({ runtime, store, hasher }: AuthorityOptions) {
     this.store = store;
     this.tokens = new SimpleTokens(runtime);
-    this.#hasher = new PasswordHasher(runtime, hashCost);
+    this.#hasher = hasher;
     this.#attempts = new AttemptLimit(runtime);
   }
 

@@ -1,85 +1,76 @@
-import { scrypt, timingSafeEqual } from 'node:crypto';
-import { promisify } from 'node:util';
+import { timingSafeEqual } from 'node:crypto';
+import { encodeBase64 } from 'bcryptjs';
 import { type Bytes, utf8, utf8Text } from '../../core/bytes.js';
+import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import { BoundedWork } from './bounded-work.js';
+import { BcryptWorkers } from './bcrypt-workers.js';
 
-/** scrypt's N as a power of two, r and p. */
-export interface HashCost {
-  readonly logN: number;
-  readonly r: number;
-  readonly p: number;
-}
-
-/** About as strong as scrypt's usual N of 2^17, in 16 MiB instead of 128. */
-export const defaultHashCost: HashCost = { logN: 14, r: 8, p: 5 };
-
-/** More than one would take threads of Node's pool from the disk. */
-const maxRunning = 1;
-const maxWaiting = 16;
+/** etcd's `--bcrypt-cost`: the number of rounds as a power of two. */
+export const defaultBcryptCost = 10;
+export const minBcryptCost = 4;
+export const maxBcryptCost = 31;
+/** A hash of a higher cost, which only root can bring in, would keep everybody else waiting for minutes. */
+const maxComparedCost = 16;
+/** bcrypt looks no further. */
+const maxPasswordBytes = 72;
 const saltBytes = 16;
-const hashBytes = 32;
-const maxMemoryBytes = 256 * 1024 * 1024;
-
-const derive = promisify<string, Bytes, number, object, Buffer>(scrypt);
+/** Characters of version, cost and salt. */
+const saltLength = 29;
+const hashBytes = 23;
+const pattern = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
 /**
- * Password hashes: salted scrypt, in Node's thread pool. etcd uses bcrypt, which Node does not have; hashes never leave
- * a server, so that nobody can tell. The cost is part of the hash: raising it keeps old ones valid.
+ * Password hashes as etcd has them: bcrypt, which tells version, cost and salt itself, so that another cost keeps old
+ * ones valid, and hashes may go from one server to the other.
  */
 export class PasswordHasher {
   readonly #runtime: Runtime;
-  readonly #cost: HashCost;
-  readonly #work = new BoundedWork(maxRunning, maxWaiting);
+  readonly #cost: number;
+  readonly #workers = new BcryptWorkers();
 
-  constructor(runtime: Runtime, cost: HashCost = defaultHashCost) {
+  constructor(runtime: Runtime, cost = defaultBcryptCost) {
+    if (!Number.isInteger(cost) || cost < minBcryptCost || cost > maxBcryptCost) {
+      throw new ConclaveError('INVALID_ARGUMENT', `bcrypt's cost must be from ${minBcryptCost} to ${maxBcryptCost}`);
+    }
     this.#runtime = runtime;
     this.#cost = cost;
   }
 
-  /** Rejects with `too many requests` if too many wait already. */
+  /**
+   * Rejects with `too many requests` if too many wait already, and for a password of more than 72 bytes, of which
+   * bcrypt would ignore the rest (as etcd does since 3.5.10).
+   */
   async hash(password: string): Promise<Bytes> {
-    const salt = this.#runtime.randomBytes(saltBytes);
-    const key = await this.#work.run(() => derive(password, salt, hashBytes, options(this.#cost)));
-    return encode({ cost: this.#cost, salt, key });
+    if (utf8(password).length > maxPasswordBytes) {
+      throw new ConclaveError('INVALID_ARGUMENT', 'bcrypt: password length exceeds 72 bytes');
+    }
+    return utf8(await this.#workers.hash(password, this.#salt()));
   }
 
   /** False for a hash that cannot be read. Takes the same time whether or not it matches. */
   async matches(password: string, hash: Bytes): Promise<boolean> {
-    const parts = decode(hash);
-    if (parts === undefined) return false;
-    const key = await this.#work.run(() => derive(password, parts.salt, parts.key.length, options(parts.cost)));
-    return timingSafeEqual(key, parts.key);
+    const text = utf8Text(hash);
+    const cost = pattern.exec(text)?.[1];
+    if (cost === undefined || Number(cost) > maxComparedCost) return false;
+    return timingSafeEqual(utf8(await this.#workers.hash(password, text.slice(0, saltLength))), hash);
   }
 
-  /** A hash that no password matches: comparing with it takes as long as with a user's. */
+  /** A hash that no password is known to match: comparing with it takes as long as with a user's. */
   decoy(): Bytes {
-    const random = (length: number) => this.#runtime.randomBytes(length);
-    return encode({ cost: this.#cost, salt: random(saltBytes), key: random(hashBytes) });
+    return utf8(`${this.#salt()}${this.#letters(hashBytes)}`);
   }
-}
 
-interface HashParts {
-  readonly cost: HashCost;
-  readonly salt: Bytes;
-  readonly key: Bytes;
-}
+  close(): void {
+    this.#workers.close();
+  }
 
-function options({ logN, r, p }: HashCost): object {
-  return { N: 2 ** logN, r, p, maxmem: maxMemoryBytes };
-}
+  /** `2a`, as Go's bcrypt has it. */
+  #salt(): string {
+    return `$2a$${String(this.#cost).padStart(2, '0')}$${this.#letters(saltBytes)}`;
+  }
 
-function encode({ cost: { logN, r, p }, salt, key }: HashParts): Bytes {
-  return utf8(`scrypt$${logN}$${r}$${p}$${base64(salt)}$${base64(key)}`);
-}
-
-function decode(hash: Bytes): HashParts | undefined {
-  const [, logN, r, p, salt, key] = /^scrypt\$(\d+)\$(\d+)\$(\d+)\$([^$]+)\$([^$]+)$/.exec(utf8Text(hash)) ?? [];
-  if (salt === undefined || key === undefined) return undefined;
-  const cost = { logN: Number(logN), r: Number(r), p: Number(p) };
-  return { cost, salt: Buffer.from(salt, 'base64'), key: Buffer.from(key, 'base64') };
-}
-
-function base64(bytes: Bytes): string {
-  return Buffer.from(bytes).toString('base64');
+  /** So many bytes of chance in bcrypt's base64. */
+  #letters(count: number): string {
+    return encodeBase64([...this.#runtime.randomBytes(count)], count);
+  }
 }

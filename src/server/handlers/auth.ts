@@ -1,5 +1,6 @@
-import { noBytes } from '../../core/bytes.js';
+import { type Bytes, noBytes } from '../../core/bytes.js';
 import type { EngineHost } from '../../engine/engine-host.js';
+import { etcdError } from '../../store/etcd-errors.js';
 import { authAdminMethods as methods } from '../../wire/admin-methods.js';
 import { authMethods } from '../../wire/methods.js';
 import type { RpcContext, UnaryHandler } from '../../wire/rpc-service.js';
@@ -14,17 +15,17 @@ export function authHandlers(host: EngineHost, authority: Authority): UnaryHandl
     ...switchHandlers(host, authority),
     ...userHandlers(host, authority),
     ...roleHandlers(host, authority),
-    passwordHandler(methods.userAdd, async ({ name, password, options }, context) => {
+    passwordHandler(methods.userAdd, async ({ name, options, ...given }, context) => {
       const noPassword = options?.noPassword ?? false;
       authority.store.checkNewUser(name);
-      const passwordHash = noPassword ? noBytes : await authority.hash(password);
+      const passwordHash = noPassword ? noBytes : await passwordHashOf(authority, given);
       checkStillRoot(host, authority, context);
       authority.store.addUser({ name, passwordHash, noPassword });
       return { header: header() };
     }),
-    passwordHandler(methods.userChangePassword, async ({ name, password }, context) => {
+    passwordHandler(methods.userChangePassword, async ({ name, ...given }, context) => {
       authority.store.getUser(name);
-      const passwordHash = await authority.hash(password);
+      const passwordHash = await passwordHashOf(authority, given);
       checkStillRoot(host, authority, context);
       authority.changePassword(name, passwordHash);
       return { header: header() };
@@ -104,6 +105,21 @@ function passwordHandler<Request, Response>(
   handle: UnaryHandler<Request, Response>['handle'],
 ): UnaryHandler<Request, Response> {
   return { method, handle };
+}
+
+/**
+ * Without a password, a hash that the caller brings, in base64, as etcd takes it since 3.5. (Its `UserAdd` overwrites
+ * that by the hash of the empty password, with which everybody could log in.)
+ */
+async function passwordHashOf(
+  authority: Authority,
+  { password, hashedPassword }: { readonly password: string; readonly hashedPassword: string },
+): Promise<Bytes> {
+  if (password !== '' || hashedPassword === '') return authority.hash(password);
+  if (!/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(hashedPassword)) {
+    throw etcdError('noPasswordUser');
+  }
+  return Buffer.from(hashedPassword, 'base64');
 }
 
 /** While a hash was computed, the caller may have lost its right, or authentication been enabled. */

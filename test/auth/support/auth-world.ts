@@ -2,6 +2,7 @@ import { prefixEnd, utf8 } from '../../../src/core/bytes.js';
 import { ConclaveError } from '../../../src/core/errors.js';
 import type { AuthStore } from '../../../src/engine/auth/auth-store.js';
 import { EngineHost, type EngineHostOptions } from '../../../src/engine/engine-host.js';
+import { PasswordHasher } from '../../../src/server/auth/password-hash.js';
 import { createService } from '../../../src/server/service.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
 import type { AuthEntry } from '../../../src/store/auth-journal.js';
@@ -13,6 +14,9 @@ import type { DuplexCall, RpcContext, RpcPeer, RpcService } from '../../../src/w
 
 /** What a call came to: `OK`, or status and text as the peer is told them. */
 export type Outcome = string;
+
+/** Shared, since threads take their time to start. */
+export const testHasher = new PasswordHasher(new SimRuntime(), 4);
 
 /** The service over an engine, on simulated time, with password hashes that cost next to nothing. */
 export class AuthWorld {
@@ -31,7 +35,7 @@ export class AuthWorld {
       },
     });
     this.auth = this.host.auth;
-    this.service = createService(this.host, { runtime, passwordHashCost: { logN: 4, r: 1, p: 1 } });
+    this.service = createService(this.host, { runtime, hasher: testHasher });
   }
 
   call<Request, Response>(
