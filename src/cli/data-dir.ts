@@ -6,13 +6,14 @@ import { complain } from './output.js';
 export interface DataFlags {
   readonly data?: string;
   readonly checkpointBytes: number;
+  readonly reserveBytes: number;
   readonly unsafeNoFsync?: boolean;
   readonly quotaBackendBytes: number;
 }
 
 /** The store of `--data`, if there is one. */
 export async function openData({ data: dir, ...flags }: DataFlags): Promise<DurableHost | undefined> {
-  const { checkpointBytes, unsafeNoFsync, quotaBackendBytes: quotaBytes } = flags;
+  const { checkpointBytes, reserveBytes, unsafeNoFsync, quotaBackendBytes: quotaBytes } = flags;
   if (dir === undefined) {
     if (unsafeNoFsync) throw new CliFailure(ExitCode.invalidInput, '--unsafe-no-fsync needs --data');
     return undefined;
@@ -23,7 +24,8 @@ export async function openData({ data: dir, ...flags }: DataFlags): Promise<Dura
   try {
     const runtime = new NodeRuntime();
     const fsync = !unsafeNoFsync;
-    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync, checkpointBytes, quotaBytes });
+    const bounds = { checkpointBytes, reserveBytes, quotaBytes };
+    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync, ...bounds });
     if (data.cutBytes > 0) {
       complain(
         `${dir}: cut off ${data.cutBytes} bytes of a last write that had not finished, and was not acknowledged`,

@@ -28,6 +28,11 @@ export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 
    */
   readonly committed?: (() => Promise<void> | undefined) | undefined;
   /**
+   * Asked before the alarm NOSPACE is taken back: whether there is room again where `onEntry`'s entries go. Default:
+   * there is.
+   */
+  readonly regainRoom?: (() => Promise<boolean>) | undefined;
+  /**
    * Compacts by itself so that at least so many of the last revisions can be read and watched, and at most twice as
    * many are kept. Default: never, as etcd.
    */
@@ -72,6 +77,7 @@ export class EngineHost {
   readonly #holdEvents: boolean;
   readonly #retainRevisions: bigint | undefined;
   readonly #committed: (() => Promise<void> | undefined) | undefined;
+  readonly #regainRoom: (() => Promise<boolean>) | undefined;
   #stopTimer: (() => void) | undefined;
   #timerAtMs = Number.POSITIVE_INFINITY;
   #closed: ConclaveError | undefined;
@@ -83,6 +89,7 @@ export class EngineHost {
     this.#holdEvents = options.holdEvents ?? false;
     this.#retainRevisions = options.retainRevisions;
     this.#committed = options.committed;
+    this.#regainRoom = options.regainRoom;
     this.alarms = new AlarmSet((raised) => options.onEntry?.({ type: 'alarms', raised }));
     this.auth = new AuthStore({ onEntry: (entry) => options.onEntry?.({ type: 'auth', entry }) });
     this.engine = new Engine({
@@ -123,6 +130,11 @@ export class EngineHost {
   committed(call?: CallOptions): Promise<void> | undefined {
     const committed = this.#committed?.();
     return committed === undefined ? undefined : bounded(this.#runtime, committed, call);
+  }
+
+  /** Whether the alarm NOSPACE may be taken back: false while the disk is full. Rejects if it fails. */
+  async regainRoom(): Promise<boolean> {
+    return (await this.#regainRoom?.()) ?? true;
   }
 
   range(request: m.RangeRequest): m.RangeResponse {

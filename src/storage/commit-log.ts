@@ -8,7 +8,8 @@ import { checkpointName, draftName, logName, storeFile } from './file-names.js';
 import type { Fs } from './fs.js';
 import { createDraft, type LogFile, publishDraft } from './log-file.js';
 import { RecordKind } from './record.js';
-import { ioError } from './storage-error.js';
+import type { Reserve } from './reserve.js';
+import { ioError, OutOfRoom } from './storage-error.js';
 
 export interface CommitLogOptions {
   readonly fs: Fs;
@@ -21,6 +22,10 @@ export interface CommitLogOptions {
   readonly onKept: (revision: bigint) => void;
   /** A write or sync has failed; told once, and nothing is written any more. */
   readonly onFailure: (error: ConclaveError) => void;
+  /** What a full disk leaves to write in. */
+  readonly reserve: Reserve;
+  /** The disk was found full; what was to be written is, or will be, in the reserve. */
+  readonly onOutOfRoom: () => void;
   /** A checkpoint is due when the logs since the last one are longer than both this and it. Bytes. */
   readonly checkpointBytes: number;
 }
@@ -28,6 +33,7 @@ export interface CommitLogOptions {
 /**
  * Brings entries to disk: one write and sync is under way, and what comes meanwhile goes with the next. Nothing is
  * tried again after a failure: what a failed sync has left in the caches nobody knows (PostgreSQL's fsync bug of 2018).
+ * Only a write that found the disk full, and so was never synced, is done again, once, in the room of the reserve.
  */
 export class CommitLog {
   readonly #options: CommitLogOptions;
@@ -41,6 +47,8 @@ export class CommitLog {
   #checkpointing: Promise<void> | undefined;
   #failure: ConclaveError | undefined;
   #closing = false;
+  /** There was no room for a checkpoint, and nothing has happened since that could change that. */
+  #checkpointMustWait = false;
 
   constructor(options: CommitLogOptions, file: LogFile, sizes: { checkpointBytes: number; logBytes: number }) {
     this.#options = options;
@@ -57,6 +65,7 @@ export class CommitLog {
       this.#batches.push(batch);
     }
     batch.add(entry);
+    if (entry.type === 'compacted' || entry.type === 'alarms') this.#checkpointMustWait = false;
     this.#running ??= this.#run();
   }
 
@@ -73,7 +82,7 @@ export class CommitLog {
     await this.#checkpointing;
     try {
       if (this.#failure !== undefined) return;
-      await this.#file.append(RecordKind.closed, new Uint8Array(0));
+      await this.#append(RecordKind.closed, new Uint8Array(0));
       await this.#file.trim();
       await this.#file.sync();
     } catch (error) {
@@ -103,7 +112,7 @@ export class CommitLog {
     const batch = this.#batches[0] as Batch;
     const payload = batch.seal();
     await this.#file.makeRoom(payload.length);
-    await this.#file.append(RecordKind.batch, payload);
+    await this.#append(RecordKind.batch, payload);
     await this.#file.sync();
     this.#batches.shift();
     // Watchers hear of a revision before its writer does.
@@ -111,8 +120,18 @@ export class CommitLog {
     batch.kept.resolve();
   }
 
+  async #append(kind: RecordKind, payload: Uint8Array): Promise<void> {
+    try {
+      await this.#file.append(kind, payload);
+    } catch (error) {
+      if (!(error instanceof OutOfRoom && (await this.#options.reserve.spend()))) throw error;
+      this.#options.onOutOfRoom();
+      await this.#file.append(kind, payload);
+    }
+  }
+
   #isCheckpointDue(): boolean {
-    if (this.#checkpointing !== undefined || this.#closing) return false;
+    if (this.#checkpointing !== undefined || this.#closing || this.#checkpointMustWait) return false;
     const bytes = this.#olderBytes + this.#file.size;
     return bytes > Math.max(this.#options.checkpointBytes, this.#lastCheckpointBytes);
   }
@@ -128,13 +147,14 @@ export class CommitLog {
     await old.trim();
     await old.sync();
     const number = old.header.number + 1;
+    const header = { ...old.header, number, firstSequence: old.nextSequence, previousSize: old.size };
+    try {
+      this.#file = await createLog(this.#options, header);
+    } catch (error) {
+      await this.#giveUpCheckpoint(error, logName(number));
+      return;
+    }
     this.#olderBytes += old.size;
-    this.#file = await createLog(this.#options, {
-      ...old.header,
-      number,
-      firstSequence: old.nextSequence,
-      previousSize: old.size,
-    });
     await old.close();
     this.#checkpointing = this.#checkpoint(this.#file.header, entries).finally(() => {
       this.#checkpointing = undefined;
@@ -144,10 +164,13 @@ export class CommitLog {
   async #checkpoint(header: FileHeader, entries: readonly JournalEntry[]): Promise<void> {
     const { fs, dir, drawSalt } = this.#options;
     const stopped = () => this.#closing || this.#failure !== undefined;
+    const name = checkpointName(header.number);
     try {
-      const size = await writeCheckpoint(fs, dir, { ...header, salt: drawSalt() }, entries, stopped);
+      const write = () => writeCheckpoint(fs, dir, { ...header, salt: drawSalt() }, entries, stopped);
+      const size = await write().catch((error: unknown) => this.#giveUpCheckpoint(error, name));
+      if (size === undefined) return;
       if (size === 0) {
-        if (this.#failure === undefined) await fs.remove(join(dir, draftName(checkpointName(header.number))));
+        if (this.#failure === undefined) await fs.remove(join(dir, draftName(name)));
         return;
       }
       this.#lastCheckpointBytes = size;
@@ -156,6 +179,18 @@ export class CommitLog {
     } catch (error) {
       this.#fail(ioError(`writing a checkpoint in ${dir} failed`, error));
     }
+  }
+
+  /** For want of room: the logs stay as they are. Throws anything else. */
+  async #giveUpCheckpoint(error: unknown, name: string): Promise<undefined> {
+    if (!(error instanceof OutOfRoom) || this.#failure !== undefined) throw error;
+    const { fs, dir, reserve, onOutOfRoom } = this.#options;
+    // It may not even have been made.
+    await fs.remove(join(dir, draftName(name))).catch(() => {});
+    // Without a reserve the next write will end it all, and may be the one that gives room.
+    if (reserve.isKept) onOutOfRoom();
+    this.#checkpointMustWait = true;
+    return undefined;
   }
 
   #fail(error: ConclaveError): void {

@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { ConclaveError } from '../core/errors.js';
 import { type Runtime, randomHex, randomInt63 } from '../core/runtime.js';
+import { AlarmType } from '../engine/alarm-set.js';
 import { EngineHost, type EngineHostOptions } from '../engine/engine-host.js';
 import { CommitLog, createLog } from './commit-log.js';
 import { type DirLock, isLockFile, lockDir } from './dir-lock.js';
@@ -9,6 +10,7 @@ import type { Fs } from './fs.js';
 import { LogFile } from './log-file.js';
 import { NodeFs } from './node-fs.js';
 import { type Recovered, recover } from './recovery.js';
+import { Reserve } from './reserve.js';
 import { ioError } from './storage-error.js';
 
 export interface DurableHostOptions
@@ -22,6 +24,11 @@ export interface DurableHostOptions
   readonly fsync?: boolean | undefined;
   /** A checkpoint is written when the logs since the last are longer than this and than it. Default: 64 MiB. */
   readonly checkpointBytes?: number | undefined;
+  /**
+   * Room on the disk that is kept for when it is full. Then the alarm NOSPACE is raised, and only what frees room is
+   * served until there is some and the alarm is taken back. Default: 0, none: then a full disk ends the store. Bytes.
+   */
+  readonly reserveBytes?: number | undefined;
 }
 
 /** An engine whose every effect is on disk before anybody hears of it. */
@@ -66,15 +73,20 @@ export async function openDurableHost(options: DurableHostOptions): Promise<Dura
 export async function openLocked(
   options: Omit<DurableHostOptions, 'pid' | 'fsync'> & { readonly fs: Fs },
 ): Promise<DurableHost> {
-  const { runtime, dir, fs, checkpointBytes = defaultCheckpointBytes } = options;
+  const { runtime, dir, fs, checkpointBytes = defaultCheckpointBytes, reserveBytes = 0 } = options;
   const recovered = await recover(fs, dir);
   await removeLeftovers(fs, dir, recovered?.firstNumber ?? 0);
   const drawSalt = () => Number(randomInt63(runtime) & 0xffff_ffffn);
   const file = await lastLog(fs, dir, runtime, drawSalt, recovered);
   const failure = new AbortController();
+  const reserve = new Reserve(fs, dir, reserveBytes);
+  const raiseNoSpace = () => {
+    host.alarms.activate({ memberId: host.engine.header().memberId, type: AlarmType.noSpace });
+  };
   const log = new CommitLog(
     {
-      ...{ fs, dir, drawSalt, checkpointBytes },
+      ...{ fs, dir, drawSalt, checkpointBytes, reserve },
+      onOutOfRoom: raiseNoSpace,
       checkpoint: () => host.checkpoint(),
       onKept: (revision) => host.releaseEvents(revision),
       onFailure: (error) => {
@@ -92,10 +104,17 @@ export async function openLocked(
     holdEvents: true,
     onEntry: (entry) => log.append(entry),
     committed: () => log.committed(),
+    regainRoom: () => reserve.fill(),
   });
   host.restore(recovered?.entries ?? []);
+  // Nobody waits for it: until it is there, a full disk ends the store.
+  const reserving = reserve.fill().then(
+    (isKept) => (isKept ? undefined : raiseNoSpace()),
+    () => {},
+  );
   const close = onceOnly(async () => {
     host.close();
+    await reserving;
     await log.close();
   });
   return { host, failure: failure.signal, cutBytes: recovered?.cutBytes ?? 0, close };

@@ -3,12 +3,15 @@ import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-heade
 import { draftName } from './file-names.js';
 import type { Fs, FsFile } from './fs.js';
 import { encodeRecord, type RecordKind, recordHeaderBytes } from './record.js';
+import { OutOfRoom, outOfRoom } from './storage-error.js';
 
 /** Room that is made ahead of the records: as much as there are already, between these. Bytes. */
 const minRoomBytes = 64 << 10;
 const maxRoomBytes = 8 << 20;
 
-/** A file of records that is being written. After a failed write or sync it must not be used any more. */
+/**
+ * A file of records that is being written. After a failed sync, or another failed write, it must not be used any more.
+ */
 export class LogFile {
   readonly path: string;
   readonly header: FileHeader;
@@ -35,9 +38,16 @@ export class LogFile {
     return this.#sequence;
   }
 
+  /**
+   * Rejects with `OutOfRoom` on a full disk: then the same record may be appended again, over what was written of it.
+   */
   async append(kind: RecordKind, payload: Uint8Array): Promise<void> {
     const bytes = encodeRecord(this.header.salt, this.#sequence, kind, payload);
-    await this.#file.write(this.#size, bytes);
+    try {
+      await this.#file.write(this.#size, bytes);
+    } catch (error) {
+      throw outOfRoom(error);
+    }
     this.#size += bytes.length;
     this.#room = Math.max(this.#room, this.#size);
     this.#sequence += 1;
@@ -56,7 +66,7 @@ export class LogFile {
     try {
       await this.#file.write(from, Buffer.alloc(this.#room - from));
     } catch (error) {
-      if (!isFull(error)) throw error;
+      if (!(outOfRoom(error) instanceof OutOfRoom)) throw error;
     }
   }
 
@@ -75,12 +85,14 @@ export class LogFile {
   }
 }
 
-function isFull(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'ENOSPC' || code === 'EDQUOT';
-}
-
+<<<<<<< HEAD
 /** A file that has nothing but its header, under the name of a draft. `sequence`: of its first record. */
+=======
+/**
+ * A file that has nothing but its header, under the name of a draft. `sequence`: of its first record. Rejects with
+ * `OutOfRoom`, and leaves no draft, on a full disk.
+ */
+>>>>>>> 1a774f7 (A full disk refuses puts as etcd does and serves the rest, in the room of a reserve, instead of ending the server)
 export async function createDraft(
   fs: Fs,
   dir: string,
@@ -88,12 +100,14 @@ export async function createDraft(
   header: FileHeader,
   sequence: number,
 ): Promise<LogFile> {
-  const file = await fs.create(join(dir, draftName(name)));
+  const file = await fs.create(join(dir, draftName(name))).catch((error: unknown) => {
+    throw outOfRoom(error);
+  });
   try {
     await file.write(0, encodeFileHeader(header));
   } catch (error) {
     await file.close();
-    throw error;
+    throw outOfRoom(error);
   }
   return new LogFile(join(dir, name), header, file, fileHeaderBytes, sequence);
 }

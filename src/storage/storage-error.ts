@@ -5,6 +5,22 @@ export function damaged(path: string, offset: number, what: string, hint: string
   return new ConclaveError('FAILED_PRECONDITION', `${path} is damaged at byte ${offset}: ${what}. ${hint}`);
 }
 
+/** A write that found the disk full, or the quota used up: nothing is wrong with what was written before. */
+export class OutOfRoom extends Error {
+  readonly code: string;
+
+  constructor(cause: NodeJS.ErrnoException) {
+    super(cause.message, { cause });
+    this.code = cause.code ?? '';
+  }
+}
+
+/** `error` of a write, told apart from all other failures if it was for want of room. Not for a failed sync. */
+export function outOfRoom(error: unknown): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' || code === 'EDQUOT' ? new OutOfRoom(error as NodeJS.ErrnoException) : error;
+}
+
 const hints: Readonly<Record<string, string>> = {
   ENOSPC: 'the disk is full: make room and start again',
   EDQUOT: 'the quota is used up: make room and start again',

@@ -4,8 +4,10 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { GrpcChannel } from '../../src/channels/grpc-channel.js';
 import { type Conclave, connect } from '../../src/index.js';
 import { Prng } from '../../src/sim/prng.js';
+import { maintenanceMethods } from '../../src/wire/admin-methods.js';
 import { describeSkipped } from '../support/skip.js';
 import { conclave } from './support/cli.js';
 
@@ -143,11 +145,61 @@ afterAll(() => {
 });
 
 const fullDisk = () => {
-  it('serve --data: a full disk ends it in order; with room again everything acknowledged is there', async () => {
+  it('serve --data: on a full disk puts are refused and reads served; with room and no alarm all goes on', async () => {
+    const data = join(small, 'reserved');
+    const filler = join(small, 'filler');
+    await writeFile(filler, Buffer.alloc(1_000_000));
+    const server = conclave([...serving, data, '--reserve-bytes', '300000']);
+    await using _server = server;
+    const { url } = JSON.parse(await server.line()) as { url: string };
+    await using client = await connect(url);
+    const channel = new GrpcChannel({ address: url.replace('http://', '') });
+    const alarm = (action: number, memberId = 0n) =>
+      channel.unary(maintenanceMethods.alarm, { action, memberId, alarm: action === 0 ? 0 : 1 }, {});
+    const value = 'x'.repeat(20_000);
+    let acknowledged = 0;
+    let refused: unknown;
+    // Bounded by the disk.
+    while (refused === undefined) {
+      await client.put('k', `${acknowledged + 1} ${value}`).then(
+        () => {
+          acknowledged += 1;
+        },
+        (error: unknown) => {
+          refused = error;
+        },
+      );
+    }
+    expect(acknowledged).toBeGreaterThan(10);
+    expect(refused).toMatchObject({ code: 'RESOURCE_EXHAUSTED', outcome: 'not-applied' });
+    const inK = async (from: Conclave) => Number.parseInt((await from.get('k'))?.value.toString() ?? '', 10);
+    expect(await inK(client)).toBe(acknowledged);
+    const { alarms } = await alarm(0);
+    expect(alarms).toMatchObject([{ alarm: 1 }]);
+    await client.delete('nothing');
+    await expect(alarm(2, alarms[0]?.memberId)).rejects.toThrow('mvcc: database space exceeded');
+    await rm(filler);
+    await expect(client.put('k', 'still refused')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+    await alarm(2, alarms[0]?.memberId);
+    await client.put('k', `${acknowledged + 1}`);
+    await channel.close();
+    server.kill('SIGKILL');
+    await server.ended();
+    const again = conclave([...serving, data, '--reserve-bytes', '300000']);
+    await using _again = again;
+    const { url: newUrl } = JSON.parse(await again.line()) as { url: string };
+    await using reader = await connect(newUrl);
+    expect(await inK(reader)).toBe(acknowledged + 1);
+    again.kill('SIGTERM');
+    await again.ended();
+    await rm(data, { recursive: true });
+  });
+
+  it('serve --data --reserve-bytes 0: a full disk ends it in order; all acknowledged is there after', async () => {
     const data = join(small, 'data');
     const filler = join(small, 'filler');
     await writeFile(filler, Buffer.alloc(1_000_000));
-    const server = conclave([...serving, data]);
+    const server = conclave([...serving, data, '--reserve-bytes', '0']);
     await using _server = server;
     const { url } = JSON.parse(await server.line()) as { url: string };
     const client = await connect(url);

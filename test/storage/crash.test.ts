@@ -4,9 +4,10 @@ import { AuthStore } from '../../src/engine/auth/auth-store.js';
 import type { EngineHost } from '../../src/engine/engine-host.js';
 import type { JournalEntry } from '../../src/engine/journal.js';
 import { Prng } from '../../src/sim/prng.js';
+import { fileHeaderBytes } from '../../src/storage/file-header.js';
 import type { AuthEntry } from '../../src/store/auth-journal.js';
-import type { CrashFsFaults } from './support/crash-fs.js';
-import { crashTrial, type Sabotage, type TrialResult } from './support/crash-trial.js';
+import { type CrashFsFaults, fault } from './support/crash-fs.js';
+import { crashTrial, reserveBytes, type Sabotage, type TrialResult } from './support/crash-trial.js';
 
 /** `CONCLAVE_CRASH_STATES=1000000` judges as many. */
 const statesAsked = Number(process.env.CONCLAVE_CRASH_STATES ?? 4_000);
@@ -30,6 +31,18 @@ async function states(count: number, faults?: CrashFsFaults, sabotage?: Sabotage
     sum.violations.push(...violations.map((each) => `seed ${seed}: ${each}`));
   }
   return sum;
+}
+
+/** Of the records every eighth or so finds the disk full; there is room for the next. */
+function fullNowAndThen(): CrashFsFaults {
+  const random = new Prng(8);
+  let isFull = false;
+  const before = (operation: string, bytes: number) => {
+    if (operation !== 'write' || bytes === fileHeaderBytes || bytes >= reserveBytes) return;
+    isFull = !isFull && random.below(8) === 0;
+    if (isFull) throw fault('ENOSPC', 'no room');
+  };
+  return { before };
 }
 
 /** What `method` does is there, and no journal hears of it. */
@@ -66,7 +79,18 @@ describe('a power cut', () => {
     expect(result.checkpointed).toBeGreaterThan(result.states / 10);
   });
 
+  it('takes nothing when the disk is full again and again, and there is room again', async () => {
+    const result = await states(2_000, fullNowAndThen());
+    expect(result.violations.slice(0, 5)).toEqual([]);
+    expect(result.states).toBeGreaterThanOrEqual(2_000);
+  });
+
   it.each<[string, CrashFsFaults, RegExp]>([
+    [
+      'a full disk that nobody notices',
+      { ...fullNowAndThen(), failedWritesAreSilent: true },
+      /acknowledged|does not open/,
+    ],
     ['an acknowledgement before the sync', { syncDoesNothing: true }, /acknowledged|does not open/],
     ['a directory that is not synced', { syncDirDoesNothing: true }, /acknowledged|does not open/],
   ])('would be seen to take something with %s', async (_, faults, message) => {

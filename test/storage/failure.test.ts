@@ -6,7 +6,9 @@ import { createService } from '../../src/server/service.js';
 import { Prng } from '../../src/sim/prng.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { DurableHost } from '../../src/storage/durable-host.js';
+import { Reserve } from '../../src/storage/reserve.js';
 import { maintenanceMethods } from '../../src/wire/admin-methods.js';
+import { AlarmAction, type AlarmResponse } from '../../src/wire/codec/maintenance.js';
 import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
 import { type DuplexMethod, kvMethods, watchMethods } from '../../src/wire/methods.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
@@ -121,6 +123,141 @@ it('a full disk in the middle of a checkpoint: the same, at each of its writes',
     await again.close();
   }
 });
+
+describe('a full disk, with a reserve', () => {
+  const noSpace = { code: 'RESOURCE_EXHAUSTED', message: 'etcdserver: mvcc: database space exceeded' };
+  const disarm = { action: AlarmAction.deactivate, alarm: 1 };
+
+  /** A disk of `bytes` that can be made larger; a store on it, with room for 4,000 bytes when there is none. */
+  async function opened(bytes: number) {
+    const disk = { bytes };
+    const fs: CrashFs = new CrashFs({
+      before: (operation, written) => {
+        const used = [...fs.files().values()].reduce((sum, { length }) => sum + length, 0);
+        if (operation === 'write' && used + written > disk.bytes) throw fault('ENOSPC', 'no space left on device');
+      },
+    });
+    const durable = await openOn(fs, 1 << 20, new SimRuntime(), 4_000);
+    expect(await durable.host.regainRoom()).toBe(true);
+    const store = new EngineStore(durable.host);
+    const alarm = createService(durable.host, { runtime: new SimRuntime() }).unary(maintenanceMethods.alarm.path);
+    const context = { metadata: {}, signal: new AbortController().signal };
+    const ask = async (request: object) => {
+      const { memberId } = durable.host.engine.header();
+      return (await alarm?.handle({ memberId, ...request }, context)) as AlarmResponse;
+    };
+    return { disk, fs, ...durable, store, ask };
+  }
+
+  /** How many puts of 300 bytes were acknowledged before one was refused. */
+  async function fill(store: EngineStore): Promise<number> {
+    // Bounded by the disk.
+    for (let count = 0; ; count++) {
+      try {
+        await store.txn(put(`k${count}`, 'x'.repeat(300)));
+      } catch (error) {
+        expect(error).toMatchObject(noSpace);
+        return count;
+      }
+    }
+  }
+
+  it('refuses puts as etcd does, serves everything else, and goes on when there is room and no alarm', async () => {
+    const { disk, fs, host, store, ask, failure, close } = await opened(10_000);
+    const count = await fill(store);
+    expect(count).toBeGreaterThan(10);
+    const range = { key: utf8('\0'), rangeEnd: utf8('\0') };
+    expect((await store.range(range)).count).toBe(BigInt(count));
+    expect((await ask({ action: AlarmAction.get, alarm: 0 })).alarms).toHaveLength(1);
+    await store.txn({ success: [{ type: 'deleteRange', request: { key: utf8('k0') } }] });
+    await expect(store.leaseGrant({ id: 1n, ttl: 10n })).rejects.toMatchObject(noSpace);
+    await expect(ask(disarm)).rejects.toMatchObject(noSpace);
+    expect(await rejection(store.txn(put('a')))).toMatchObject(noSpace);
+    // Killed now, and the power gone: the same.
+    const again = await reopened(fs);
+    expect(digest(again.host)).toBe(digest(host));
+    disk.bytes = 20_000;
+    expect((await ask(disarm)).alarms).toHaveLength(1);
+    expect(await fill(store)).toBeGreaterThan(10);
+    expect(failure.aborted).toBe(false);
+    const last = digest(host);
+    await close();
+    const reopenedLast = await reopened(fs);
+    expect(digest(reopenedLast.host)).toBe(last);
+    await reopenedLast.close();
+  });
+
+  it.each([true, false])('an attempt to get the reserve back takes the room from no write (room: %j)', async (room) => {
+    const fs = new CrashFs({ before: (operation) => (operation === 'write' && !room ? enospc() : undefined) });
+    const reserve = new Reserve(fs, '/data', 100);
+    const filling = reserve.fill();
+    expect(await reserve.spend()).toBe(true);
+    expect(await filling).toBe(room);
+    expect(await fs.list()).toEqual([]);
+    expect(await reserve.spend()).toBe(false);
+  });
+
+  it('ends the store when what frees room has used up the reserve too', async () => {
+    const { fs, host, store, failure, close } = await opened(10_000);
+    await fill(store);
+    let acknowledged = digest(host);
+    // Bounded by the reserve.
+    while (!failure.aborted) {
+      host.auth.addRole(`role ${digest(host)}`);
+      try {
+        await host.committed();
+        acknowledged = digest(host);
+      } catch (error) {
+        expect(error).toBe(failure.reason);
+      }
+    }
+    await close();
+    const again = await reopened(fs);
+    expect(digest(again.host)).toBe(acknowledged);
+    await again.close();
+  });
+
+  it('at the start: is told by the alarm, and everything is served that needs no room', async () => {
+    const { fs, host, store, close } = await opened(10_000);
+    await store.txn(put('a'));
+    const before = digest(host);
+    await close();
+    const files = fs.files();
+    files.delete('reserve');
+    const full = new CrashFs({ before: (op, n) => (op === 'write' && n > 500 ? enospc() : undefined) }, files);
+    const again = await openOn(full, 1 << 20, new SimRuntime(), 4_000);
+    expect(await again.host.regainRoom()).toBe(false);
+    expect(digest(again.host)).not.toBe(before);
+    expect((await new EngineStore(again.host).range({ key: utf8('a') })).count).toBe(1n);
+    await expect(new EngineStore(again.host).txn(put('b'))).rejects.toMatchObject(noSpace);
+    await again.close();
+  });
+
+  it('in the middle of a checkpoint: the log goes on, and a compaction has it tried again', async () => {
+    let isFull = false;
+    const fs = new CrashFs({ before: (op) => (isFull && op === 'create' ? enospc() : undefined) });
+    const { host, close } = await openOn(fs, 2_000, new SimRuntime(), 4_000);
+    await host.regainRoom();
+    isFull = true;
+    const store = new EngineStore(host);
+    for (let i = 0; i < 10; i++) await store.txn(put('k', 'x'.repeat(300))).catch(() => {});
+    expect(host.alarms.has(1)).toBe(true);
+    expect([...fs.files().keys()].sort()).toEqual(['0000000001.log', 'reserve']);
+    isFull = false;
+    await store.compact({ revision: host.stats().revision });
+    await store.txn({ success: [{ type: 'deleteRange', request: { key: utf8('k') } }] });
+    const last = digest(host);
+    await close();
+    expect([...fs.files().keys()].sort()).toContain('0000000002.log');
+    const again = await reopened(fs);
+    expect(digest(again.host)).toBe(last);
+    await again.close();
+  });
+});
+
+function enospc(): never {
+  throw fault('ENOSPC', 'no space left on device');
+}
 
 describe('while a sync takes its time', () => {
   async function opened() {

@@ -40,6 +40,12 @@ export function defineServe(command: Command): void {
       byteCount,
       67_108_864,
     )
+    .option(
+      '--reserve-bytes <n>',
+      'with --data: room on the disk to go on in when that is full; 0: none, and a full disk ends the server',
+      byteCount,
+      16_777_216,
+    )
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
     .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
     .option(

@@ -26,7 +26,7 @@ export function maintenanceHandlers(host: EngineHost): UnaryHandler<unknown, unk
   const { engine } = host;
   return [
     unaryHandler(methods.status, () => statusOf(host)),
-    unaryHandler(methods.alarm, (request) => answerAlarm(host, request)),
+    alarmHandler(host),
     // History that was compacted is given back at once: there is nothing left to do.
     unaryHandler(methods.defragment, () => ({ header: undefined })),
     unaryHandler(methods.hash, () => ({ header: engine.header(), hash: hashAll(host) })),
@@ -70,6 +70,18 @@ function statusOf({ engine, alarms, quotaBytes }: EngineHost) {
 function alarmText({ memberId, type }: { readonly memberId: bigint; readonly type: number }): string {
   const member = memberId === 0n ? '' : `memberID:${memberId} `;
   return `${member}alarm:${type === AlarmType.noSpace ? 'NOSPACE' : 'CORRUPT'} `;
+}
+
+function alarmHandler(host: EngineHost): UnaryHandler<unknown, unknown> {
+  const handler: UnaryHandler<AlarmRequest, AlarmResponse> = {
+    method: methods.alarm,
+    handle: async (request) => {
+      const endsNoSpace = request.action === AlarmAction.deactivate && request.alarm === AlarmType.noSpace;
+      if (endsNoSpace && !(await host.regainRoom())) throw etcdError('noSpace');
+      return answerAlarm(host, request);
+    },
+  };
+  return handler;
 }
 
 function answerAlarm({ engine, alarms }: EngineHost, { action, memberId, alarm: type }: AlarmRequest): AlarmResponse {

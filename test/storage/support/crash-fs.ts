@@ -24,6 +24,8 @@ export interface CrashFsFaults {
   /** `sync` returns at once and does nothing: what is acknowledged after it is acknowledged too early. */
   readonly syncDoesNothing?: boolean;
   readonly syncDirDoesNothing?: boolean;
+  /** A write that `before` makes fail says nothing of it. */
+  readonly failedWritesAreSilent?: boolean;
   /**
    * Asked before each operation that changes something; an error that it throws is what the operation does, a write
    * after half of its bytes.
@@ -117,6 +119,7 @@ export class CrashFs implements Fs {
           this.#before('write', bytes.length);
         } catch (error) {
           overwrite(inode, position, bytes.subarray(0, bytes.length >>> 1));
+          if (this.#faults.failedWritesAreSilent) return;
           throw error;
         }
         overwrite(inode, position, bytes);

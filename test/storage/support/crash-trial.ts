@@ -36,14 +36,17 @@ export type Sabotage = (host: EngineHost) => void;
 
 /** Small, so that a trial passes several of them. */
 const checkpointBytes = 4_000;
+/** More than what waits at any time. */
+export const reserveBytes = 5_000;
 const keys = ['a', 'b', 'c', 'd', 'e'];
 
 export function openOn(
   fs: CrashFs,
   bytes = checkpointBytes,
   runtime: Runtime = new SimRuntime(),
+  reserveBytes = 0,
 ): Promise<DurableHost> {
-  return openLocked({ runtime, dir: '/data', fs, checkpointBytes: bytes });
+  return openLocked({ runtime, dir: '/data', fs, checkpointBytes: bytes, reserveBytes });
 }
 
 /** Stands for all that a host holds. */
@@ -94,26 +97,42 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
   fs.onOperation = () => {
     for (let i = 0; i < 2; i++) crashes.push({ files: fs.crash(draw), acknowledged, done: digests.length });
   };
-  const { host, close } = await openOn(fs);
+  const { host, failure, close } = await openOn(fs, checkpointBytes, new SimRuntime(), reserveBytes);
+  // Of a disk that is full twice in a row.
+  const unlessFailed = (error: unknown) => {
+    if (!failure.aborted) throw error;
+  };
+  await host.regainRoom();
   sabotage(host);
   digests.push(digest(host));
   saw(1);
+  // The store raises an alarm of its own accord too.
+  let isOperating = false;
+  const activate = host.alarms.activate.bind(host.alarms);
+  host.alarms.activate = (alarm) => {
+    const raised = activate(alarm);
+    if (!isOperating) digests.push(digest(host));
+    return raised;
+  };
   const firstWith = new Map<bigint, number>();
   const watch = {
     onEvents: (_: unknown, revision: bigint) => saw(firstWith.get(revision) ?? 0),
     onCompacted: () => {},
   };
   host.watch({ key: utf8('\0'), rangeEnd: utf8('\0') }, watch).resume();
-  for (let i = 0; i < operations; i++) {
+  for (let i = 0; i < operations && !failure.aborted; i++) {
+    await host.regainRoom();
+    isOperating = true;
     operate(host, draw);
+    isOperating = false;
     digests.push(digest(host));
     const count = digests.length;
     const { revision } = host.stats();
     if (!firstWith.has(revision)) firstWith.set(revision, count);
-    const kept = (host.committed() ?? Promise.resolve()).then(() => saw(count));
+    const kept = (host.committed() ?? Promise.resolve()).then(() => saw(count)).catch(unlessFailed);
     if (draw(3) > 0) await kept;
   }
-  await close();
+  await close().catch(unlessFailed);
   return { digests, crashes };
 }
 
