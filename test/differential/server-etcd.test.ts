@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GrpcChannel } from '../../src/channels/grpc-channel.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
+import { PasswordHasher } from '../../src/server/auth/password-hash.js';
 import { type Server, type ServerOptions, startServer } from '../../src/server/server.js';
 import type { Store } from '../../src/store/store.js';
 import type { RpcChannel } from '../../src/wire/rpc-channel.js';
@@ -30,7 +31,7 @@ function suite(): void {
   const options: ServerOptions = {
     runtime,
     listen: { host: '127.0.0.1', port: 0 },
-    passwordHashCost: { logN: 1, r: 1, p: 1 },
+    hasher: new PasswordHasher(runtime, 4),
     onBug: (error) => bugs.push(error),
   };
   const bugs: unknown[] = [];
