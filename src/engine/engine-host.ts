@@ -90,8 +90,13 @@ export class EngineHost {
     this.#retainRevisions = options.retainRevisions;
     this.#committed = options.committed;
     this.#regainRoom = options.regainRoom;
-    this.alarms = new AlarmSet((raised) => options.onEntry?.({ type: 'alarms', raised }));
-    this.auth = new AuthStore({ onEntry: (entry) => options.onEntry?.({ type: 'auth', entry }) });
+    const tell = (entry: JournalEntry) => {
+      // Nobody would write it any more.
+      if (this.#closed !== undefined) throw this.#closed;
+      options.onEntry?.(entry);
+    };
+    this.alarms = new AlarmSet((raised) => tell({ type: 'alarms', raised }));
+    this.auth = new AuthStore({ onEntry: (entry) => tell({ type: 'auth', entry }) });
     this.engine = new Engine({
       clusterId: options.clusterId ?? randomInt63(runtime),
       memberId: options.memberId ?? randomInt63(runtime),

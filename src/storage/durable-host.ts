@@ -81,7 +81,7 @@ export async function openLocked(
   const failure = new AbortController();
   const reserve = new Reserve(fs, dir, reserveBytes);
   const raiseNoSpace = () => {
-    host.alarms.activate({ memberId: host.engine.header().memberId, type: AlarmType.noSpace });
+    if (!host.closed) host.alarms.activate({ memberId: host.engine.header().memberId, type: AlarmType.noSpace });
   };
   const log = new CommitLog(
     {

@@ -85,14 +85,10 @@ export class LogFile {
   }
 }
 
-<<<<<<< HEAD
-/** A file that has nothing but its header, under the name of a draft. `sequence`: of its first record. */
-=======
 /**
  * A file that has nothing but its header, under the name of a draft. `sequence`: of its first record. Rejects with
  * `OutOfRoom`, and leaves no draft, on a full disk.
  */
->>>>>>> 1a774f7 (A full disk refuses puts as etcd does and serves the rest, in the room of a reserve, instead of ending the server)
 export async function createDraft(
   fs: Fs,
   dir: string,

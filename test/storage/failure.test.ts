@@ -132,9 +132,11 @@ describe('a full disk, with a reserve', () => {
   async function opened(bytes: number) {
     const disk = { bytes };
     const fs: CrashFs = new CrashFs({
-      before: (operation, written) => {
+      before: (operation, written, growth) => {
         const used = [...fs.files().values()].reduce((sum, { length }) => sum + length, 0);
-        if (operation === 'write' && used + written > disk.bytes) throw fault('ENOSPC', 'no space left on device');
+        if (operation !== 'write' || used + growth <= disk.bytes) return;
+        const fits = written - growth + Math.max(0, disk.bytes - used);
+        throw Object.assign(fault('ENOSPC', 'no space left on device'), { written: fits });
       },
     });
     const durable = await openOn(fs, 1 << 20, new SimRuntime(), 4_000);

@@ -28,9 +28,10 @@ export interface CrashFsFaults {
   readonly failedWritesAreSilent?: boolean;
   /**
    * Asked before each operation that changes something; an error that it throws is what the operation does, a write
-   * after half of its bytes.
+   * after `written` of its bytes, if the error says so, else after half of them. `growth`: by how much the file gets
+   * longer.
    */
-  readonly before?: (operation: string, bytes: number) => void;
+  readonly before?: (operation: string, bytes: number, growth: number) => void;
   /** `sync` takes until this settles. */
   readonly duringSync?: () => Promise<void>;
 }
@@ -116,9 +117,11 @@ export class CrashFs implements Fs {
         // A real write returns in a later turn: others go on meanwhile.
         await Promise.resolve();
         try {
-          this.#before('write', bytes.length);
+          const growth = Math.max(0, position + bytes.length - inode.content.length);
+          this.#before('write', bytes.length, growth);
         } catch (error) {
-          overwrite(inode, position, bytes.subarray(0, bytes.length >>> 1));
+          const { written = bytes.length >>> 1 } = error as { readonly written?: number };
+          overwrite(inode, position, bytes.subarray(0, written));
           if (this.#faults.failedWritesAreSilent) return;
           throw error;
         }
@@ -157,8 +160,8 @@ export class CrashFs implements Fs {
     this.onOperation();
   }
 
-  #before(operation: string, bytes: number): void {
-    this.#faults.before?.(operation, bytes);
+  #before(operation: string, bytes: number, growth = 0): void {
+    this.#faults.before?.(operation, bytes, growth);
   }
 }
 

@@ -150,7 +150,7 @@ export function operate(host: EngineHost, draw: (below: number) => number): void
   try {
     // For as long as one is raised, little else is done.
     if (draw(4) === 0) takeBackAlarms(host);
-    const kind = draw(28);
+    const kind = draw(30);
     if (kind < 10) host.put({ key, value: Buffer.alloc(draw(4) === 0 ? draw(3_000) : draw(60), draw(2) * 120) });
     else if (kind < 13) host.put({ key, value: utf8('leased'), lease });
     else if (kind < 15) host.deleteRange({ key, rangeEnd: utf8('d') });
