@@ -3,6 +3,7 @@ import { GrpcChannel } from '../../src/channels/grpc-channel.js';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
+import { PasswordHasher } from '../../src/server/auth/password-hash.js';
 import { readTlsFiles } from '../../src/server/net/tls-files.js';
 import { type Server, startServer } from '../../src/server/server.js';
 import { PermissionType } from '../../src/store/auth-messages.js';
@@ -33,8 +34,8 @@ describe('a client certificate, while authentication is enabled', () => {
     const files = { certFile: certificates.file('server.crt'), keyFile: certificates.file('server.key') };
     const tls = { ...readTlsFiles(files), ca: certificates.text('ca.crt') };
     const listen = { host: '127.0.0.1', port: 0 };
-    const passwordHashCost = { logN: 1, r: 1, p: 1 };
-    server = await startServer({ runtime: new NodeRuntime(), listen, tls, passwordHashCost });
+    const runtime = new NodeRuntime();
+    server = await startServer({ runtime, listen, tls, hasher: new PasswordHasher(runtime, 4) });
     const [ca, cert, key] = (['ca.crt', 'client.crt', 'client.key'] as const).map((name) => certificates.text(name));
     channel = new GrpcChannel({ address: server.url.replace('https://', ''), tls: { ca, cert, key } });
     for (const name of ['root', 'client', 'other']) {
