@@ -106,6 +106,11 @@ export function duplexCall<Request, Response, Metadata>(
 
 /** grpc-js says with these words that no connection could be made: the request has not left this process. */
 const neverSent = /^(?:No connection established|Name resolution failed|Channel closed before call started)/;
+/**
+ * grpc-js's own words for a stream that the peer has reset. The second is what it makes of `ENHANCE_YOUR_CALM`, with
+ * which etcd ends a connection of too many pings: those that met a server that stood still, and are read together.
+ */
+const wasReset = /^(?:Received RST_STREAM|Bandwidth exhausted or memory limit exceeded$)/;
 /** What its texts have around the reason. */
 const wrapping = /^No connection established\. Last error: (?:Error: )?|\s*Resolution note:\s*$/g;
 
@@ -116,7 +121,7 @@ const wrapping = /^No connection established\. Last error: (?:Error: )?|\s*Resol
 export function errorOfGrpc(endpoint: string, failure: Error): ConclaveError {
   if (ConclaveError.is(failure)) return failure;
   const { code = Status.unknown, details = failure.message } = failure as GrpcFailure;
-  const reset = code === Status.cancelled || details.startsWith('Received RST_STREAM');
+  const reset = code === Status.cancelled || wasReset.test(details);
   if (details.startsWith('etcdserver: ') || !(reset || code === Status.unavailable)) {
     return errorOfStatus(code, details, failure);
   }

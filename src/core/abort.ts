@@ -88,7 +88,7 @@ function link(signals: readonly (AnySignal | undefined)[], abort: (reason: unkno
 export async function withDeadline<T>(
   runtime: Runtime,
   what: string,
-  options: WaitOptions,
+  options: { readonly signal?: AnySignal | undefined; readonly timeoutMs?: number | undefined },
   fn: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { signal, timeoutMs } = options;
@@ -141,5 +141,13 @@ export function pause(runtime: Runtime, delayMs: number, signal?: AnySignal): Pr
       stopTimer();
       reject(reason);
     });
+  });
+}
+
+/** What `promise` settles to, or undefined after `ms` milliseconds: whatever it does then is nobody's to handle. */
+export function within<T>(runtime: Runtime, ms: number, promise: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const stopTimer = runtime.setTimer(ms, () => resolve(undefined));
+    promise.then(resolve, reject).finally(stopTimer);
   });
 }

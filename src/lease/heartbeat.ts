@@ -1,3 +1,4 @@
+import { within } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { type ClockReading, elapsedMs } from '../core/runtime.js';
 import type { SessionContext } from './session.js';
@@ -21,7 +22,8 @@ export interface HeartbeatListener {
 }
 
 /**
- * Keeps one lease alive: a beat every third of the TTL, sooner after a failed one, never two at once. Also looks at the
+ * Keeps one lease alive: a beat every third of the TTL, sooner after one that failed or was not answered in time, which
+ * may be answered yet. Also looks at the
  * deadline when it is due, so that the session ends on time with no help from the network. After a stall of the event
  * loop the late timer looks at the deadline first and beats at once.
  */
@@ -103,40 +105,50 @@ export class Heartbeat {
     return this.#nextBeatMs - elapsedMs(this.#context.runtime, this.#scheduledAt);
   }
 
-  /** Never two at once: who comes while one is under way gets that one. */
+  /** Who comes while the next one may not be sent yet gets the one under way. */
   #beat(): Promise<void> {
     const leftMs = this.#listener.remainingMs();
     if (leftMs > 0 && !this.#stopped && !this.#beating) this.#current = this.#send(leftMs);
     return this.#current;
   }
 
+  /** Resolves when the beat was answered, has failed, or its patience is over: the next one may come then. */
   async #send(leftMs: number): Promise<void> {
-    const { store, runtime } = this.#context;
     this.#beating = true;
+    const nextBeatMs = await within(this.#context.runtime, patienceMs(leftMs), this.#ask(leftMs));
+    this.#beating = false;
+    if (!this.#stopped) this.#schedule(Math.max(nextBeatMs ?? leftMs / 10, 50));
+  }
+
+  /**
+   * Tells the listener what the server says, up to the deadline: an answer that comes after the next beat was sent
+   * counts too. Resolves to when a beat is due that comes a third of the TTL after this one; undefined: not answered.
+   */
+  async #ask(leftMs: number): Promise<number | undefined> {
+    const { store, runtime } = this.#context;
     const sentAt = runtime.clocks();
-    const call = { timeoutMs: patienceMs(leftMs), signal: this.#cancelBeat.signal };
-    let nextBeatMs = leftMs / 10;
+    const call = { timeoutMs: leftMs, patienceMs: patienceMs(leftMs), signal: this.#cancelBeat.signal };
     try {
       const kept = await store.leaseKeepAlive({ id: this.#leaseId }, call);
-      if (this.#stopped) return;
-      if (kept.ttl <= 0n) return this.#listener.gone();
-      const ttlMs = Number(kept.ttl) * 1000 - this.#listener.reserveMs;
-      this.#listener.acknowledged(sentAt, ttlMs);
-      nextBeatMs = ttlMs / 3;
+      if (this.#stopped) return undefined;
+      if (kept.ttl > 0n) {
+        const ttlMs = Number(kept.ttl) * 1000 - this.#listener.reserveMs;
+        this.#listener.acknowledged(sentAt, ttlMs);
+        return ttlMs / 3 - elapsedMs(runtime, sentAt);
+      }
+      this.#listener.gone();
     } catch (error) {
-      if (this.#stopped) return;
-      if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) return this.#listener.gone();
+      if (ConclaveError.is(error, 'LEASE_NOT_FOUND') && !this.#stopped) this.#listener.gone();
       // Anything else may pass: the deadline decides, not the error.
-    } finally {
-      this.#beating = false;
     }
-    this.#schedule(Math.max(nextBeatMs, 50));
+    return undefined;
   }
 }
 
 /**
- * How long a beat may hang: it must leave time for another one over another endpoint, and last long enough for its own
- * to be known as silent and left (`wire/calls.ts`). With a TTL of 2 s a third of what is left is too short for that.
+ * How long the next beat waits for one that hangs: it must have time left, over another endpoint, and come late enough
+ * for the one before to be known as silent and left (`wire/calls.ts`). With a TTL of 2 s a third of what is left is too
+ * short for that.
  */
 function patienceMs(leftMs: number): number {
   return Math.max(leftMs / 3, Math.min(leftMs / 2, 500), 100);

@@ -42,7 +42,7 @@ export class SessionKeeper {
     if (this.#closed !== undefined) throw this.#closed;
     const session = new Session(this.#context, { ttlMs, leaseId, reserveMs });
     this.#own.add(session);
-    onSessionEnd(session, () => this.#own.delete(session));
+    onSessionEnd(session, () => void this.#forget(session));
     return session;
   }
 
@@ -50,6 +50,14 @@ export class SessionKeeper {
   async close(error: ConclaveError): Promise<void> {
     this.#closed = error;
     await Promise.all([...this.#own].map((session) => session.close()));
+  }
+
+  /** One that was lost is kept until it leaves the store alone, which may be closed after that. */
+  async #forget(session: Session): Promise<void> {
+    // Told within the end of the session, which has not done everything yet.
+    await Promise.resolve();
+    await session.freed;
+    this.#own.delete(session);
   }
 }
 

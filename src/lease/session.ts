@@ -1,10 +1,11 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, onAbort, withDeadline } from '../core/abort.js';
+import { abortable, onAbort, pause, withDeadline } from '../core/abort.js';
+import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { type ClockReading, type Runtime, randomInt63 } from '../core/runtime.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Store } from '../store/store.js';
-import { type Deadline, remainingMs } from './deadline.js';
+import { type Deadline, marginMs, remainingMs } from './deadline.js';
 import type { Footing } from './footing.js';
 import { grantLease } from './grant.js';
 import { Heartbeat } from './heartbeat.js';
@@ -50,6 +51,9 @@ type State =
 
 export const defaultTtlMs = 10_000;
 
+/** For so many TTLs a session that was lost tries to revoke its lease. */
+const freeingTtls = 2;
+
 /** How long `close()` waits for the store's word; never longer than the lease lives anyway. */
 const revokeTimeoutMs = 5000;
 
@@ -66,6 +70,10 @@ export class Session implements Footing {
   readonly #ttlSeconds: bigint;
   readonly #reserveMs: number;
   readonly #ended = new AbortController();
+  readonly #mayFree: boolean;
+  /** What a session that was lost still does. */
+  readonly #freeing = new Cancellation();
+  #freed: Promise<void> = Promise.resolve();
   #state: State = { type: 'idle' };
 
   /** @throws ConclaveError `INVALID_TTL`. Sends nothing: `open()` does. */
@@ -74,6 +82,8 @@ export class Session implements Footing {
     this.#reserveMs = options.reserveMs ?? 0;
     this.#ttlSeconds = ttlSeconds((options.ttlMs ?? defaultTtlMs) + this.#reserveMs);
     this.leaseId = options.leaseId ?? randomInt63(context.runtime);
+    // A lease whose id was given may have been taken over by another process meanwhile.
+    this.#mayFree = options.leaseId === undefined;
   }
 
   /**
@@ -151,18 +161,17 @@ export class Session implements Footing {
     const before = this.#state;
     const boundMs = before.type === 'live' ? Math.max(this.remainingMs, 1) : this.ttlMs;
     this.#end('closed', 'it was closed');
-    if (before.type === 'idle' || before.type === 'ended') return;
+    this.#freeing.abort(new ConclaveError('CLOSED', 'the session was closed'));
+    if (before.type === 'ended') return this.#freed;
+    if (before.type === 'idle') return;
     // A grant that is under way would come after the revoke and stay.
     if (before.type === 'opening') await before.opened.catch(() => {});
-    const { store, runtime } = this.#context;
-    const revoke = (signal: AbortSignal) =>
-      untilAnswered(runtime, signal, () => store.leaseRevoke({ id: this.leaseId }, { signal }));
-    try {
-      await withDeadline(runtime, 'revoke', { timeoutMs: Math.min(boundMs, revokeTimeoutMs) }, revoke);
-    } catch (error) {
-      if (!ConclaveError.is(error)) throw error;
-      // Gone already, or gone by itself when its time is up.
-    }
+    await this.#revoke(Math.min(boundMs, revokeTimeoutMs));
+  }
+
+  /** For a session that was lost: resolves when it asks nothing more of the store. `close()` makes that at once. */
+  get freed(): Promise<void> {
+    return this.#freed;
   }
 
   /** Ends the session here and leaves the lease to whoever knows its id, or to expire. */
@@ -200,17 +209,45 @@ export class Session implements Footing {
   /** An acknowledgement that is handled after the deadline comes too late: `alive` ends the session first. */
   #extend(sentAt: ClockReading, ttlMs: number): void {
     if (!this.alive || this.#state.type !== 'live') return;
-    this.#state = { ...this.#state, deadline: { sentAt, ttlMs } };
+    const deadline = { sentAt, ttlMs };
+    // A beat may be answered after one that was sent later.
+    if (remainingMs(this.#context.runtime, deadline) > this.remainingMs) this.#state = { ...this.#state, deadline };
     this.#tell(() => this.events.emit('renewed', this.remainingMs));
   }
 
   #end(loss: LossReason, why: string): void {
-    if (this.#state.type === 'ended') return;
-    if (this.#state.type === 'live') this.#state.heartbeat.stop();
+    const before = this.#state;
+    if (before.type === 'ended') return;
+    if (before.type === 'live') before.heartbeat.stop();
     const error = new ConclaveError('SESSION_LOST', `session ${hex(this.leaseId)} is over: ${why}`, { loss });
     this.#state = { type: 'ended', error };
     this.#ended.abort(error);
+    if (before.type === 'live' && loss === 'deadline' && this.#mayFree) this.#free(before.deadline);
     this.#tell(() => this.events.emit('ended', error));
+  }
+
+  /**
+   * The lease of a session that was lost may live on for long, since etcd starts TTLs anew when its leader changes: it
+   * is revoked, though not before the moment at which it could have ended by itself, so that work has the same time to
+   * stop. Goes on behind the caller; bounded, since a lease that nobody keeps alive ends.
+   */
+  #free({ ttlMs }: Deadline): void {
+    const graceMs = marginMs(ttlMs) + this.#reserveMs;
+    this.#freed = this.#revoke(freeingTtls * ttlMs + graceMs, graceMs);
+  }
+
+  async #revoke(timeoutMs: number, afterMs = 0): Promise<void> {
+    const { store, runtime } = this.#context;
+    const bound = afterMs === 0 ? { timeoutMs } : { timeoutMs, signal: this.#freeing };
+    try {
+      await withDeadline(runtime, 'revoke', bound, async (signal) => {
+        if (afterMs > 0) await pause(runtime, afterMs, signal);
+        await untilAnswered(runtime, signal, () => store.leaseRevoke({ id: this.leaseId }, { signal }));
+      });
+    } catch (error) {
+      // Gone already, or gone by itself when its time is up.
+      if (!ConclaveError.is(error)) throw error;
+    }
   }
 
   /** A listener that throws is its owner's bug, reported as such, and must not stop the heartbeat. */

@@ -50,6 +50,10 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds until the call rejects with `TIMEOUT`. Default: the store's own, 5,000. */
   readonly timeoutMs?: number | undefined;
+  /**
+   * Milliseconds after which later calls should go another way, while this one waits on. Default: they wait with it.
+   */
+  readonly patienceMs?: number | undefined;
 }
 
 /**

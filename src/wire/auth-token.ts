@@ -1,4 +1,5 @@
 import { abortable, withDeadline } from '../core/abort.js';
+import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { etcdErrors } from '../store/etcd-errors.js';
@@ -22,7 +23,7 @@ export class AuthToken {
   readonly #credentials: Credentials | undefined;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
-  readonly #closing = new AbortController();
+  readonly #closing = new Cancellation();
   #fetching: Promise<Metadata> | undefined;
   /** What `#fetching` gave. */
   #current: Metadata | undefined;
@@ -83,7 +84,7 @@ export class AuthToken {
 
   async #fetch(channel: RpcChannel, credentials: Credentials): Promise<Metadata> {
     const { username: name, password } = credentials;
-    const options = { timeoutMs: this.#timeoutMs, signal: this.#closing.signal };
+    const options = { timeoutMs: this.#timeoutMs, signal: this.#closing };
     try {
       const { token } = await withDeadline(this.#runtime, `authenticate at ${channel.endpoint}`, options, (signal) =>
         abortable(channel.unary(authMethods.authenticate, { name, password }, { signal }), signal),

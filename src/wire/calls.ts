@@ -13,6 +13,8 @@ export interface Attempt {
   readonly metadata: Metadata;
   /** Aborts when the call is over for the caller. */
   readonly signal: Cancellation;
+  /** Aborts when later calls should go another way; undefined: when this one is over. */
+  readonly patience: Cancellation | undefined;
 }
 
 /**
@@ -20,6 +22,14 @@ export interface Attempt {
  * one before has not applied it (etcd #14890: a repeated txn was applied twice).
  */
 export type CallKind = 'read' | 'write';
+
+/** What one call is made of, whichever endpoint it goes to. */
+interface Call<T> {
+  readonly kind: CallKind;
+  readonly signal: Cancellation;
+  readonly patience: Cancellation | undefined;
+  readonly send: (attempt: Attempt) => Promise<T>;
+}
 
 /** An endpoint that left a call unanswered for this long is not asked next. */
 const silentMs = 500;
@@ -55,12 +65,14 @@ export class Calls {
     const call = new Cancellation();
     const stopTimer = this.#runtime.setTimer(timeoutMs, () => call.abort(timedOut(name, timeoutMs)));
     const unlink = onAbort(options?.signal, (reason) => call.abort(reason));
+    const patience = this.#patience(options?.patienceMs);
     this.#active.add(call);
     try {
-      return await abortable(this.#overEndpoints(kind, call, send), call);
+      return await abortable(this.#overEndpoints({ kind, signal: call, patience: patience?.signal, send }), call);
     } finally {
       this.#active.delete(call);
       stopTimer();
+      patience?.stopTimer();
       unlink();
     }
   }
@@ -72,34 +84,47 @@ export class Calls {
     for (const call of this.#active) call.abort(interrupted);
   }
 
-  async #overEndpoints<T>(kind: CallKind, signal: Cancellation, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+  #patience(ms: number | undefined): { readonly signal: Cancellation; readonly stopTimer: () => void } | undefined {
+    if (ms === undefined) return undefined;
+    const signal = new Cancellation();
+    return { signal, stopTimer: this.#runtime.setTimer(ms, () => signal.abort('not answered in time')) };
+  }
+
+  async #overEndpoints<T>(call: Call<T>): Promise<T> {
+    const { kind, signal, patience } = call;
     // Bounded: each endpoint is tried once.
     for (let left = this.#endpoints.count - 1; ; left--) {
       const channel = this.#endpoints.current;
       const startedAtMs = this.#runtime.monotonicMs();
+      const isSilent = () => this.#runtime.monotonicMs() - startedAtMs >= silentMs;
+      const stopWaiting = onAbort(patience, () => {
+        if (isSilent()) this.#endpoints.leave(channel);
+      });
       try {
-        return await this.#withToken(channel, signal, send);
+        return await this.#withToken(channel, call);
       } catch (error) {
         const failure = ConclaveError.from(error);
-        const silent = signal.aborted && this.#runtime.monotonicMs() - startedAtMs >= silentMs;
+        const silent = signal.aborted && isSilent();
         if (failure.code === 'UNAVAILABLE' || silent) this.#endpoints.leave(channel);
         const repeatable = kind === 'read' || failure.outcome === 'not-applied';
         if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;
+      } finally {
+        stopWaiting();
       }
     }
   }
 
-  async #withToken<T>(channel: RpcChannel, signal: Cancellation, send: (attempt: Attempt) => Promise<T>): Promise<T> {
+  async #withToken<T>(channel: RpcChannel, { signal, patience, send }: Call<T>): Promise<T> {
     const metadata = await this.#auth.metadata(channel);
     signal.throwIfAborted();
     try {
-      return await send({ channel, metadata, signal });
+      return await send({ channel, metadata, signal, patience });
     } catch (error) {
       if (!this.#auth.refused(metadata, error)) throw error;
     }
     const renewed = await this.#auth.metadata(channel);
     signal.throwIfAborted();
-    return send({ channel, metadata: renewed, signal });
+    return send({ channel, metadata: renewed, signal, patience });
   }
 }
 

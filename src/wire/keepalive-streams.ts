@@ -1,3 +1,4 @@
+import { onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { LeaseKeepAliveResponse } from '../store/messages.js';
 import type { Attempt } from './calls.js';
@@ -13,11 +14,14 @@ export class KeepAliveStreams {
 
   async beat(id: bigint, attempt: Attempt): Promise<LeaseKeepAliveResponse> {
     const stream = this.#streamFor(attempt);
+    const stopWaiting = onAbort(attempt.patience, () => this.#retire(stream));
     try {
       return await stream.beat(id, attempt.signal);
     } catch (error) {
       if (ConclaveError.is(error, 'TIMEOUT')) this.#retire(stream);
       throw error;
+    } finally {
+      stopWaiting();
     }
   }
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { ConclaveError } from '../../src/core/errors.js';
-import { onSessionEnd } from '../../src/lease/session.js';
+import { onSessionEnd, type SessionOptions } from '../../src/lease/session.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
-import { errorOf, inWorld, outcomeOf } from '../support/sim-world.js';
+import { errorOf, inWorld, outcomeOf, type SimWorld } from '../support/sim-world.js';
 
 const ttlMs = 10_000;
 /** TTL less the margin. */
@@ -243,6 +243,73 @@ describe('the deadline of a session', () => {
       expect((await world.truth.leaseLeases()).leases).toEqual([{ id: own.leaseId }]);
       await world.advance(101);
       expect((await world.truth.leaseLeases()).leases).toEqual([]);
+      await world.until(own.close());
+    }));
+});
+
+describe('the lease of a session that was lost', () => {
+  /** A session that hears nothing from its first second on, and a store that then starts every TTL anew. */
+  async function lost(world: SimWorld, options: SessionOptions = {}) {
+    const client = world.client({ ttlMs });
+    const own = client.session(options);
+    await world.until(own.open());
+    await world.advance(1_000);
+    client.store.partition();
+    await world.advance(ttlMs - 1_500);
+    await world.truth.leaseKeepAlive({ id: own.leaseId });
+    return { ...client, own };
+  }
+  const leases = async (world: SimWorld) => (await world.truth.leaseLeases()).leases.map(({ id }) => id);
+
+  it('LEASE-10: is revoked as soon as the store can be asked, though etcd has started its TTL anew', () =>
+    inWorld(async (world) => {
+      const { own, store } = await lost(world);
+      await world.advance(1_000);
+      expect(own.loss).toBe('deadline');
+      expect(await leases(world)).toEqual([own.leaseId]);
+      store.heal();
+      await world.advance(6_000);
+      expect(await leases(world)).toEqual([]);
+      expect(world.sim.nowMs).toBeLessThan(2 * ttlMs - 500);
+    }));
+
+  it('LEASE-10: is not asked to be revoked before it could have ended by itself', () =>
+    inWorld(async (world) => {
+      const { own, store } = await lost(world);
+      await world.advance(reliableMs - world.sim.nowMs + 1);
+      expect(own.loss).toBe('deadline');
+      await world.advance(ttlMs - 1 - world.sim.nowMs);
+      expect(store.counts.leaseRevoke).toBe(0);
+      await world.advance(2);
+      expect(store.counts.leaseRevoke).toBe(1);
+      await world.advance(2 * ttlMs);
+    }));
+
+  it('LEASE-10: is left to end by itself where its id was given, and by close()', () =>
+    inWorld(async (world) => {
+      const resumed = await lost(world, { leaseId: 7n });
+      await world.advance(2_000);
+      resumed.store.heal();
+      await world.advance(2_000);
+      expect(await leases(world)).toEqual([7n]);
+      const closed = await lost(world);
+      await world.advance(2_000);
+      await world.until(closed.own.close());
+      closed.store.heal();
+      await world.advance(2_000);
+      expect(await leases(world)).toContain(closed.own.leaseId);
+      await world.expire();
+    }));
+
+  it('LEASE-10: is asked for no longer than two TTLs', () =>
+    inWorld(async (world) => {
+      const { own, store } = await lost(world);
+      await world.advance(4 * ttlMs);
+      const asked = store.counts.leaseRevoke;
+      await world.advance(4 * ttlMs);
+      expect(asked).toBeGreaterThan(0);
+      expect(store.counts.leaseRevoke).toBe(asked);
+      expect(own.loss).toBe('deadline');
     }));
 });
 

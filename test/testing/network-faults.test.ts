@@ -169,6 +169,18 @@ describe('delay', () => {
     }));
 });
 
+describe('delay of almost half a TTL', () => {
+  it('costs nobody the session', async () => {
+    await using cluster = await createTestCluster();
+    const conclave = await cluster.connect({ ttlMs: 2000 });
+    const held = await conclave.lock('orders/42');
+    cluster.delay(conclave, 440);
+    await cluster.advance(60_000);
+    expect(held.held).toBe(true);
+    await cluster.until(held.release());
+  });
+});
+
 describe('loseConnection', () => {
   it('fails what is under way, and lets watches go on where they were', () =>
     withTwo(async (cluster, a, b) => {

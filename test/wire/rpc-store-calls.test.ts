@@ -1,6 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
+import { deferred } from '../../src/core/deferred.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
@@ -118,6 +119,19 @@ describe('calls over several endpoints', () => {
     }
     await expect(store.range({ key })).rejects.toMatchObject({ code: 'COMPACTED', outcome: 'not-applied' });
     expect(asked).toBe(1);
+  });
+
+  it('leaves an endpoint after the patience of a call that waits on', async () => {
+    const { runtime, services, store } = setUp({ endpoints: 2 });
+    const late = deferred<RangeResponse>();
+    services[0]?.on(kvMethods.range, () => late.promise);
+    services[1]?.on(kvMethods.range, async () => rangeAnswer(1n));
+    const first = store.range({ key }, { patienceMs: 600 });
+    await runtime.advance(600);
+    expect((await store.range({ key })).count).toBe(1n);
+    late.resolve(rangeAnswer(7n));
+    expect((await first).count).toBe(7n);
+    expect(runtime.pendingTimers).toBe(0);
   });
 
   it('leaves an endpoint that does not answer', async () => {

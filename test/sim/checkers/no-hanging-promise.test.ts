@@ -34,6 +34,25 @@ describe('no hanging promise', () => {
         tale.call('a', 'x', 'y', null);
       },
     ],
+    [
+      'Ended - a heartbeat that was under way at the end - pass',
+      [],
+      (tale) => {
+        const beat = tale.call('a', 'session', 'lease.keepAlive', { lease: 1n });
+        void tale.end;
+        beat.fail(new Error('stopped'));
+      },
+    ],
+    [
+      'Ended - a heartbeat from long before the end - fail',
+      ['no-hanging-promise'],
+      (tale) => {
+        const beat = tale.call('a', 'session', 'lease.keepAlive', { lease: 1n });
+        tale.wait(10_001);
+        void tale.end;
+        beat.fail(new Error('stopped'));
+      },
+    ],
     ['Ended - never - fail', ['no-hanging-promise'], (tale) => void tale.call('a', 'x', 'y', null)],
     [
       'Ended - never, and another process crashed - fail',

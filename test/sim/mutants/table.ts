@@ -327,4 +327,17 @@ export const mutants: readonly Mutant[] = [
     workloads: ['shared-locks'],
     rules: ['liveness: finished', 'no-hanging-promise'],
   },
+  {
+    name: 'a revoke whose timer heartbeats do not move',
+    origin: 'LEASE-10, drawn up with its failure table',
+    edits: [
+      {
+        file: 'lease/session.js',
+        find: 'heartbeat.start(deadline.ttlMs);',
+        replace: 'heartbeat.start(deadline.ttlMs); void this.#revoke(3 * deadline.ttlMs, deadline.ttlMs);',
+      },
+    ],
+    workloads: ['lock', 'lease'],
+    rules: ['mutual-exclusion', 'held-in-time'],
+  },
 ];
