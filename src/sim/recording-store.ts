@@ -1,6 +1,7 @@
 import type * as m from '../store/messages.js';
 import type { CallOptions, Store, WatchListener, WatchSpec } from '../store/store.js';
 import type { Recorder } from './history.js';
+import type { InputOf, OutputOf } from './vocabulary.js';
 
 /** Writes down what a session asks of the store and is answered: the checkers judge `held` by it. */
 export class RecordingStore implements Store {
@@ -21,17 +22,20 @@ export class RecordingStore implements Store {
   }
 
   leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
-    return this.#lease('lease.grant', request.id, () => this.#inner.leaseGrant(request, call));
+    return this.#lease('lease.grant', request.id, () => this.#inner.leaseGrant(request, call), shownTtl);
   }
 
   leaseKeepAlive(request: m.LeaseKeepAliveRequest, call?: CallOptions): Promise<m.LeaseKeepAliveResponse> {
-    return this.#lease('lease.keepAlive', request.id, () => this.#inner.leaseKeepAlive(request, call));
+    return this.#lease('lease.keepAlive', request.id, () => this.#inner.leaseKeepAlive(request, call), shownTtl);
   }
 
   leaseRevoke(request: m.LeaseRevokeRequest, call?: CallOptions): Promise<m.LeaseRevokeResponse> {
-    const input = { lease: request.id ?? 0n };
-    const revoke = () => this.#inner.leaseRevoke(request, call);
-    return this.#recorder.run(this.#process, 'session', 'lease.revoke', input, revoke, () => null);
+    return this.#lease(
+      'lease.revoke',
+      request.id,
+      () => this.#inner.leaseRevoke(request, call),
+      () => null,
+    );
   }
 
   range(request: m.RangeRequest, call?: CallOptions): Promise<m.RangeResponse> {
@@ -62,16 +66,20 @@ export class RecordingStore implements Store {
     return this.#inner.close();
   }
 
-  #lease<T extends { readonly ttl: bigint }>(
-    op: 'lease.grant' | 'lease.keepAlive',
+  #lease<Op extends 'lease.grant' | 'lease.keepAlive' | 'lease.revoke', T>(
+    op: Op,
     lease: bigint | undefined,
     call: () => Promise<T>,
+    show: (answer: T) => OutputOf<Op>,
   ): Promise<T> {
-    const show = ({ ttl }: T) => ({ ttlMs: Number(ttl) * 1000 });
     this.#pending += 1;
-    const run = this.#recorder.run(this.#process, 'session', op, { lease: lease ?? 0n }, call, show);
+    const run = this.#recorder.run(this.#process, 'session', op, { lease: lease ?? 0n } as InputOf<Op>, call, show);
     return run.finally(() => {
       this.#pending -= 1;
     });
   }
+}
+
+function shownTtl({ ttl }: { readonly ttl: bigint }): { ttlMs: number } {
+  return { ttlMs: Number(ttl) * 1000 };
 }

@@ -75,7 +75,7 @@ export class SimClient {
     return this.#closed;
   }
 
-  /** Whether no heartbeat is under way. */
+  /** Whether nothing that a session asks by itself is under way. */
   get resting(): boolean {
     return this.process.crashed || this.#leases.pending === 0;
   }

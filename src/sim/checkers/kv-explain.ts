@@ -3,8 +3,9 @@ import type { Unsure } from './kv-linearizable.js';
 import type { KvModel } from './kv-model.js';
 import type { KvEvidence } from './kv-replay.js';
 import { keysOf, sameChanges, txnOf } from './kv-requests.js';
+import { KvWriters } from './kv-writers.js';
 import { type Fact, groupBy } from './operations.js';
-import { broken, type Violation } from './violation.js';
+import { broken, undecided, type Violation } from './violation.js';
 
 /**
  * Says who made the revisions that nobody acknowledged: a write of unknown fate, the end of a lease, or somebody else.
@@ -15,13 +16,14 @@ export class KvExplain {
   readonly #leaseEnds: ReadonlyMap<number, Fact<'lease.ended'>>;
   /** By a key that it may touch; under null what may touch any. */
   readonly #unsure = new Map<string | null, Unsure[]>();
-  readonly #used = new Set<Unsure>();
+  readonly #writers: KvWriters;
   /** The log tells of what comes after `logAfter` up to `logUpTo`. */
   readonly logAfter: number;
   readonly logUpTo: number;
 
   constructor(evidence: KvEvidence) {
     this.#evidence = evidence;
+    this.#writers = new KvWriters(evidence.maxSteps);
     this.#log = groupBy(evidence.log, ({ data }) => Number(data.revision));
     this.logAfter = Number(evidence.log[0]?.data.revision ?? 1n) - 1;
     this.logUpTo = Number(evidence.log.at(-1)?.data.revision ?? 0n);
@@ -58,28 +60,33 @@ export class KvExplain {
     }
     const events = facts.map(({ data }) => data);
     if (this.#evidence.foreignWrites || this.#byLease(revision, events, model)) return undefined;
-    const writer = this.#candidates(events).find((unsure) => {
-      if (unsure.floor >= revision || this.#used.has(unsure)) return false;
-      const { changes } = model.run(txnOf(unsure.operation) as KvTxn, BigInt(revision));
+    const writers = this.#candidates(events).filter(({ operation, floor }) => {
+      if (floor >= revision) return false;
+      const { changes } = model.run(txnOf(operation) as KvTxn, BigInt(revision));
       return sameChanges(changes, events);
     });
-    if (writer !== undefined) {
-      this.#used.add(writer);
-      return undefined;
-    }
+    if (this.#writers.explain(revision, writers)) return undefined;
+    if (this.#writers.exhausted) return gaveUp(revision);
     const message = `nobody is known to have made revision ${revision}`;
     return broken('kv-linearizable: nothing invented', message, ...facts.map(({ note }) => note));
   }
 
-  /** Beyond the log: whether there are as many writes of unknown fate as revisions after `after` up to `upTo`. */
+  /**
+   * Beyond the log: whether the revisions after `after` up to `upTo` can all have been made by writes of unknown fate.
+   */
   checkHoles(after: number, upTo: number, found: Violation[]): void {
-    const free = this.#evidence.unsure.filter((unsure) => unsure.floor < upTo && !this.#used.has(unsure));
-    const holes = upTo - after;
-    for (const unsure of free.slice(0, holes)) this.#used.add(unsure);
     // Leases delete keys too, and others may write: then there is no telling.
-    if (free.length >= holes || this.#evidence.foreignWrites || this.#evidence.leasesUsed()) return;
-    const message = `${holes} revisions after ${after} have no writer, and ${free.length} writes are of unknown fate`;
-    found.push(broken('kv-linearizable: no gap', message, ...free.map(({ operation }) => operation.invoke)));
+    if (this.#evidence.foreignWrites || this.#evidence.leasesUsed()) return;
+    const { unsure } = this.#evidence;
+    for (let revision = after + 1; revision <= upTo; revision++) {
+      if (this.#writers.explain(revision, unsure)) continue;
+      const message =
+        `${upTo - after} revisions after ${after} have no writer, and ${unsure.length} writes are of unknown ` + 'fate';
+      const invokes = unsure.map(({ operation }) => operation.invoke);
+      const gap = broken('kv-linearizable: no gap', message, ...invokes);
+      found.push(this.#writers.exhausted ? gaveUp(revision) : gap);
+      return;
+    }
   }
 
   /**
@@ -103,3 +110,8 @@ export class KvExplain {
 }
 
 const none: readonly KvEvent[] = [];
+
+function gaveUp(revision: number): Violation {
+  const message = `too many writes of unknown fate could have made revision ${revision}: the search was given up`;
+  return undecided('kv-linearizable: writers', message);
+}

@@ -10,6 +10,8 @@ export interface KvOptions {
    * Default: false.
    */
   readonly foreignWrites?: boolean | undefined;
+  /** Steps of the search for who made what nobody acknowledged; then the verdict is `undecided`. Default: 2,000,000. */
+  readonly maxSteps?: number | undefined;
 }
 
 /** An answered request with the place in etcd's order that its answer claims. */
@@ -47,6 +49,7 @@ export function kvLinearizable(history: History, options: KvOptions = {}): Viola
     unsure,
     leasesUsed: () => operations.some(usesLease),
     foreignWrites: options.foreignWrites ?? false,
+    maxSteps: options.maxSteps,
   });
   return [...realTime(acked, floors), ...replay.judge(inWitnessOrder(acked))];
 }

@@ -14,6 +14,8 @@ export interface KvEvidence {
   /** Whether keys may go with a lease. */
   readonly leasesUsed: () => boolean;
   readonly foreignWrites: boolean;
+  /** Of the search for writers; undefined: its own bound. */
+  readonly maxSteps?: number | undefined;
 }
 
 /** After so many the state is wrong for good, and more findings say nothing. */

@@ -29,6 +29,13 @@ function lostPut(tale: Tale, key: string, value: string) {
   tale.call('c', 'kv', 'kv.put', { key, value }).unknown(new Error('lost'));
 }
 
+/** A put that is done only where the key has less than `version` plus one versions. */
+function lostTxn(tale: Tale, key: string, value: string, version: string) {
+  const compare = [{ key, target: 'version', result: '<', operand: BigInt(version) + 1n }] as const;
+  const success = [{ op: 'put', input: { key, value } }] as const;
+  tale.call('d', 'kv', 'kv.txn', { compare, success, failure: [] }).unknown(new Error('lost'));
+}
+
 describe('kv linearizable', () => {
   it.each<[string, string[], (tale: Tale) => void]>([
     [
@@ -87,6 +94,39 @@ describe('kv linearizable', () => {
         tale.note('server', 'kv', 'kv.event', gone);
         tale.note('server', 'kv', 'lease.ended', { lease: 7n, cause: 'expired', revision: 3n });
         read(tale, 'k', 3n);
+      },
+    ],
+    [
+      'Witness - two lost writes, one of which alone explains the second revision - pass',
+      [],
+      (tale) => {
+        lostPut(tale, 'k', '1');
+        tale.did('a', 'kv', 'kv.range', { key: 'j' }, { revision: 1n, kvs: [], count: 0n });
+        lostTxn(tale, 'k', '1', '0');
+        logged(tale, item('k', '1', 2n, 2n, 1n));
+        logged(tale, item('k', '1', 2n, 3n, 2n));
+      },
+    ],
+    [
+      'Witness - three lost writes that must change places twice - pass',
+      [],
+      (tale) => {
+        lostPut(tale, 'k', '1');
+        lostTxn(tale, 'k', '1', '2');
+        lostTxn(tale, 'k', '1', '1');
+        logged(tale, item('k', '1', 2n, 2n, 1n));
+        logged(tale, item('k', '1', 2n, 3n, 2n));
+        logged(tale, item('k', '1', 2n, 4n, 3n));
+      },
+    ],
+    [
+      'Nothing invented - as many lost writes as revisions, and none that can be the second - fail',
+      ['kv-linearizable: nothing invented'],
+      (tale) => {
+        lostTxn(tale, 'k', '1', '0');
+        lostTxn(tale, 'k', '1', '0');
+        logged(tale, item('k', '1', 2n, 2n, 1n));
+        logged(tale, item('k', '1', 2n, 3n, 2n));
       },
     ],
     [
@@ -201,6 +241,17 @@ describe('kv linearizable', () => {
       }),
     );
     expect(verdicts(found)).toEqual(['undecided']);
+  });
+
+  it('Witness - more lost writes alike than the search may look at - undecided', () => {
+    const history = tell((tale) => {
+      for (let i = 0; i < 20; i++) lostPut(tale, 'k', '1');
+      for (let i = 2n; i < 22n; i++) logged(tale, item('k', '1', 2n, i, i - 1n));
+    });
+    expect(kvLinearizable(history)).toEqual([]);
+    const found = kvLinearizable(history, { maxSteps: 10 });
+    expect(verdicts(found)).toEqual(['undecided']);
+    expect(rules(found)).toEqual(['kv-linearizable: writers']);
   });
 
   it('Witness - what a read taught is judged again, without a log - fail', () => {
