@@ -285,6 +285,18 @@ describe('the lease of a session that was lost', () => {
       await world.advance(2 * ttlMs);
     }));
 
+  it('LEASE-10: keeps its reserve, for which nobody is to follow', () =>
+    inWorld(async (world) => {
+      const { own, store } = await lost(world, { reserveMs: 5_000 });
+      await world.advance(reliableMs - world.sim.nowMs + 1);
+      expect(own.loss).toBe('deadline');
+      store.heal();
+      await world.advance(ttlMs + 5_000 - 1 - world.sim.nowMs);
+      expect(await leases(world)).toEqual([own.leaseId]);
+      await world.advance(2);
+      expect(await leases(world)).toEqual([]);
+    }));
+
   it('LEASE-10: is left to end by itself where its id was given, and by close()', () =>
     inWorld(async (world) => {
       const resumed = await lost(world, { leaseId: 7n });
