@@ -94,7 +94,8 @@ function suite(): void {
       const channel = new GrpcChannel({ address: addressOf(own.url) });
       const check = await fc.check(
         fc.asyncProperty(sequence, (each) => compare(each, plant(channel))),
-        { numRuns: 300, endOnFailure: true },
+        // Of sequences known to bring it out: a find must not hang on luck.
+        { numRuns: 300, endOnFailure: true, seed: plantedSeed },
       );
       await channel.close();
       await own.close();
@@ -105,6 +106,8 @@ function suite(): void {
     120_000,
   );
 }
+
+const plantedSeed = 20_261_127;
 
 async function refusalOf(store: Store, name: CallName, request: object): Promise<string> {
   const calls = store as unknown as Record<CallName, (request: object) => Promise<object>>;
