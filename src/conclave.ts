@@ -11,6 +11,7 @@ import type { HoldOptions, LockOptions, RecipeContext } from './line/context.js'
 import type { Held, HeldAll } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
 import { type LockEntry, lockAll } from './lock-all/lock-all.js';
+import type { QueueOptions } from './queue/options.js';
 import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
 import { RwLock } from './rwlock/rw-lock.js';
@@ -141,11 +142,11 @@ export class Conclave implements AsyncDisposable {
   }
 
   /**
-   * The work queue `name`.
-   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   * The work queue `name`; all who use it should give the same options.
+   * @throws ConclaveError `INVALID_NAME` for an empty name, `INVALID_ARGUMENT` for options that are no whole numbers.
    */
-  queue<T = unknown>(name: string): Queue<T> {
-    return new Queue<T>(this.#context, name);
+  queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
+    return new Queue<T>(this.#context, name, options);
   }
 
   /** The key's value and revisions, or null. Linearizable. */

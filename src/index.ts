@@ -36,10 +36,13 @@ export type { Session, SessionEvents, SessionOptions } from './lease/session.js'
 export type { AcquireOptions, HoldOptions, LockOptions } from './line/context.js';
 export type { Held, HeldAll, HeldBase, LockHeld } from './line/held.js';
 export type { LockEntry } from './lock-all/lock-all.js';
-export type { Handler } from './queue/consume.js';
+export type { JobInfo, JobState, QueueStats } from './queue/admin.js';
+export type { Handler, WorkOptions } from './queue/consume.js';
 export type { Consumer } from './queue/consumer.js';
 export type { Job } from './queue/job.js';
-export { type ConsumeOptions, type Enqueued, type JobOptions, Queue } from './queue/queue.js';
+export type { JobOptions } from './queue/new-job.js';
+export type { QueueOptions } from './queue/options.js';
+export { type Enqueued, type EnqueueOptions, Queue } from './queue/queue.js';
 export type { Pick, PickOptions } from './registry/balancer.js';
 export type { RegistryCodec } from './registry/codec.js';
 export * as registryCodecs from './registry/codecs/index.js';

@@ -1,3 +1,4 @@
+import { utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import { noneIn } from '../line/rule.js';
@@ -5,6 +6,7 @@ import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/mess
 import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { below, type QueueKeys } from './keys.js';
+import type { QueueSettings } from './options.js';
 import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
 
@@ -27,6 +29,7 @@ export interface ClaimSite {
   readonly context: SessionContext;
   readonly session: Session;
   readonly keys: QueueKeys;
+  readonly settings: QueueSettings;
 }
 
 /** Jobs that one request looks at: more after each one that found them all taken, as long as etcd takes the txn. */
@@ -46,7 +49,7 @@ export async function claimFirst(
 ): Promise<Claim | undefined> {
   let candidates = known.length > 0 ? known : await readFirst(site, fewest);
   // Bounded by the session: each further round means that others have claimed all that were seen.
-  for (let limit = fewest; candidates.length > 0; limit = Math.min(limit * 2, most)) {
+  for (let limit = fewest; isClaimable(candidates); limit = Math.min(limit * 2, most)) {
     const request = claimTxn(site, slot, candidates.slice(0, most), limit, idle);
     const txn = await answered(site, request);
     const claim = claimed(txn, candidates);
@@ -59,6 +62,11 @@ export async function claimFirst(
     candidates = fresh;
   }
   return undefined;
+}
+
+/** Whether there is a job, and the queue is not paused. */
+function isClaimable([first]: readonly Candidate[]): boolean {
+  return first !== undefined && !utf8Text(first.key).endsWith('!');
 }
 
 async function readFirst({ context, session, keys }: ClaimSite, limit: number): Promise<readonly Candidate[]> {
@@ -143,7 +151,7 @@ async function claimedBefore(site: ClaimSite, slot: Slot, found: KeyValue | unde
   slot.revision = found.modRevision;
   const taken = rangeAt(txn, 0).kvs[0];
   return {
-    ticket: taken === undefined ? { seq, priority: 0, attempts: 1, kib: 1 } : takenOf(taken),
+    ticket: taken === undefined ? { seq, priority: 0, attempts: 1, maxAttempts: 1, kib: 1 } : takenOf(taken),
     fence: found.modRevision,
     job: rangeAt(txn, 1).kvs[0],
     next: [],

@@ -1,5 +1,5 @@
 import { abortable, linkSignals, type WaitOptions, withDeadline } from '../core/abort.js';
-import { noBytes, utf8Text } from '../core/bytes.js';
+import { noBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import { onSessionEnd } from '../lease/session.js';
@@ -8,6 +8,7 @@ import { Doorbell } from '../line/doorbell.js';
 import { exclusive } from '../line/exclusive.js';
 import { leave } from '../line/leave.js';
 import { Line, lookAgainMs, type Turn } from '../line/line.js';
+import { deletionOf } from '../line/rule.js';
 import { follow } from '../store/follow.js';
 import { WatchFilter } from '../store/messages.js';
 import { remove } from '../store/ops.js';
@@ -27,7 +28,7 @@ export class Consumer<T> implements AsyncDisposable {
   readonly #context: RecipeContext;
   readonly #slotPrefix: string;
   readonly #ended = new AbortController();
-  readonly #free: Slot[] = [];
+  readonly #free = new Set<Slot>();
   readonly #inHand = new Map<string, Job<T>>();
   readonly #cleanups: (() => void)[] = [];
   readonly #keeping: Promise<void>;
@@ -84,19 +85,22 @@ export class Consumer<T> implements AsyncDisposable {
   /** Looks, and unless there is a job waits for its turn in the idle line, looks again, and sleeps. */
   async #takeNext(signal: AbortSignal): Promise<Job<T>> {
     signal.throwIfAborted();
-    const slot = this.#free.pop() ?? (await this.#openSlot());
+    const [slot = await this.#openSlot()] = this.#free;
+    this.#free.delete(slot);
     const before = slot.revision;
     let slotLost = false;
     try {
       let job = await this.#claim(slot, undefined, signal);
       // Bounded by `signal`.
       while (job === undefined) job = await this.#claimIdle(slot, signal);
+      // A job that was dropped on the way has freed it.
+      this.#free.delete(slot);
       return job;
     } catch (error) {
       slotLost = ConclaveError.is(error, 'LOST');
       throw error;
     } finally {
-      if (slot.revision === before && !slotLost) this.#free.push(slot);
+      if (slot.revision === before && !slotLost) this.#free.add(slot);
     }
   }
 
@@ -121,8 +125,9 @@ export class Consumer<T> implements AsyncDisposable {
 
   async #claimAtRing(slot: Slot, turn: Turn, signal: AbortSignal): Promise<Job<T> | undefined> {
     const { store, runtime } = this.#context;
-    const spec = { ...below(this.#site.keys.ready), filters: [WatchFilter.noDelete] };
-    const bell = new Doorbell(store, runtime, [spec], lookAgainMs);
+    const { ready, paused } = this.#site.keys;
+    const comes = { ...below(ready), filters: [WatchFilter.noDelete] };
+    const bell = new Doorbell(store, runtime, [comes, deletionOf(utf8(paused))], lookAgainMs);
     try {
       // The watch comes first: what happens after the look rings.
       await abortable(bell.armed, signal);
@@ -146,15 +151,19 @@ export class Consumer<T> implements AsyncDisposable {
     }
     const job = new Job<T>(this.#site, slot, claim, () => this.#over(slot, job));
     this.#inHand.set(slot.key, job);
+    if (claim.job === undefined) {
+      await job.drop();
+      return this.#claim(slot, turn, signal);
+    }
     if (!signal.aborted) return job;
-    await job.nack();
+    await job.giveBack();
     throw signal.reason;
   }
 
   #over(slot: Slot, job: Job<T>): void {
     this.#inHand.delete(slot.key);
     // A slot whose fate is not known is left to the lease.
-    if (job.settled && slot.revision !== job.fence) this.#free.push(slot);
+    if (job.settled && slot.revision !== job.fence) this.#free.add(slot);
   }
 
   #openSlot(): Promise<Slot> {
@@ -194,7 +203,7 @@ export class Consumer<T> implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#end(new ConclaveError('CLOSED', 'the consumer was closed'));
     await this.#taking;
-    const unsettled = [...this.#inHand.values()].map((job) => job.nack());
+    const unsettled = [...this.#inHand.values()].map((job) => job.giveBack());
     await Promise.all(unsettled.map((each) => each.catch(() => {})));
     await this.#removeSlots();
     await this.#keeping;

@@ -1,18 +1,39 @@
-import type { RequestOp } from '../store/messages.js';
-import { put } from '../store/ops.js';
+import { utf8Text } from '../core/bytes.js';
+import type { KeyValue, RequestOp } from '../store/messages.js';
+import { put, remove } from '../store/ops.js';
 import type { QueueKeys } from './keys.js';
+import type { Ticket } from './ticket.js';
 
 /** Powers of two in which KiB are counted: up to 4,095 KiB for one job. */
 const bits = 12;
 
+/** How much was ever removed. */
+export interface Gone {
+  readonly jobs: number;
+  readonly kib: number;
+}
+
 /**
- * Counts the removal of a job: the version of a key counts its puts, so that consumers never wait for each other. What
- * was ever added (`tail`) less what is gone is what there is; a reading that is old shows too much, never too little.
+ * Takes a job away for good, and counts it: the version of a key counts its puts, so that consumers never wait for
+ * each other. What was ever added (`tail`) less what is gone is what there is; a reading that is old shows too much,
+ * never too little.
  */
-export function countGone(keys: QueueKeys, kib: number): RequestOp[] {
-  const ops = [put(`${keys.gone}jobs`, '')];
+export function removeJob(keys: QueueKeys, { seq, kib, dedupe }: Pick<Ticket, 'seq' | 'kib' | 'dedupe'>): RequestOp[] {
+  const ops = [remove(keys.job(seq)), put(`${keys.gone}jobs`, '')];
   for (let bit = 0; bit < bits; bit++) {
     if ((kib >> bit) & 1) ops.push(put(`${keys.gone}kib.${bit.toString().padStart(2, '0')}`, ''));
   }
-  return ops;
+  return dedupe === undefined ? ops : [...ops, remove(keys.dedupeOf(dedupe))];
+}
+
+/** From the keys below `gone/`. */
+export function goneOf(kvs: readonly KeyValue[]): Gone {
+  let jobs = 0;
+  let kib = 0;
+  for (const { key, version } of kvs) {
+    const [, bit] = /kib\.(\d\d)$/.exec(utf8Text(key)) ?? [];
+    if (bit === undefined) jobs += Number(version);
+    else kib += 2 ** Number(bit) * Number(version);
+  }
+  return { jobs, kib };
 }

@@ -2,10 +2,13 @@ import { ConclaveError } from '../core/errors.js';
 import { onSessionEnd } from '../lease/session.js';
 import type { Compare } from '../store/messages.js';
 import { modifiedAt } from '../store/ops.js';
+import { backoffMs } from './backoff.js';
 import type { Claim, ClaimSite } from './claim.js';
+import { checkDelay } from './options.js';
 import { recordOf } from './record.js';
 import { settle, type Verdict } from './settle.js';
 import type { Slot } from './slot.js';
+import { shortReason } from './ticket.js';
 
 /** A job in this process's hands, from its claim until it is settled or lost. */
 export class Job<T = unknown> {
@@ -81,9 +84,51 @@ export class Job<T = unknown> {
     return this.#settle({ type: 'ack' });
   }
 
-  /** Gives the job back at once, to its old place. Throws as `ack`. */
-  nack(): Promise<void> {
-    return this.#settle({ type: 'nack' });
+  /** Gives the job back at once, to its old place; this attempt counts. Throws as `ack`. */
+  nack(options: { readonly reason?: string | undefined } = {}): Promise<void> {
+    return this.#settle({ type: 'nack', counted: true, reason: options.reason });
+  }
+
+  /**
+   * Gives the job back, to be handed out again after `delayMs`, by default after the queue's backoff. Throws as `ack`.
+   */
+  async retry(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {}) {
+    const { context, settings } = this.#site;
+    const { delayMs = backoffMs(context.runtime, settings.backoff, this.attempt), reason } = options;
+    checkDelay(delayMs);
+    const dueMs = Math.ceil(context.runtime.clocks().wallMs + delayMs);
+    await this.#settle({
+      type: 'retry',
+      delayMs,
+      dueMs,
+      reason: reason === undefined ? undefined : shortReason(reason),
+    });
+  }
+
+  /** Gives the job up: it lies among the dead letters until somebody redrives it. Throws as `ack`. */
+  dead(reason: string): Promise<void> {
+    return this.#settle({ type: 'dead', reason: shortReason(reason) });
+  }
+
+  /** What a failed handler comes to: another try, or after the last one a dead letter. Throws as `ack`. */
+  fail(error: unknown): Promise<void> {
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+    return this.attempt < this.#claim.ticket.maxAttempts ? this.retry({ reason }) : this.dead(reason);
+  }
+
+  /** @internal Nobody has begun with it: the attempt does not count. */
+  giveBack(): Promise<void> {
+    return this.#settle({ type: 'nack', counted: false, reason: this.#claim.ticket.reason });
+  }
+
+  /** @internal Its job was cancelled: the ticket goes, too. */
+  drop(): Promise<void> {
+    return this.#settle({ type: 'drop' });
+  }
+
+  /** @internal Tells the work to stop; the claim is kept until it is settled. */
+  stop(reason: unknown): void {
+    this.#ended.abort(reason);
   }
 
   /** @internal The slot was deleted. */

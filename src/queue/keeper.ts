@@ -1,24 +1,32 @@
-import { abortable } from '../core/abort.js';
-import { noBytes } from '../core/bytes.js';
+import { abortable, linkSignals } from '../core/abort.js';
+import { noBytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { Doorbell } from '../line/doorbell.js';
 import { exclusive } from '../line/exclusive.js';
 import { leave } from '../line/leave.js';
 import { Line, lookAgainMs } from '../line/line.js';
-import { type Compare, CompareResult, CompareTarget, type RequestOp, WatchFilter } from '../store/messages.js';
+import {
+  type Compare,
+  CompareResult,
+  CompareTarget,
+  type KeyValue,
+  type RequestOp,
+  WatchFilter,
+} from '../store/messages.js';
 import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
+import { Delays } from './delays.js';
 import { below, type QueueKeys } from './keys.js';
-import { encodeTicket, type TakenTicket, takenOf } from './ticket.js';
+import { encodeTicket, type TakenTicket, takenOf, ticketOf } from './ticket.js';
 
 /** Jobs that one request moves. */
 const perRequest = 16;
 
 /**
- * What one consumer does for all: puts the jobs of dead consumers back. Whoever is first in the line `keepers` does it;
- * everything it does is guarded, so that a second one, who takes itself for the first, does no harm. Runs until
- * `signal` aborts, which must be no later than the end of the session.
+ * What one consumer does for all: puts the jobs of dead consumers back, and makes delayed ones ready. Whoever is first
+ * in the line `keepers` does it; everything it does is guarded, so that a second one, who takes itself for the first,
+ * does no harm. Runs until `signal` aborts, which must be no later than the end of the session.
  */
 export async function keepQueue(site: ClaimSite, signal: AbortSignal): Promise<never> {
   const { context, session, keys } = site;
@@ -37,12 +45,26 @@ export async function keepQueue(site: ClaimSite, signal: AbortSignal): Promise<n
   }
 }
 
-/** A round per consumer that leaves, and per `lookAgainMs`; ends with `signal`. */
+/** Both duties at once; ends with `signal`, or when the store refuses. */
 async function keep(site: ClaimSite, signal: AbortSignal): Promise<never> {
+  const over = new AbortController();
+  const either = linkSignals(signal, over.signal);
+  const duties = [keepClaims(site, either.signal), keepDelays(site, either.signal)];
+  try {
+    return await Promise.race(duties);
+  } finally {
+    over.abort(new ConclaveError('CLOSED', 'the other duty has failed'));
+    await Promise.allSettled(duties);
+    either.unlink();
+  }
+}
+
+/** A round per consumer that leaves, and per `lookAgainMs`. */
+async function keepClaims(site: ClaimSite, signal: AbortSignal): Promise<never> {
   const { store, runtime } = site.context;
+  const leaves = { ...below(site.keys.slots), filters: [WatchFilter.noPut] };
   for (;;) {
-    const spec = { ...below(site.keys.slots), filters: [WatchFilter.noPut] };
-    const bell = new Doorbell(store, runtime, [spec], lookAgainMs);
+    const bell = new Doorbell(store, runtime, [leaves], lookAgainMs);
     try {
       // The watch comes first: what happens after the look rings.
       await abortable(bell.armed, signal);
@@ -54,12 +76,38 @@ async function keep(site: ClaimSite, signal: AbortSignal): Promise<never> {
   }
 }
 
+/** Moves every delayed job to where it can be claimed when its time has come. */
+async function keepDelays(site: ClaimSite, signal: AbortSignal): Promise<never> {
+  const { store, runtime } = site.context;
+  const delays = new Delays(site);
+  try {
+    for (;;) {
+      const due = await abortable(delays.next(perRequest), signal);
+      const request = { success: due.map((kv) => makeReady(site.keys, kv)) };
+      await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+    }
+  } finally {
+    delays.close();
+  }
+}
+
+function makeReady(keys: QueueKeys, kv: KeyValue): RequestOp {
+  const { delayMs: _, ...ticket } = ticketOf(kv);
+  return {
+    type: 'txn',
+    request: {
+      compare: [modifiedAt(kv.key, kv.modRevision)],
+      success: [remove(kv.key), put(keys.readyOf(ticket), encodeTicket(ticket))],
+    },
+  };
+}
+
 /** Puts every job back whose claim is over, though nobody has settled it. */
 async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal): Promise<void> {
   const { store, runtime } = context;
   const look = { success: [all(keys.taken), all(keys.slots)] };
   const txn = await untilAnswered(runtime, signal, () => store.txn(look, { signal }));
-  const claims = new Map(rangeAt(txn, 1).kvs.map((kv) => [bytesOf(kv.key).toString(), kv.modRevision]));
+  const claims = new Map(rangeAt(txn, 1).kvs.map((kv) => [utf8Text(kv.key), kv.modRevision]));
   const orphans = rangeAt(txn, 0).kvs.flatMap((kv) => {
     const ticket = takenOf(kv);
     const alive = claims.get(ticket.slot) === kv.modRevision;
@@ -72,14 +120,17 @@ async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal
 }
 
 /** Guarded twice: by the claim, and by the slot's being no longer at it. */
-function giveBack(keys: QueueKeys, ticket: TakenTicket, claimedAt: bigint): RequestOp {
-  const { slot, ...rest } = ticket;
+function giveBack(keys: QueueKeys, { slot, ...ticket }: TakenTicket, claimedAt: bigint): RequestOp {
   const taken = keys.takenOf(ticket.seq);
+  const isLast = ticket.attempts >= ticket.maxAttempts;
+  const back = isLast
+    ? put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: 'its last consumer was lost' }))
+    : put(keys.readyOf(ticket), encodeTicket(ticket));
   return {
     type: 'txn',
     request: {
       compare: [modifiedAt(taken, claimedAt), changedSince(slot, claimedAt)],
-      success: [remove(taken), put(keys.readyOf(ticket), encodeTicket(rest))],
+      success: [remove(taken), back],
     },
   };
 }

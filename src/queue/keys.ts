@@ -3,6 +3,7 @@ import { type Span, below as spanBelow } from '../line/rule.js';
 
 const seqDigits = 16;
 const priorityDigits = 4;
+const dueDigits = 15;
 
 /** Highest priority: 999, lowest: -999. What is subtracted from keeps the digits' order: the highest comes first. */
 export const priorityLimit = 999;
@@ -14,6 +15,10 @@ export class QueueKeys {
   readonly jobs: string;
   readonly ready: string;
   readonly taken: string;
+  readonly delayed: string;
+  readonly dead: string;
+  /** In front of every ready job: while it is there nothing is handed out. */
+  readonly paused: string;
   readonly slots: string;
   readonly idle: Bytes;
   readonly keepers: Bytes;
@@ -25,6 +30,9 @@ export class QueueKeys {
     this.jobs = `${this.root}jobs/`;
     this.ready = `${this.root}ready/`;
     this.taken = `${this.root}taken/`;
+    this.delayed = `${this.root}delayed/`;
+    this.dead = `${this.root}dead/`;
+    this.paused = `${this.ready}!`;
     this.slots = `${this.root}slots/`;
     this.idle = utf8(`${this.root}idle/`);
     this.keepers = utf8(`${this.root}keepers/`);
@@ -37,6 +45,19 @@ export class QueueKeys {
 
   readyOf({ seq, priority }: { readonly seq: number; readonly priority: number }): string {
     return `${this.ready}${digits(priorityLimit + 1 - priority, priorityDigits)}/${digits(seq, seqDigits)}`;
+  }
+
+  delayedOf(seq: number, dueMs: number): string {
+    return `${this.delayed}${digits(dueMs, dueDigits)}/${digits(seq, seqDigits)}`;
+  }
+
+  /** Any text, as a name without slashes. */
+  dedupeOf(dedupeKey: string): string {
+    return `${this.root}dedupe/${encodeURIComponent(dedupeKey)}`;
+  }
+
+  deadOf(seq: number): string {
+    return this.dead + digits(seq, seqDigits);
   }
 
   takenOf(seq: number): string {
@@ -52,6 +73,12 @@ export function below(prefix: string): Span {
 /** The number at the end of a key. */
 export function seqAt(key: Bytes): number {
   return Number(utf8Text(key.subarray(key.length - seqDigits)));
+}
+
+/** When the job of a key below `delayed/` is due, in milliseconds since 1970. */
+export function dueMsAt(key: Bytes): number {
+  const end = key.length - seqDigits - 1;
+  return Number(utf8Text(key.subarray(end - dueDigits, end)));
 }
 
 function digits(value: number, length: number): string {

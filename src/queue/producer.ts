@@ -1,58 +1,56 @@
 import { abortable, withDeadline } from '../core/abort.js';
+import { utf8 } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
-import { type Runtime, randomHex } from '../core/runtime.js';
+import { randomHex } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
-import type { TxnRequest } from '../store/messages.js';
-import { bytesOf, get, modifiedAt, put, rangeAt } from '../store/ops.js';
+import { rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
-import type { QueueKeys } from './keys.js';
-import { encodeRecord, recordOf } from './record.js';
-import { makerOf, nextTail, type Tail, tailOf } from './tail.js';
-import { encodeTicket, type Ticket } from './ticket.js';
+import { goneOf } from './gone.js';
+import { recordOf } from './record.js';
+import { duplicatesIn, fits, type NewJob, type QueueEnd, readEnd, type StepSite, sizeOf, stepTxn } from './step.js';
+import { makerOf, nextTail, tailOf } from './tail.js';
 
-/** A job that has no number yet. */
-export interface NewJob {
-  /** As JSON. */
-  readonly payload: string;
-  readonly priority: number;
-  readonly kib: number;
+/** What became of a job that was to be added. */
+export interface Added {
+  readonly seq: number;
+  /** Whether a job of the same dedupe key was there already: `seq` is that one's. */
+  readonly duplicate: boolean;
 }
 
-/** Jobs that are added together or not at all, and who waits for it. */
+/** Jobs that are added together or not at all, and who waits for it. One with a dedupe key is alone in its batch. */
 interface Batch {
   readonly jobs: readonly NewJob[];
-  /** Their numbers. */
-  readonly added: Deferred<readonly number[]>;
+  readonly added: Deferred<readonly Added[]>;
   sent: boolean;
 }
 
-/** etcd's limits on one request, with room for the tail: 128 operations, 1.5 MiB. */
-export const jobsPerStep = 60;
+/** What fits etcd's limits on one request, 128 operations and 1.5 MiB, with room for the tail. */
+export const jobsPerStep = 40;
 const kibPerStep = 1024;
 
 /** How long a step is tried before its callers are told that nobody knows. */
 const patienceMs = 30_000;
 
 /**
- * Adds jobs at the tail of the queue, one step after the other: what is asked for while a step is under way goes into
+ * Adds jobs at the end of the queue, one step after the other: what is asked for while a step is under way goes into
  * the next one.
  */
 export class Producer {
   readonly #context: SessionContext;
-  readonly #keys: QueueKeys;
+  readonly #site: StepSite;
   readonly #waiting = new Set<Batch>();
-  #tail: Tail | undefined;
+  #end: QueueEnd | undefined;
   #busy = false;
 
-  constructor(context: SessionContext, keys: QueueKeys) {
+  constructor(context: SessionContext, site: StepSite) {
     this.#context = context;
-    this.#keys = keys;
+    this.#site = site;
   }
 
-  /** Resolves to the jobs' numbers when the store has them. */
-  async add(jobs: readonly NewJob[], signal: AbortSignal): Promise<readonly number[]> {
-    const batch: Batch = { jobs, added: deferred<readonly number[]>(), sent: false };
+  /** Resolves when the store has the jobs. */
+  async add(jobs: readonly NewJob[], signal: AbortSignal): Promise<readonly Added[]> {
+    const batch: Batch = { jobs, added: deferred<readonly Added[]>(), sent: false };
     // Nobody may be waiting any more when it fails.
     batch.added.promise.catch(() => {});
     this.#waiting.add(batch);
@@ -73,9 +71,12 @@ export class Producer {
     await Promise.resolve();
     for (let batches = this.#nextBatches(); batches.length > 0; batches = this.#nextBatches()) {
       try {
-        await this.#addAll(batches);
+        await withDeadline(this.#context.runtime, 'enqueue', { timeoutMs: patienceMs }, (signal) =>
+          this.#addAll(batches, signal),
+        );
       } catch (error) {
-        for (const { added } of batches) added.reject(error);
+        this.#end = undefined;
+        for (const { added } of batches) added.reject(undecided(error));
       }
     }
     this.#busy = false;
@@ -84,12 +85,15 @@ export class Producer {
   /** The first that waits, and as many as go with it. */
   #nextBatches(): Batch[] {
     const taken: Batch[] = [];
-    let count = 0;
-    let kib = 0;
+    const dedupeKeys = new Set<string | undefined>();
+    let size = { jobs: 0, kib: 0 };
     for (const batch of this.#waiting) {
-      count += batch.jobs.length;
-      kib += batch.jobs.reduce((sum, job) => sum + job.kib, 0);
-      if (taken.length > 0 && (count > jobsPerStep || kib > kibPerStep)) break;
+      const { jobs, kib } = sizeOf(batch.jobs);
+      size = { jobs: size.jobs + jobs, kib: size.kib + kib };
+      const dedupe = batch.jobs[0]?.dedupe;
+      const clashes = dedupe !== undefined && dedupeKeys.has(dedupe);
+      if (taken.length > 0 && (size.jobs > jobsPerStep || size.kib > kibPerStep || clashes)) break;
+      dedupeKeys.add(dedupe);
       taken.push(batch);
       this.#waiting.delete(batch);
       batch.sent = true;
@@ -97,79 +101,90 @@ export class Producer {
     return taken;
   }
 
-  async #addAll(batches: readonly Batch[]): Promise<void> {
-    const jobs = batches.flatMap((batch) => batch.jobs);
-    let seq = (await this.#step(jobs)) + 1;
-    for (const batch of batches) {
-      batch.added.resolve(batch.jobs.map(() => seq++));
+  /** Bounded by `signal`: each further round means that somebody else has added something, or had the dedupe key. */
+  async #addAll(batches: readonly Batch[], signal: AbortSignal): Promise<void> {
+    const maker = randomHex(this.#context.runtime).slice(0, 8);
+    let left = batches;
+    while (left.length > 0) {
+      const end = await this.#endWithRoom(left, signal);
+      left = refuseWhatIsTooMuch(left, end, this.#site);
+      if (left.length > 0) left = await this.#tryStep(left, maker, end, signal);
     }
   }
 
-  /** Resolves to the number of the last job before these. */
-  #step(jobs: readonly NewJob[]): Promise<number> {
-    const { runtime } = this.#context;
-    return withDeadline(runtime, 'enqueue', { timeoutMs: patienceMs }, async (signal) => {
-      const maker = randomHex(runtime).slice(0, 8);
-      let tail = this.#tail ?? (await this.#readTail(signal));
-      // Bounded by `signal`; each further round means that somebody else has added something.
-      for (;;) {
-        const found = await this.#tryStep(jobs, maker, tail, signal);
-        this.#tail = found.tail;
-        if (found.done) return tail.seq;
-        tail = found.tail;
-      }
-    }).catch((error: unknown) => {
-      this.#tail = undefined;
-      throw undecided(error);
-    });
+  /** The end as it was seen last, unless that seems full: what is gone since was not seen. */
+  async #endWithRoom(batches: readonly Batch[], signal: AbortSignal): Promise<QueueEnd> {
+    const size = sizeOf(batches.flatMap(({ jobs }) => jobs));
+    if (this.#end !== undefined && fits(this.#end, size, this.#site)) return this.#end;
+    this.#end = await readEnd(this.#context, this.#site.keys, signal);
+    return this.#end;
   }
 
+  /** Resolves to what is still to be added. */
   async #tryStep(
-    jobs: readonly NewJob[],
+    batches: readonly Batch[],
     maker: string,
-    tail: Tail,
+    end: QueueEnd,
     signal: AbortSignal,
-  ): Promise<{ readonly done: boolean; readonly tail: Tail }> {
+  ): Promise<readonly Batch[]> {
     const { store, runtime } = this.#context;
-    const request = stepTxn(this.#keys, jobs, maker, tail, runtime);
+    const jobs = batches.flatMap((batch) => batch.jobs);
+    const request = stepTxn(this.#site, jobs, maker, end.tail, runtime);
     const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
     if (txn.succeeded) {
-      const value = { value: bytesOf(nextTail(tail, maker, sizeOf(jobs))), modRevision: txn.header.revision };
-      return { done: true, tail: tailOf(value) };
+      const tail = tailOf({ value: utf8(nextTail(end.tail, maker, sizeOf(jobs))), modRevision: txn.header.revision });
+      this.#end = { ...end, tail };
+      return resolveAll(batches, end.tail.seq);
     }
-    const now = tailOf(rangeAt(txn, 0).kvs[0]);
-    const by = makerOf(now, tail.step + 1) ?? recordOf(rangeAt(txn, 1).kvs[0]).maker;
-    if (by === '') {
-      const message = 'the answer was lost, and too much has happened since to find out';
-      throw new ConclaveError('UNAVAILABLE', message, { outcome: 'unknown', retryable: false });
+    const tail = tailOf(rangeAt(txn, 0).kvs[0]);
+    this.#end = { tail, gone: goneOf(rangeAt(txn, 1).kvs) };
+    if (tail.revision !== end.tail.revision) {
+      const by = makerOf(tail, end.tail.step + 1) ?? recordOf(rangeAt(txn, 2).kvs[0]).maker;
+      if (by === '') throw tooLate();
+      if (by === maker) return resolveAll(batches, end.tail.seq);
     }
-    return { done: by === maker, tail: now };
-  }
-
-  async #readTail(signal: AbortSignal): Promise<Tail> {
-    const { store, runtime } = this.#context;
-    const key = bytesOf(this.#keys.tail);
-    return tailOf((await untilAnswered(runtime, signal, () => store.range({ key }, { signal }))).kvs[0]);
+    const there = duplicatesIn(txn);
+    return batches.filter(({ jobs: [job], added }) => {
+      const seq = job?.dedupe === undefined ? undefined : there.get(job.dedupe);
+      if (seq !== undefined) added.resolve([{ seq, duplicate: true }]);
+      return seq === undefined;
+    });
   }
 }
 
-/** Guarded by the tail as it was: that can be true once only, however often the request arrives. */
-function stepTxn(keys: QueueKeys, jobs: readonly NewJob[], maker: string, tail: Tail, runtime: Runtime): TxnRequest {
-  const enqueuedMs = Math.round(runtime.clocks().wallMs);
-  const puts = jobs.flatMap(({ payload, priority, kib }, i) => {
-    const ticket: Ticket = { seq: tail.seq + 1 + i, priority, attempts: 0, kib };
-    const record = encodeRecord(payload, { enqueuedMs, maker });
-    return [put(keys.job(ticket.seq), record), put(keys.readyOf(ticket), encodeTicket(ticket))];
+function resolveAll(batches: readonly Batch[], before: number): readonly Batch[] {
+  let seq = before;
+  for (const { jobs, added } of batches) {
+    added.resolve(
+      jobs.map(() => {
+        seq += 1;
+        return { seq, duplicate: false };
+      }),
+    );
+  }
+  return [];
+}
+
+/** Rejects those that do not fit; resolves to the others. */
+function refuseWhatIsTooMuch(batches: readonly Batch[], end: QueueEnd, site: StepSite): readonly Batch[] {
+  let size = { jobs: 0, kib: 0 };
+  return batches.filter(({ jobs, added }) => {
+    const { jobs: more, kib } = sizeOf(jobs);
+    const together = { jobs: size.jobs + more, kib: size.kib + kib };
+    if (fits(end, together, site)) {
+      size = together;
+      return true;
+    }
+    const { maxJobs, maxKib } = site.settings;
+    const message = `the queue is full: at most ${maxJobs} jobs and ${maxKib} KiB`;
+    added.reject(new ConclaveError('RESOURCE_EXHAUSTED', message, { retryable: true }));
+    return false;
   });
-  return {
-    compare: [modifiedAt(keys.tail, tail.revision)],
-    success: [put(keys.tail, nextTail(tail, maker, sizeOf(jobs))), ...puts],
-    failure: [get(keys.tail), get(keys.job(tail.seq + 1))],
-  };
 }
 
-function sizeOf(jobs: readonly NewJob[]): { jobs: number; kib: number } {
-  return { jobs: jobs.length, kib: jobs.reduce((sum, { kib }) => sum + kib, 0) };
+function tooLate(): ConclaveError {
+  const message = 'the answer was lost, and too much has happened since to find out';
+  return new ConclaveError('UNAVAILABLE', message, { outcome: 'unknown', retryable: false });
 }
 
 /** Out of patience: a request may be applied yet. */

@@ -1,12 +1,29 @@
-import { pause, type WaitOptions, withDeadline } from '../core/abort.js';
+import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
-import { type Handler, work } from './consume.js';
+import { Doorbell } from '../line/doorbell.js';
+import { WatchFilter } from '../store/messages.js';
+import {
+  type AdminSite,
+  cancelJob,
+  type JobInfo,
+  type JobState,
+  listJobs,
+  pauseQueue,
+  type QueueStats,
+  redriveJob,
+  resumeQueue,
+  statsOf,
+} from './admin.js';
+import { type Handler, type WorkOptions, work } from './consume.js';
 import { Consumer } from './consumer.js';
-import { priorityLimit, QueueKeys } from './keys.js';
-import { jobsPerStep, type NewJob, Producer } from './producer.js';
+import { QueueKeys } from './keys.js';
+import { type JobOptions, newJob } from './new-job.js';
+import { type QueueOptions, type QueueSettings, settingsOf, wholeFrom1 } from './options.js';
+import { jobsPerStep, Producer } from './producer.js';
+import type { NewJob } from './step.js';
 
 /** Where queues live, below the namespace. */
 const root = 'queues';
@@ -14,23 +31,19 @@ const root = 'queues';
 /** Between two consumers of `consume()` when the store could not be asked. */
 const outagePauseMs = 500;
 
-const defaultMaxJobKib = 64;
+/** How long a producer that waits for room sleeps at most before it looks again. */
+const roomAgainMs = 1_000;
 
-export interface JobOptions {
-  /** A whole number from -999 to 999; higher goes first. Default: 0. */
-  readonly priority?: number | undefined;
+export interface EnqueueOptions extends JobOptions, WaitOptions {
+  /** While a job of this key is in the queue and no dead letter, another one is not added. */
+  readonly dedupeKey?: string | undefined;
 }
 
-export interface ConsumeOptions {
-  /** Ends the work: no more jobs are taken, those that run finish. */
-  readonly signal?: AbortSignal | undefined;
-  /** How many handlers run at once. Default: 1. */
-  readonly concurrency?: number | undefined;
-}
-
-/** A job that was accepted. */
+/** What became of an `enqueue`. */
 export interface Enqueued {
   readonly id: string;
+  /** Whether a job of the same dedupe key was there already: `id` is that one's. */
+  readonly duplicate: boolean;
 }
 
 /** One work queue by name. README.md beside this file says what it promises. */
@@ -38,37 +51,39 @@ export class Queue<T = unknown> {
   readonly name: string;
   readonly #context: RecipeContext;
   readonly #keys: QueueKeys;
+  readonly #settings: QueueSettings;
   readonly #producer: Producer;
 
-  /** @throws ConclaveError `INVALID_NAME` for an empty name. */
-  constructor(context: RecipeContext, name: string) {
+  /**
+   * @throws ConclaveError `INVALID_NAME` for an empty name; `INVALID_ARGUMENT` for options that are no whole numbers.
+   */
+  constructor(context: RecipeContext, name: string, options: QueueOptions = {}) {
     this.#context = context;
     this.name = name;
     this.#keys = new QueueKeys(linePrefix(context, root, name));
-    this.#producer = new Producer(context, this.#keys);
+    this.#settings = settingsOf(options);
+    this.#producer = new Producer(context, { keys: this.#keys, settings: this.#settings });
   }
 
   /**
    * Adds one job. Calls that come together go in one request.
-   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large; `TIMEOUT` and
-   * others with `outcome: 'unknown'` when it could not be found out whether the job was added.
+   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large;
+   * `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and others with `outcome: 'unknown'` when it could not be
+   * found out whether the job was added.
    */
-  async enqueue(payload: T, options: JobOptions & WaitOptions = {}): Promise<Enqueued> {
-    const [added] = await this.enqueueAll([payload], options);
+  async enqueue(payload: T, options: EnqueueOptions = {}): Promise<Enqueued> {
+    const job = newJob(payload, options, this.#settings, options.dedupeKey);
+    const [added] = await this.#add([job], options);
     return added as Enqueued;
   }
 
-  /** Adds all of them in one step, in order, or none. At most 60. Throws as `enqueue`. */
+  /** Adds all of them in one step, in order, or none. At most 40. Throws as `enqueue`. */
   async enqueueAll(payloads: readonly T[], options: JobOptions & WaitOptions = {}): Promise<readonly Enqueued[]> {
     if (payloads.length > jobsPerStep) {
       throw new ConclaveError('INVALID_ARGUMENT', `${payloads.length} jobs at once, at most ${jobsPerStep}`);
     }
-    const jobs = payloads.map((payload) => newJob(payload, options));
-    if (jobs.length === 0) return [];
-    return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
-      const seqs = await this.#producer.add(jobs, signal);
-      return seqs.map((seq) => ({ id: seq.toString() }));
-    });
+    const jobs = payloads.map((payload) => newJob(payload, options, this.#settings, undefined));
+    return jobs.length === 0 ? [] : this.#add(jobs, options);
   }
 
   /**
@@ -80,56 +95,111 @@ export class Queue<T = unknown> {
   ): Promise<Consumer<T>> {
     const session = options.session ?? this.#context.sessions.current;
     await session.open({ signal: options.signal });
-    return new Consumer<T>(this.#context, { context: this.#context, session, keys: this.#keys });
+    const site = { context: this.#context, session, keys: this.#keys, settings: this.#settings };
+    return new Consumer<T>(this.#context, site);
   }
 
   /**
    * Runs `handler` on one job after the other until `signal` aborts, then rejects with its reason: it takes no more
-   * jobs, waits for the handlers that run, and settles what they did. After a lost lease it goes on with a fresh
-   * session, through outages of the store as long as they last.
+   * jobs, waits for the handlers that run, and settles what they did. A handler that throws fails its job, see
+   * `Job.fail`. After a lost lease it goes on with a fresh session, through outages of the store as long as they last.
    * @throws Whatever the store refuses for good.
    */
-  async consume(handler: Handler<T>, options: ConsumeOptions = {}): Promise<never> {
-    const { concurrency = 1, signal } = options;
-    if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-      throw new ConclaveError('INVALID_ARGUMENT', `concurrency must be a whole number from 1, got ${concurrency}`);
-    }
+  async consume(handler: Handler<T>, options: WorkOptions<T> = {}): Promise<never> {
+    const { signal } = options;
+    const { runtime } = this.#context;
+    wholeFrom1('concurrency', options.concurrency ?? 1);
+    wholeFrom1('timeLimitMs', options.timeLimitMs ?? 1);
     // Bounded by `signal`.
     for (;;) {
       signal?.throwIfAborted();
       try {
         const consumer = await this.consumer({ signal });
-        await work(consumer, handler, concurrency, signal).finally(() => consumer.close());
+        await work(runtime, consumer, handler, options).finally(() => consumer.close());
       } catch (error) {
         signal?.throwIfAborted();
         if (!ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE')) throw error;
         // The next session asks the store before anything else, and a connection that was closed says so at once.
-        if (error.code === 'UNAVAILABLE') await pause(this.#context.runtime, outagePauseMs, signal);
+        if (error.code === 'UNAVAILABLE') await pause(runtime, outagePauseMs, signal);
       }
     }
   }
+
+  /** How many jobs there are of each state. Costs the store a walk over their keys. */
+  stats(options: WaitOptions = {}): Promise<QueueStats> {
+    return this.#asked('stats', options, (site, signal) => statsOf(site, signal));
+  }
+
+  /** The first jobs of a state, at most `limit` (default: 100), in the order in which their turn comes. */
+  list(state: JobState, options: WaitOptions & { readonly limit?: number } = {}): Promise<readonly JobInfo<T>[]> {
+    const { limit = 100 } = options;
+    wholeFrom1('limit', limit);
+    return this.#asked('list', options, (site, signal) => listJobs<T>(site, state, limit, signal));
+  }
+
+  /** The job that is handed out next, or null. */
+  async peek(options: WaitOptions = {}): Promise<JobInfo<T> | null> {
+    // One more: the mark of a paused queue stands in front of them.
+    return (await this.list('ready', { ...options, limit: 2 }))[0] ?? null;
+  }
+
+  /** Hands out no more jobs, to nobody, until `resume()`. What is claimed goes on. */
+  pause(options: WaitOptions = {}): Promise<void> {
+    return this.#asked('pause', options, pauseQueue);
+  }
+
+  resume(options: WaitOptions = {}): Promise<void> {
+    return this.#asked('resume', options, resumeQueue);
+  }
+
+  /** Puts a dead letter back at its old place, with all its attempts; false: there is none of that id. */
+  redrive(id: string, options: WaitOptions = {}): Promise<boolean> {
+    return this.#asked('redrive', options, (site, signal) => redriveJob(site, seqOf(id), signal));
+  }
+
+  /** Takes a job away for good, whatever its state: whoever works on it loses it. False: there is none of that id. */
+  cancel(id: string, options: WaitOptions = {}): Promise<boolean> {
+    return this.#asked('cancel', options, (site, signal) => cancelJob(site, seqOf(id), signal));
+  }
+
+  async #add(jobs: readonly NewJob[], options: JobOptions & WaitOptions): Promise<readonly Enqueued[]> {
+    return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
+      // Bounded by `signal`, which whoever waits for room should have.
+      for (;;) {
+        try {
+          const added = await this.#producer.add(jobs, signal);
+          return added.map(({ seq, duplicate }) => ({ id: seq.toString(), duplicate }));
+        } catch (error) {
+          if (options.whenFull !== 'wait' || !ConclaveError.is(error, 'RESOURCE_EXHAUSTED')) throw error;
+        }
+        await this.#room(signal);
+      }
+    });
+  }
+
+  /** Waits until a job has gone. */
+  async #room(signal: AbortSignal): Promise<void> {
+    const { store, runtime } = this.#context;
+    const going = { key: utf8(`${this.#keys.gone}jobs`), filters: [WatchFilter.noDelete] };
+    const bell = new Doorbell(store, runtime, [going], roomAgainMs);
+    try {
+      await abortable(bell.rung, signal);
+    } finally {
+      bell.close();
+    }
+  }
+
+  #asked<R>(what: string, options: WaitOptions, ask: (site: AdminSite, signal: AbortSignal) => Promise<R>): Promise<R> {
+    const site = { context: this.#context, keys: this.#keys };
+    return withDeadline(this.#context.runtime, `${what} of ${this.name}`, options, (signal) => ask(site, signal));
+  }
 }
 
-function newJob(payload: unknown, { priority = 0 }: JobOptions): NewJob {
-  if (!Number.isInteger(priority) || Math.abs(priority) > priorityLimit) {
-    const message = `priority must be a whole number from -${priorityLimit} to ${priorityLimit}, got ${priority}`;
-    throw new ConclaveError('INVALID_ARGUMENT', message);
+/** @throws ConclaveError `INVALID_ARGUMENT` for what is no job's id. */
+function seqOf(id: string): number {
+  const seq = Number(id);
+  if (typeof id !== 'string' || !/^\d+$/.test(id) || !Number.isSafeInteger(seq)) {
+    throw new ConclaveError('INVALID_ARGUMENT', `a job's id is a whole number, got ${JSON.stringify(id)}`);
   }
-  const json = jsonOf(payload);
-  const kib = Math.max(1, Math.ceil(utf8(json).length / 1024));
-  if (kib > defaultMaxJobKib) {
-    throw new ConclaveError('INVALID_ARGUMENT', `a job of ${kib} KiB, at most ${defaultMaxJobKib}`);
-  }
-  return { payload: json, priority, kib };
-}
-
-function jsonOf(payload: unknown): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(payload);
-  } catch (error) {
-    throw new ConclaveError('INVALID_ARGUMENT', `a job must be JSON: ${(error as Error).message}`, { cause: error });
-  }
-  if (json === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'a job must be JSON: this is undefined');
-  return json;
+  return seq;
 }

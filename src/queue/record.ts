@@ -8,14 +8,23 @@ export interface JobRecord {
   readonly enqueuedMs: number;
   /** The nonce of the step that made it. */
   readonly maker: string;
+  /** Of the payload, rounded up. */
+  readonly kib: number;
+  readonly dedupe: string | undefined;
 }
 
 /** `payload` is JSON. */
-export function encodeRecord(payload: string, { enqueuedMs, maker }: Omit<JobRecord, 'payload'>): string {
-  return `{"enqueuedMs":${enqueuedMs},"maker":"${maker}","payload":${payload}}`;
+export function encodeRecord(payload: string, rest: Omit<JobRecord, 'payload'>): string {
+  return `${JSON.stringify(rest).slice(0, -1)},"payload":${payload}}`;
 }
 
 export function recordOf(kv: KeyValue | undefined): JobRecord {
-  const { payload, enqueuedMs, maker } = jsonObject(kv?.value);
-  return { payload, enqueuedMs: numberOf(enqueuedMs, 0), maker: typeof maker === 'string' ? maker : '' };
+  const { payload, enqueuedMs, maker, kib, dedupe } = jsonObject(kv?.value);
+  return {
+    payload,
+    enqueuedMs: numberOf(enqueuedMs, 0),
+    maker: typeof maker === 'string' ? maker : '',
+    kib: numberOf(kib, 1),
+    dedupe: typeof dedupe === 'string' ? dedupe : undefined,
+  };
 }

@@ -1,9 +1,9 @@
 import { ConclaveError } from '../core/errors.js';
-import type { RequestOp, TxnResponse } from '../store/messages.js';
-import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { type Compare, CompareResult, CompareTarget, type RequestOp, type TxnResponse } from '../store/messages.js';
+import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
-import { countGone } from './gone.js';
+import { removeJob } from './gone.js';
 import type { QueueKeys } from './keys.js';
 import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket } from './ticket.js';
@@ -12,8 +12,14 @@ import { encodeTicket, type Ticket } from './ticket.js';
 export type Verdict =
   /** Done: the job is gone for good. */
   | { readonly type: 'ack' }
-  /** Back to where it was, at once. */
-  | { readonly type: 'nack' };
+  /** Back to where it was, at once; `counted`: as an attempt. */
+  | { readonly type: 'nack'; readonly counted: boolean; readonly reason?: string | undefined }
+  /** To be handed out again when it is due, in milliseconds since 1970. */
+  | { readonly type: 'retry'; readonly delayMs: number; readonly dueMs: number; readonly reason: string | undefined }
+  /** Given up: it lies among the dead letters until somebody redrives it. */
+  | { readonly type: 'dead'; readonly reason: string }
+  /** Its job was cancelled. */
+  | { readonly type: 'drop' };
 
 /**
  * Ends the claim made at `fence`, which only its owner can do, and only while it is the job's claim.
@@ -30,7 +36,11 @@ export async function settle(
   const { ticket, fence } = claim;
   const taken = keys.takenOf(ticket.seq);
   const request = {
-    compare: [modifiedAt(slot.key, fence), modifiedAt(taken, fence)],
+    compare: [
+      modifiedAt(slot.key, fence),
+      modifiedAt(taken, fence),
+      ...(verdict.type === 'drop' ? [] : [exists(keys.job(ticket.seq))]),
+    ],
     success: [
       remove(taken),
       put(slot.key, encodeSlot({ settled: fence.toString() }), { leaseId: session.leaseId }),
@@ -47,9 +57,22 @@ export async function settle(
 function consequences(keys: QueueKeys, ticket: Ticket, verdict: Verdict): RequestOp[] {
   switch (verdict.type) {
     case 'ack':
-      return [remove(keys.job(ticket.seq)), ...countGone(keys, ticket.kib)];
-    case 'nack':
-      return [put(keys.readyOf(ticket), encodeTicket(ticket))];
+      return removeJob(keys, ticket);
+    case 'nack': {
+      const attempts = ticket.attempts - (verdict.counted ? 0 : 1);
+      return [put(keys.readyOf(ticket), encodeTicket({ ...ticket, attempts, reason: verdict.reason }))];
+    }
+    case 'retry':
+      return [
+        put(
+          keys.delayedOf(ticket.seq, verdict.dueMs),
+          encodeTicket({ ...ticket, delayMs: verdict.delayMs, reason: verdict.reason }),
+        ),
+      ];
+    case 'dead':
+      return [put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: verdict.reason }))];
+    case 'drop':
+      return [];
   }
 }
 
@@ -61,4 +84,9 @@ function settledAt(txn: TxnResponse, seq: number, fence: bigint): bigint {
   // Still as claimed: then nothing was applied. Else an earlier run may have been, before the slot went.
   const outcome = rangeAt(txn, 1).kvs[0]?.modRevision === fence ? 'not-applied' : 'unknown';
   throw new ConclaveError('LOST', `job ${seq}: its claim is over`, { outcome, loss: 'key-deleted' });
+}
+
+/** A job that was cancelled is not there: whatever its consumer says of it counts no more. */
+function exists(key: string): Compare {
+  return { key: bytesOf(key), target: CompareTarget.version, result: CompareResult.greater, version: 0n };
 }

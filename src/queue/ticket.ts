@@ -8,6 +8,13 @@ export interface Ticket {
   readonly priority: number;
   /** How often it was handed out. */
   readonly attempts: number;
+  /** After so many it is a dead letter. */
+  readonly maxAttempts: number;
+  /** Why it failed last, or lies among the dead letters. */
+  readonly reason?: string | undefined;
+  /** While it is delayed: for how long. */
+  readonly delayMs?: number | undefined;
+  readonly dedupe?: string | undefined;
   /** Of the payload, rounded up. */
   readonly kib: number;
 }
@@ -23,11 +30,15 @@ export function encodeTicket({ seq: _, ...rest }: Ticket | TakenTicket): string 
 }
 
 export function ticketOf(kv: KeyValue): Ticket {
-  const { priority, attempts, kib } = jsonObject(kv.value);
+  const { priority, attempts, maxAttempts, reason, delayMs, dedupe, kib } = jsonObject(kv.value);
   return {
     seq: seqAt(kv.key),
     priority: numberOf(priority, 0),
     attempts: numberOf(attempts, 0),
+    maxAttempts: numberOf(maxAttempts, Number.MAX_SAFE_INTEGER),
+    reason: typeof reason === 'string' ? reason : undefined,
+    delayMs: typeof delayMs === 'number' ? delayMs : undefined,
+    dedupe: typeof dedupe === 'string' ? dedupe : undefined,
     kib: numberOf(kib, 1),
   };
 }
@@ -35,4 +46,11 @@ export function ticketOf(kv: KeyValue): Ticket {
 export function takenOf(kv: KeyValue): TakenTicket {
   const { slot } = jsonObject(kv.value);
   return { ...ticketOf(kv), slot: typeof slot === 'string' ? slot : '' };
+}
+
+/** Longest reason that is kept, in characters. */
+const reasonLimit = 500;
+
+export function shortReason(reason: string): string {
+  return reason.length > reasonLimit ? `${reason.slice(0, reasonLimit)}…` : reason;
 }

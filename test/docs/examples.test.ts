@@ -33,6 +33,14 @@ nine: MISMATCH
 transfers: true,true
 once more, the same fence: true; by accident: null
 `,
+  'queue.js': `the same job again: true
+next is cleo
+sent to cleo: true
+sent to ada: true
+sent to bob: true
+sent to dora: true
+4 sent; nobody is a dead letter after 2 attempts: Error: no such address
+`,
   'election.js': `nobody leads
 host-1 leads
 host-1 (warm) leads

@@ -103,6 +103,7 @@ function doneStaysDone({ queue: name, deliveries, acks }: QueueTale): Violation[
 function latestClaim(history: History, { queue: name, deliveries, acks }: QueueTale): Violation[] {
   const claims = groupBy(deliveries, ({ item }) => item);
   const ends = groupBy(factsOf(history, 'lease.ended'), ({ data }) => data.lease);
+  const grants = groupBy(factsOf(history, 'lease.granted'), ({ data }) => data.lease);
   return acks.filter(isOk).flatMap(({ process, input, from, invoke, end }) => {
     const ofItem = claims.get(input.item) ?? [];
     const own = ofItem.find(({ claim }) => claim === input.claim);
@@ -118,8 +119,10 @@ function latestClaim(history: History, { queue: name, deliveries, acks }: QueueT
         `given`;
       return [broken(rule, message, own.take.end, later.take.end, invoke, end)];
     }
-    const ended = own.lease === undefined ? undefined : ends.get(own.lease)?.find(({ at }) => at < from);
-    if (ended === undefined) return [];
+    const ended = own.lease === undefined ? undefined : ends.get(own.lease)?.findLast(({ at }) => at < from);
+    // A grant of unknown fate is repeated with the same id, when its first lease may have ended already.
+    const again = own.lease === undefined ? undefined : grants.get(own.lease)?.findLast(({ at }) => at < from);
+    if (ended === undefined || (again !== undefined && again.at > ended.at)) return [];
     const message = `${name}: ${process} acknowledged ${input.item} by claim ${input.claim}, whose lease had ended`;
     return [broken(rule, message, own.take.end, ended.note, invoke, end)];
   });

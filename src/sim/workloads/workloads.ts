@@ -3,6 +3,7 @@ import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockWorkload, unfencedWorkload } from './lock.js';
+import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { sharedLocksWorkload } from './shared-locks.js';
 
@@ -11,6 +12,7 @@ export const workloads: readonly Workload[] = [
   electionWorkload,
   kvWorkload,
   leaseWorkload,
+  queueWorkload,
   registryWorkload,
   sharedLocksWorkload,
 ];

@@ -69,6 +69,18 @@ describe('queue', () => {
       },
     ],
     [
+      'No ack by an expired claim - its lease had ended and was granted again before the claim - pass',
+      [],
+      (tale) => {
+        tale.note('server', 'kv', 'lease.granted', { lease: 7n, ttlMs: 2000 });
+        tale.note('server', 'kv', 'lease.ended', { lease: 7n, cause: 'expired' });
+        tale.note('server', 'kv', 'lease.granted', { lease: 7n, ttlMs: 2000 });
+        enqueued(tale, 'a', 2n);
+        taken(tale, 'a', 3n, 'c', 7n);
+        acked(tale, 'a', 3n, 'c');
+      },
+    ],
+    [
       'In order - a higher one that came after the claim - pass',
       [],
       (tale) => {
@@ -180,6 +192,18 @@ describe('queue', () => {
         enqueued(tale, 'a', 2n);
         taken(tale, 'a', 3n, 'c', 7n);
         tale.note('server', 'kv', 'lease.ended', { lease: 7n, cause: 'expired' });
+        acked(tale, 'a', 3n, 'c');
+      },
+    ],
+    [
+      'No ack by an expired claim - its lease had ended, and another one later - fail',
+      ['queue: no ack by an expired claim'],
+      (tale) => {
+        tale.note('server', 'kv', 'lease.granted', { lease: 7n, ttlMs: 2000 });
+        enqueued(tale, 'a', 2n);
+        taken(tale, 'a', 3n, 'c', 7n);
+        tale.note('server', 'kv', 'lease.ended', { lease: 7n, cause: 'expired' });
+        tale.note('server', 'kv', 'lease.granted', { lease: 8n, ttlMs: 2000 });
         acked(tale, 'a', 3n, 'c');
       },
     ],

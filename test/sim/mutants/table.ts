@@ -1,10 +1,12 @@
 import type { Mutant } from './mutant.js';
+import { queueMutants } from './queue-mutants.js';
 
 /**
  * Each of these is a bug that a well-known system had (DESIGN.md section 3, reliability.md section 1). The simulator
  * must find every one of them, or it proves nothing about those that nobody has thought of.
  */
 export const mutants: readonly Mutant[] = [
+  ...queueMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",

@@ -1,0 +1,143 @@
+import { utf8Text } from '../core/bytes.js';
+import type { SessionContext } from '../lease/session.js';
+import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
+import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import { removeJob } from './gone.js';
+import { below, dueMsAt, type QueueKeys, seqAt } from './keys.js';
+import { recordOf } from './record.js';
+import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
+
+export type JobState = 'ready' | 'delayed' | 'claimed' | 'dead';
+
+/** How many jobs there are, at one revision. */
+export interface QueueStats {
+  readonly ready: number;
+  readonly delayed: number;
+  readonly claimed: number;
+  readonly dead: number;
+  readonly paused: boolean;
+  /** Age of the oldest job of any state, by its producer's wall clock and this process's; undefined: there is none. */
+  readonly oldestMs: number | undefined;
+}
+
+/** A job as others see it. */
+export interface JobInfo<T = unknown> {
+  readonly id: string;
+  readonly state: JobState;
+  readonly payload: T;
+  readonly priority: number;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  /** Why it failed last. */
+  readonly reason: string | undefined;
+  readonly enqueuedMs: number;
+  /** When it is due, by wall clock; for delayed ones. */
+  readonly dueMs: number | undefined;
+}
+
+/** Where a queue is looked at from outside. */
+export interface AdminSite {
+  readonly context: SessionContext;
+  readonly keys: QueueKeys;
+}
+
+function folderOf(keys: QueueKeys, state: JobState): string {
+  return { ready: keys.ready, delayed: keys.delayed, claimed: keys.taken, dead: keys.dead }[state];
+}
+
+export async function statsOf({ context, keys }: AdminSite, signal: AbortSignal): Promise<QueueStats> {
+  const states = ['ready', 'delayed', 'claimed', 'dead'] as const;
+  const counts = states.map(
+    (state): RequestOp => ({ type: 'range', request: { ...below(folderOf(keys, state)), countOnly: true } }),
+  );
+  const oldest: RequestOp = { type: 'range', request: { ...below(keys.jobs), limit: 1n } };
+  const txn = await answered(context, { success: [...counts, get(keys.paused), oldest] }, signal);
+  const [ready = 0, delayed = 0, claimed = 0, dead = 0] = states.map((_, i) => Number(rangeAt(txn, i).count));
+  const paused = rangeAt(txn, 4).kvs.length > 0;
+  const [first] = rangeAt(txn, 5).kvs;
+  const oldestMs =
+    first === undefined ? undefined : Math.max(0, context.runtime.clocks().wallMs - recordOf(first).enqueuedMs);
+  return { ready: ready - (paused ? 1 : 0), delayed, claimed, dead, paused, oldestMs };
+}
+
+/** The first jobs of a state, in the order in which their turn comes. */
+export async function listJobs<T>(
+  { context, keys }: AdminSite,
+  state: JobState,
+  limit: number,
+  signal: AbortSignal,
+): Promise<readonly JobInfo<T>[]> {
+  const request = { ...below(folderOf(keys, state)), limit: BigInt(limit) };
+  const { store, runtime } = context;
+  const { kvs } = await untilAnswered(runtime, signal, () => store.range(request, { signal }));
+  const tickets = kvs.filter(({ key }) => utf8Text(key) !== keys.paused);
+  const infos: JobInfo<T>[] = [];
+  for (let i = 0; i < tickets.length; i += recordsPerRequest) {
+    const page = tickets.slice(i, i + recordsPerRequest);
+    const txn = await answered(context, { success: page.map(({ key }) => get(keys.job(seqAt(key)))) }, signal);
+    infos.push(...page.flatMap((kv, j) => infoOf<T>(state, kv, rangeAt(txn, j).kvs[0])));
+  }
+  return infos;
+}
+
+const recordsPerRequest = 16;
+
+function infoOf<T>(state: JobState, kv: KeyValue, job: KeyValue | undefined): JobInfo<T>[] {
+  // Cancelled: whoever meets the ticket drops it.
+  if (job === undefined) return [];
+  const { seq, priority, attempts, maxAttempts, reason } = ticketOf(kv);
+  const { payload, enqueuedMs } = recordOf(job);
+  const dueMs = state === 'delayed' ? dueMsAt(kv.key) : undefined;
+  return [{ id: `${seq}`, state, payload: payload as T, priority, attempts, maxAttempts, reason, enqueuedMs, dueMs }];
+}
+
+/** A key in front of every ready job: nobody can claim past it. Safe to run twice. */
+export async function pauseQueue({ context, keys }: AdminSite, signal: AbortSignal): Promise<void> {
+  await answered(context, { success: [put(keys.paused, '')] }, signal);
+}
+
+export async function resumeQueue({ context, keys }: AdminSite, signal: AbortSignal): Promise<void> {
+  await answered(context, { success: [remove(keys.paused)] }, signal);
+}
+
+/** Puts a dead letter back at its old place, with all its attempts; false: there is none of that number any more. */
+export async function redriveJob({ context, keys }: AdminSite, seq: number, signal: AbortSignal): Promise<boolean> {
+  const found = rangeAt(await answered(context, { success: [get(keys.deadOf(seq))] }, signal), 0).kvs[0];
+  if (found === undefined) return false;
+  const ticket: Ticket = { ...ticketOf(found), attempts: 0 };
+  await answered(
+    context,
+    {
+      compare: [modifiedAt(found.key, found.modRevision)],
+      success: [remove(found.key), put(keys.readyOf(ticket), encodeTicket(ticket))],
+    },
+    signal,
+  );
+  return true;
+}
+
+/**
+ * Takes a job away for good, whatever its state; false: there is none of that number. Whoever works on it loses it; a
+ * ticket that waits is dropped by whoever meets it.
+ */
+export async function cancelJob({ context, keys }: AdminSite, seq: number, signal: AbortSignal): Promise<boolean> {
+  const [job, taken, dead] = [keys.job(seq), keys.takenOf(seq), keys.deadOf(seq)];
+  // Bounded by `signal`: each further round means that the job has changed hands, or that an answer was lost.
+  for (let seen = false; ; seen = true) {
+    const look = await answered(context, { success: [get(job), get(taken)] }, signal);
+    const [found, claimed] = [rangeAt(look, 0).kvs[0], rangeAt(look, 1).kvs[0]];
+    if (found === undefined) return seen;
+    const { kib, dedupe } = recordOf(found);
+    const claim = claimed === undefined ? [] : [remove(taken), remove(takenOf(claimed).slot)];
+    const request = {
+      compare: [createdAt(job, found.createRevision), modifiedAt(taken, claimed?.modRevision ?? 0n)],
+      success: [...removeJob(keys, { seq, kib, dedupe }), remove(dead), ...claim],
+    };
+    if ((await answered(context, request, signal)).succeeded) return true;
+  }
+}
+
+function answered({ store, runtime }: SessionContext, request: TxnRequest, signal: AbortSignal): Promise<TxnResponse> {
+  return untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+}

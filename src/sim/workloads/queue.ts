@@ -1,0 +1,304 @@
+import { pause } from '../../core/abort.js';
+import { prefixEnd, utf8, utf8Text } from '../../core/bytes.js';
+import { keyRange } from '../../engine/key-range.js';
+import type { Revision } from '../../engine/key-record.js';
+import type { Consumer } from '../../queue/consumer.js';
+import type { Job } from '../../queue/job.js';
+import { Queue } from '../../queue/queue.js';
+import { heldInTime } from '../checkers/held-in-time.js';
+import { leaseNotEarly } from '../checkers/lease-not-early.js';
+import { noHangingPromise } from '../checkers/no-hanging-promise.js';
+import { nothingLeft } from '../checkers/nothing-left.js';
+import { queue as queueChecker } from '../checkers/queue.js';
+import type { Pending } from '../history.js';
+import type { Json } from '../plan.js';
+import type { Prng } from '../prng.js';
+import type { SimClient } from '../sim-client.js';
+import type { SimServer } from '../sim-server.js';
+import type { QueueDelivery } from '../vocabulary.js';
+import type { Stage, Workload } from '../workload.js';
+import { expectFailure, gaveUp } from './expected-errors.js';
+import { HeldSamples } from './held-samples.js';
+
+const queueName = 'q';
+const object = `queue/${queueName}`;
+const jobsPrefix = `queues/${queueName}/jobs/`;
+const deadPrefix = `queues/${queueName}/dead/`;
+/** So few and so short that dead letters and backoff are met. */
+const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
+const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
+const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
+
+/** One turn of a task with the queue. */
+type QueueOperation =
+  /** Puts jobs in, all in one step or each in its own. */
+  | {
+      readonly how: 'produce';
+      readonly idleMs: number;
+      readonly items: readonly string[];
+      readonly priority: number;
+      readonly delayMs: number;
+      readonly together: boolean;
+    }
+  /** Takes a few jobs, one by one. */
+  | { readonly how: 'take'; readonly idleMs: number; readonly turns: readonly TakeTurn[] }
+  /** Works with a handler for a while. */
+  | {
+      readonly how: 'consume';
+      readonly idleMs: number;
+      readonly forMs: number;
+      readonly workMs: number;
+      readonly concurrency: number;
+      /** Every so many jobs the handler throws. */
+      readonly failsEvery: number;
+    }
+  /** Works until nothing is left: what was accepted must be done in bounded time. */
+  | { readonly how: 'drain' };
+
+type TakeTurn = {
+  readonly timeoutMs: number;
+  readonly workMs: number;
+  /** Whether the work asks for `held` before it settles, or leaves that to the guard. */
+  readonly careful: boolean;
+  readonly verdict: 'ack' | 'nack' | 'leave';
+};
+
+/** A queue with producers and consumers who lose their leases; judged by what was acknowledged. */
+export const queueWorkload: Workload = {
+  name: 'queue',
+  recordsKv: false,
+  hasWatchers: false,
+  keeps: (key) => /^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/.test(key),
+  checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  draw: (random, clients) =>
+    Array.from({ length: clients }, (_, client) => [
+      ...Array.from({ length: random.pick([1, 1, 2]) }, (__, task) => [
+        ...Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
+          drawOperation(random, `${client}.${task}.${turn}`),
+        ),
+        ...(task === 0 ? [{ how: 'drain' } as const] : []),
+      ]),
+    ]),
+  stage: () => new QueueStage(),
+};
+
+function drawOperation(random: Prng, name: string): QueueOperation {
+  const idleMs = Math.round(random.between(0, random.pick([10, 500, 2000])));
+  const how = random.pick(['produce', 'produce', 'take', 'consume'] as const);
+  if (how === 'produce') {
+    const items = Array.from({ length: random.pick([1, 2, 4]) }, (_, i) => `${name}.${i}`);
+    return {
+      how,
+      idleMs,
+      items,
+      priority: random.pick([0, 0, 0, 5]),
+      delayMs: random.pick([0, 0, 0, 700]),
+      together: random.chance(0.4),
+    };
+  }
+  if (how === 'take') {
+    const turns = Array.from({ length: random.pick([1, 2, 3]) }, () => ({
+      timeoutMs: Math.round(random.between(0, random.pick([50, 4000]))),
+      workMs: Math.round(random.between(0, random.pick([5, 300, 4000]))),
+      careful: random.chance(0.5),
+      verdict: random.pick(['ack', 'ack', 'ack', 'nack', 'leave'] as const),
+    }));
+    return { how, idleMs, turns };
+  }
+  return {
+    how,
+    idleMs,
+    forMs: Math.round(random.between(50, random.pick([500, 5000]))),
+    workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
+    concurrency: random.pick([1, 2, 3]),
+    failsEvery: random.pick([0, 0, 2, 3]),
+  };
+}
+
+class QueueStage implements Stage {
+  readonly #samples = new HeldSamples();
+  /** By the store's own word: when each job came in. */
+  readonly #enqueuedAt = new Map<string, bigint>();
+  #server: SimServer | undefined;
+
+  look(): void {
+    this.#samples.look();
+  }
+
+  changed(server: SimServer, { revision, changes }: Revision): void {
+    this.#server = server;
+    for (const { text, deleted } of changes) {
+      if (deleted) continue;
+      if (text.startsWith(jobsPrefix)) this.#enqueuedAt.set(`${Number(text.slice(-16))}`, revision);
+      if (text.startsWith(deadPrefix))
+        server.recorder.note('server', object, 'queue.dead', { item: itemOf(server, text) });
+    }
+  }
+
+  /** Writes down what is still there. */
+  async end(): Promise<void> {
+    const items = this.#server === undefined ? [] : jobsIn(this.#server);
+    this.#server?.recorder.note('server', object, 'queue.remaining', { items });
+  }
+
+  async perform(client: SimClient, operation: Json): Promise<void> {
+    const turn = operation as QueueOperation;
+    const queue = new Queue<string>(client.context, queueName, options);
+    if (turn.how !== 'drain') await pause(client.process, turn.idleMs);
+    switch (turn.how) {
+      case 'produce':
+        return this.#produce(client, queue, turn);
+      case 'take':
+        return this.#take(client, queue, turn.turns);
+      case 'consume':
+        return this.#consume(client, queue, turn);
+      case 'drain':
+        return this.#drain(client, queue);
+    }
+  }
+
+  async #produce(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'produce' }): Promise<void> {
+    const { priority, delayMs } = turn;
+    const steps = turn.together ? [turn.items] : turn.items.map((item) => [item]);
+    for (const items of steps) {
+      const pending = items.map((item) =>
+        client.recorder.invoke(client.name, object, 'queue.enqueue', { item, priority, delayMs }),
+      );
+      try {
+        const added = await queue.enqueueAll(items, { priority, delayMs });
+        for (const [i, { id }] of added.entries()) pending[i]?.ok({ revision: this.#enqueuedAt.get(id) ?? 0n });
+      } catch (error) {
+        for (const each of pending) each.threw(error);
+        expectFailure(error);
+      }
+    }
+  }
+
+  async #take(client: SimClient, queue: Queue<string>, turns: readonly TakeTurn[]): Promise<void> {
+    const consumer = await this.#open(queue);
+    if (consumer === undefined) return;
+    try {
+      for (const turn of turns) await this.#takeOne(client, consumer, turn);
+    } finally {
+      await consumer.close();
+    }
+  }
+
+  async #takeOne(client: SimClient, consumer: Consumer<string>, turn: TakeTurn): Promise<void> {
+    const pending = client.recorder.invoke(client.name, object, 'queue.take', null);
+    let job: Job<string>;
+    try {
+      job = await consumer.take({ timeoutMs: turn.timeoutMs });
+    } catch (error) {
+      // A job may have been claimed, and given back or lost.
+      pending.unknown(error);
+      return expectFailure(error);
+    }
+    pending.ok(deliveryOf(job));
+    const over = this.#sample(client, job);
+    await pause(client.process, turn.workMs);
+    if (turn.verdict !== 'leave' && (!turn.careful || job.held)) await this.#settle(client, job, turn.verdict);
+    over();
+  }
+
+  async #settle(client: SimClient, job: Job<string>, verdict: 'ack' | 'nack'): Promise<void> {
+    const input = { item: job.payload, claim: job.fence };
+    const pending = client.recorder.invoke(client.name, object, `queue.${verdict}`, input);
+    try {
+      await job[verdict]();
+      pending.ok(null);
+    } catch (error) {
+      pending.threw(error);
+      expectFailure(error);
+    }
+  }
+
+  async #consume(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'consume' }): Promise<void> {
+    const { concurrency, workMs, failsEvery } = turn;
+    const invoke = () => client.recorder.invoke(client.name, object, 'queue.take', null);
+    const takes: Pending<QueueDelivery | null>[] = Array.from({ length: concurrency }, invoke);
+    let count = 0;
+    const handler = async (job: Job<string>) => {
+      // After a loss the handlers of the old claims may run beside those of the new ones.
+      (takes.pop() ?? invoke()).ok(deliveryOf(job));
+      count += 1;
+      const fails = failsEvery > 0 && count % failsEvery === 0;
+      const over = this.#sample(client, job);
+      await pause(client.process, workMs);
+      if (!fails && job.held) await this.#settle(client, job, 'ack');
+      over();
+      takes.push(invoke());
+      if (fails) throw new Error('failed');
+    };
+    const aborts = new AbortController();
+    const stopTimer = client.process.setTimer(turn.forMs, () => aborts.abort(gaveUp()));
+    try {
+      await queue.consume(handler, { concurrency, signal: aborts.signal });
+    } catch (error) {
+      expectFailure(error);
+    } finally {
+      stopTimer();
+      for (const each of takes) each.unknown('a job may have been claimed, and given back or lost');
+    }
+  }
+
+  /** Takes until the store has no job any more but dead letters. */
+  async #drain(client: SimClient, queue: Queue<string>): Promise<void> {
+    // Bounded by the run: what cannot be taken is a hang, and told as such.
+    while (this.#server === undefined || undoneIn(this.#server) > 0) {
+      const consumer = await this.#open(queue);
+      if (consumer === undefined) {
+        await pause(client.process, 500);
+        if (this.#server === undefined) return;
+        continue;
+      }
+      await this.#takeOne(client, consumer, { timeoutMs: 2000, workMs: 10, careful: true, verdict: 'ack' });
+      await consumer.close();
+    }
+  }
+
+  /** Undefined: the store could not be asked. */
+  async #open(queue: Queue<string>): Promise<Consumer<string> | undefined> {
+    try {
+      return await queue.consumer();
+    } catch (error) {
+      expectFailure(error);
+      return undefined;
+    }
+  }
+
+  #sample(client: SimClient, job: Job<string>): () => void {
+    const { fence, leaseId: lease } = job;
+    return this.#samples.add({
+      ...{ client, object, fence, lease },
+      remainingMs: () => job.remainingMs,
+      held: () => job.held,
+      serverHas: () => client.server.hasLease(lease),
+    });
+  }
+}
+
+function deliveryOf(job: Job<string>): QueueDelivery {
+  return { item: job.payload, claim: job.fence, lease: job.leaseId };
+}
+
+/** How many jobs are neither done nor dead. */
+function undoneIn(server: SimServer): number {
+  const dead = server.truth.engine.space.scan(deadRange, undefined, 1000).kvs.length;
+  return jobsIn(server).length - dead;
+}
+
+/** Whose dead letter it is. */
+function itemOf(server: SimServer, deadKey: string): string {
+  const job = server.truth.engine.space.get(`${jobsPrefix}${deadKey.slice(-16)}`);
+  return job === undefined ? '' : payloadOf(job.value);
+}
+
+function jobsIn(server: SimServer): string[] {
+  const { kvs } = server.truth.engine.space.scan(jobsRange, undefined, 1000);
+  return kvs.map(({ value }) => payloadOf(value));
+}
+
+function payloadOf(value: Uint8Array): string {
+  return (JSON.parse(utf8Text(value)) as { payload: string }).payload;
+}

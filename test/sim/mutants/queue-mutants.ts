@@ -1,0 +1,75 @@
+import type { Mutant } from './mutant.js';
+
+/** What queues have got wrong. */
+export const queueMutants: readonly Mutant[] = [
+  {
+    name: 'delete before ack',
+    origin: 'etcd experimental/recipes Queue: the job is gone before its consumer has begun (prior-art.md 4e)',
+    edits: [
+      {
+        file: 'queue/claim.js',
+        find: 'readNext,\n            ...(idle',
+        replace: 'readNext,\n            remove(keys.job(ticket.seq)),\n            ...(idle',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: nothing lost'],
+  },
+  {
+    name: 'a claim without a lease',
+    origin: 'reliability.md section 1, queue: who dies keeps the job for ever',
+    edits: [
+      {
+        file: 'queue/claim.js',
+        find: 'put(slot.key, encodeSlot({ job: ticket.seq }), { leaseId: session.leaseId })',
+        replace: 'put(slot.key, encodeSlot({ job: ticket.seq }))',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['liveness', 'nothing-left'],
+  },
+  {
+    name: 'an ack without a guard',
+    origin: 'reliability.md section 1, queue: the ack of an expired claim takes the job from its next owner',
+    edits: [
+      {
+        file: 'queue/settle.js',
+        find: 'modifiedAt(slot.key, fence),\n            modifiedAt(taken, fence),',
+        replace: '',
+      },
+      {
+        file: 'queue/settle.js',
+        find: 'encodeSlot({ settled: fence.toString() }), { leaseId: session.leaseId })',
+        replace: 'encodeSlot({ settled: fence.toString() }))',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: no ack by an expired claim', 'queue: done'],
+  },
+  {
+    name: 'a claim past those in front',
+    origin: 'every consumer for itself among the first few: the order is lost',
+    edits: [
+      {
+        file: 'queue/claim.js',
+        find: 'noneIn({ key: bytesOf(keys.ready), rangeEnd: candidate.key }),',
+        replace: '',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: in order'],
+  },
+  {
+    name: 'an enqueue that does not ask who made the step',
+    origin: 'etcd #14890: a lost answer, sent again, adds the job twice',
+    edits: [
+      {
+        file: 'queue/producer.js',
+        find: 'if (by === maker)',
+        replace: 'if (false)',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: done'],
+  },
+];
