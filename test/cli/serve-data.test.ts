@@ -222,7 +222,7 @@ const fullDisk = () => {
     expect(ended.code).toBe(6);
     expect(ended.stderr).toMatch(/0000000001\.log failed: the disk is full: make room and start again \(ENOSPC/);
     await rm(filler);
-    const again = conclave([...serving, data]);
+    const again = conclave([...serving, data, '--reserve-bytes', '0']);
     await using _again = again;
     const { url: newUrl } = JSON.parse(await again.line()) as { url: string };
     await using reader = await connect(newUrl);
