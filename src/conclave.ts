@@ -5,12 +5,12 @@ import type { Scope } from './core/scope.js';
 import { Election } from './election/election.js';
 import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
-import { Locks } from './inspect/locks.js';
 import type { Session, SessionOptions } from './lease/session.js';
 import type { HoldOptions, LockOptions, RecipeContext } from './line/context.js';
 import type { Held, HeldAll } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
 import { type LockEntry, lockAll } from './lock-all/lock-all.js';
+import { Locks } from './locks.js';
 import type { QueueOptions } from './queue/options.js';
 import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
@@ -39,12 +39,15 @@ export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
 export class Conclave implements AsyncDisposable {
   /** Services: register instances, find those of others. See `Registry`. */
   readonly registry: Registry;
+  /** All locks at once: who holds what, who waits for whom; and locks as the Web Locks API has them. */
+  readonly locks: Locks;
   readonly #context: RecipeContext;
   readonly #scope: Scope;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `connect()`. `scope` closes the store and whatever it stands on. */
   constructor(context: RecipeContext, scope: Scope) {
+    this.locks = new Locks(context);
     this.#context = context;
     this.#scope = scope;
     this.registry = new Registry(context);
@@ -126,11 +129,6 @@ export class Conclave implements AsyncDisposable {
   /** Takes the lock `name` away from the holder with the fence `options.ifFence`, and from nobody else. */
   async breakLock(name: string, options: BreakOptions): Promise<boolean> {
     return breakLock(this.#context, name, options);
-  }
-
-  /** All locks at once: who holds what, who waits for whom. */
-  get locks(): Locks {
-    return new Locks(this.#context);
   }
 
   /**

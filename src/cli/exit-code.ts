@@ -32,6 +32,7 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   INVALID_NAME: ExitCode.invalidInput,
   INVALID_TTL: ExitCode.invalidInput,
   INVALID_URL: ExitCode.invalidInput,
+  MISMATCH: ExitCode.invalidInput,
   UNSUPPORTED: ExitCode.invalidInput,
   UNAVAILABLE: ExitCode.badConnection,
   TIMEOUT: ExitCode.badConnection,

@@ -1,12 +1,12 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
-import { type LineKind, mutexKind } from '../line/line-kind.js';
+import { mutexKind } from '../line/line-kind.js';
 import type { Place } from '../line/place.js';
 import { placesOf } from '../line/sight.js';
+import { standingOf } from '../line/standing.js';
 import { createdAt, remove } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
-import { standingOf } from './line-state.js';
 
 export interface BreakOptions extends WaitOptions {
   /** The fence of the holder that is meant, as `inspectLock` shows it: nobody else's place is touched. */
@@ -26,13 +26,8 @@ const defaultTimeoutMs = 10_000;
  * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` without a fence; `TIMEOUT`, with `outcome: 'unknown'` if a
  * delete was sent; `options.signal.reason` itself on abort.
  */
-export async function breakLock(
-  context: RecipeContext,
-  name: string,
-  options: BreakOptions,
-  kind: LineKind = mutexKind,
-): Promise<boolean> {
-  const prefix = linePrefix(context, kind.root, name);
+export async function breakLock(context: RecipeContext, name: string, options: BreakOptions): Promise<boolean> {
+  const prefix = linePrefix(context, mutexKind.root, name);
   const ifFence: unknown = options?.ifFence;
   if (typeof ifFence !== 'bigint' || ifFence <= 0n) {
     const got = typeof ifFence === 'bigint' ? ifFence : typeof ifFence;
@@ -43,7 +38,7 @@ export async function breakLock(
   const deadline = { signal: options.signal, timeoutMs: options.timeoutMs ?? defaultTimeoutMs };
   return withDeadline(runtime, `breaking lock ${JSON.stringify(name)}`, deadline, async (signal) => {
     const places = await untilAnswered(runtime, signal, () => placesOf(store, prefix, { signal }));
-    const holder = standingOf(kind, places).holders.find(({ createRevision }) => createRevision === ifFence);
+    const holder = standingOf(mutexKind, places).holders.find(({ createRevision }) => createRevision === ifFence);
     return holder !== undefined && removeHolder(context, holder, ifFence, signal);
   });
 }

@@ -1,9 +1,10 @@
 import type { RecipeContext } from '../line/context.js';
 import { linePrefix } from '../line/context.js';
-import { type LineKind, mutexKind } from '../line/line-kind.js';
+import { mutexKind } from '../line/line-kind.js';
 import { placesOf } from '../line/sight.js';
+import { standingOf } from '../line/standing.js';
 import type { Store } from '../store/store.js';
-import { type LockPlace, lockPlace, standingOf } from './line-state.js';
+import { type LockPlace, lockPlace } from './line-state.js';
 
 /** What the store tells of the lease that a place hangs on. */
 export interface LeaseLife {
@@ -23,6 +24,8 @@ export interface LockState {
   readonly name: string;
   /** The first of those that hold it. */
   readonly holder: InspectedPlace | null;
+  /** All that hold it: one who writes, or those who read. */
+  readonly holders: readonly InspectedPlace[];
   /** In the order in which they will get it. */
   readonly waiters: readonly InspectedPlace[];
 }
@@ -39,18 +42,18 @@ export async function inspectLock(
   context: RecipeContext,
   name: string,
   options: { signal?: AbortSignal | undefined } = {},
-  kind: LineKind = mutexKind,
 ): Promise<LockState> {
   const nowMs = context.runtime.clocks().wallMs;
-  const all = await placesOf(context.store, linePrefix(context, kind.root, name), options);
-  const standing = standingOf(kind, all);
+  const all = await placesOf(context.store, linePrefix(context, mutexKind.root, name), options);
+  const standing = standingOf(mutexKind, all);
   const [holders, waiters] = [standing.holders, standing.waiters].map((places) =>
     places.map((each) => lockPlace(each, nowMs)),
   ) as [LockPlace[], LockPlace[]];
   const asked = [...holders, ...waiters.filter(({ sinceMs }) => sinceMs === undefined)].map(({ leaseId }) => leaseId);
   const lives = await leaseLives(context.store, new Set(asked), options);
   const inspected = (place: LockPlace): InspectedPlace => ({ ...place, lease: lives.get(place.leaseId) });
-  return { name, holder: holders.map(inspected)[0] ?? null, waiters: waiters.map(inspected) };
+  const holding = holders.map(inspected);
+  return { name, holder: holding[0] ?? null, holders: holding, waiters: waiters.map(inspected) };
 }
 
 async function leaseLives(

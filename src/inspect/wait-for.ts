@@ -1,9 +1,9 @@
 import type { RecipeContext } from '../line/context.js';
 import type { LineKind } from '../line/line-kind.js';
 import type { Place } from '../line/place.js';
+import { standingOf } from '../line/standing.js';
+import { type ListOptions, wholeLines } from '../line/whole-lines.js';
 import { type Deadlock, deadlocksAmong } from './deadlocks.js';
-import { standingOf } from './line-state.js';
-import { type ListOptions, wholeLines } from './list.js';
 import { type BusyLine, stuckWaits } from './stuck.js';
 import { standOf, type Wait } from './wait.js';
 

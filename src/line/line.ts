@@ -57,10 +57,18 @@ export class Line {
   readonly #context: SessionContext;
   readonly #footing: Footing;
   readonly #rule: Rule;
-  readonly #entered: () => void;
+  readonly #entered: (entry: Entry | undefined) => void;
 
-  /** `entered` is called when the store has answered the wish for a place: before, a lost session costs nobody one. */
-  constructor(context: SessionContext, footing: Footing, rule: Rule, entered = () => {}) {
+  /**
+   * `entered` is called when the store has answered the wish for a place: before, a lost session costs nobody one.
+   * Undefined: it made none.
+   */
+  constructor(
+    context: SessionContext,
+    footing: Footing,
+    rule: Rule,
+    entered: (entry: Entry | undefined) => void = () => {},
+  ) {
     this.#context = context;
     this.#footing = footing;
     this.#rule = rule;
@@ -124,7 +132,7 @@ export class Line {
     const acquisition = {
       attempt,
       proceed: (entry: E, either: AbortSignal) => {
-        this.#entered();
+        this.#entered(entry);
         return then(entry, either);
       },
       sweep: (entered: Promise<E>, doubtful: () => boolean) => this.#sweep(place, entered, doubtful),

@@ -20,13 +20,17 @@ describe('conclave locks', () => {
 
     const ls = await conclave(['locks', 'ls', '--url', url]).ended();
     expect(ls).toMatchObject({ code: 0, stderr: '' });
-    expect(ls.stdout).toMatch(new RegExp(`^NAME +HOLDER +LABEL +FENCE +AGE +WAITING\\nx +${owner}\\d+ .* 1\\n$`));
+    expect(ls.stdout).toMatch(
+      new RegExp(`^NAME +TYPE +HOLD +HOLDER +LABEL +FENCE +AGE +WAIT\\nx +lock +1  ${owner}\\d+ .* 1\\n$`),
+    );
     const lsJson = await conclave(['locks', 'ls', 'x', '--url', url, '--json']).ended();
-    expect(JSON.parse(lsJson.stdout)).toMatchObject({ name: 'x', type: 'mutex', waiters: 1, holder: { fence } });
+    expect(JSON.parse(lsJson.stdout)).toMatchObject({ name: 'x', type: 'lock', waiters: 1, holder: { fence } });
     expect((await conclave(['locks', 'ls', 'y', '--url', url, '--json']).ended()).stdout).toBe('');
 
     const inspect = await conclave(['locks', 'inspect', 'x', '--url', url]).ended();
-    expect(inspect.stdout).toMatch(new RegExp(`\\nholds +${owner}\\d+ .* 10s +\\d+s\\nwaits +${owner}\\d+ `));
+    expect(inspect.stdout).toMatch(
+      new RegExp(`\\nholds, writes +${owner}\\d+ .* 10s +\\d+s\\nwaits, writes +${owner}\\d+ `),
+    );
     const state = await conclave(['locks', 'inspect', 'x', '--url', url, '--json']).ended();
     expect(JSON.parse(state.stdout)).toMatchObject({ name: 'x', holder: { fence }, waiters: [{}] });
 
@@ -82,6 +86,45 @@ describe('conclave locks', () => {
     const ended = await conclave(args, { CONCLAVE_URL: 'http://127.0.0.1:1' }).ended();
     expect({ code: ended.code, stdout: ended.stdout }).toEqual({ code, stdout: '' });
     expect(ended.stderr).not.toBe('');
+  });
+});
+
+describe('conclave lock', () => {
+  it('--shared reads beside others who read, --of and --permits take permits, and nobody else gets them', async () => {
+    await using serving = await serve();
+    const lock = (...args: string[]) => conclave(['--url', serving.url, '--json', 'lock', ...args]);
+    await using reader = lock('x', '--shared');
+    await reader.line();
+    await using beside = lock('x', '--shared');
+    await beside.line();
+    expect((await lock('x', '--try').ended()).code).toBe(75);
+    await using taken = lock('s', '--of', '3', '--permits', '2', '--lock-delay', '1s');
+    await taken.line();
+    expect((await lock('s', '--of', '3', '--permits', '2', '--try').ended()).code).toBe(75);
+    expect((await lock('s', '--of', '3', '--', 'echo', 'in').ended()).code).toBe(0);
+    expect((await lock('s', '--of', '4', '--try').ended()).code).toBe(3);
+    const { stdout } = await conclave(['locks', 'ls', '--url', serving.url, '--json']).ended();
+    const lines = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { name: string; type: string });
+    expect(lines).toMatchObject([
+      { name: 'x', type: 'lock', holders: 2, waiters: 0 },
+      { name: 's', type: 'semaphore', holders: 1, waiters: 0 },
+    ]);
+    taken.kill('SIGTERM');
+    expect((await taken.ended()).code).toBe(0);
+  });
+
+  it.each([
+    [['lock', 'x', '--permits', '2'], 3],
+    [['lock', 'x', '--of', '0'], 3],
+    [['lock', 'x', '--of', '2', '--permits', '3'], 3],
+    [['lock', 'x', '--lock-delay', 'long'], 3],
+    [['lock', 'x', '--shared', '--of', '2'], 128],
+  ])('%j: %i', async (args, code) => {
+    const url = args.includes('3') || args.includes('--permits') ? 'memory:' : 'http://127.0.0.1:1';
+    expect((await conclave(args, { CONCLAVE_URL: url }).ended()).code).toBe(code);
   });
 });
 

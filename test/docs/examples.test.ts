@@ -54,6 +54,13 @@ second GET: 200
 first PUT: 412
 second PUT: 200
 `,
+  'web-locks.js': `shared: 2 read together
+exclusive, fence grows: true
+ifAvailable: null
+held 1, pending 1
+stolen from: AbortError
+then who waited: exclusive
+`,
   'fence-sql.js': `the slow one reads 100
 the next one reads 100, and writes 70
 the slow one writes: turned away

@@ -134,6 +134,61 @@ describe('locks.graph', () => {
     expect(deadlocks.map(({ parties }) => parties)).toEqual([['ada#1', 'bob#1']]);
   });
 
+  it('INSPECT-6: a permit of a semaphore may come from any holder: stuck only if all of them are', () =>
+    inWorld(async (world) => {
+      const [a, b, c] = [world.client(), world.client(), world.client()];
+      const [ofA, ofB, ofC] = [a, b, c].map(({ conclave }) => conclave.semaphore('s', { permits: 2 }));
+      const held = await world.until(Promise.all([ofA?.acquire(), ofB?.acquire(), c.conclave.lock('x')]));
+      const options = { timeoutMs: 20_000 };
+      const given = [ofC?.acquire(options), a.conclave.lock('x', options)];
+      const waiting: (Promise<unknown> | undefined)[] = given.map((each) => each?.catch(() => {}));
+      await world.advance(100);
+      const one = await world.until(a.conclave.locks.graph());
+      expect(one.waits.map(({ line }) => line)).toEqual(['x', 's', 's']);
+      expect(one.deadlocks).toEqual([]);
+      waiting.push(b.conclave.lock('x', options).catch(() => {}));
+      await world.advance(100);
+      const two = await world.until(a.conclave.locks.graph());
+      expect(two.deadlocks).toHaveLength(1);
+      expect(two.deadlocks[0]?.parties).toHaveLength(3);
+      expect(two.deadlocks[0]?.circle).toHaveLength(2);
+      await world.until(Promise.all(waiting));
+      for (const each of held) await world.until(each?.release() ?? Promise.resolve());
+      await world.until(ofA?.delete() ?? Promise.resolve(true));
+    }));
+
+  it('INSPECT-6: a reader behind a writer waits for the readers before it as well', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      const read = await world.until(a.conclave.rwLock('x').read());
+      const y = await world.until(b.conclave.lock('y'));
+      const options = { timeoutMs: 9_000 };
+      const waiting: Promise<unknown>[] = [
+        a.conclave
+          .rwLock('x')
+          .write({ timeoutMs: 9_000 })
+          .catch(() => {}),
+      ];
+      await world.settle();
+      waiting.push(
+        b.conclave
+          .rwLock('x')
+          .read(options)
+          .catch(() => {}),
+      );
+      await world.settle();
+      expect((await world.until(a.conclave.locks.graph())).deadlocks).toEqual([]);
+      waiting.push(a.conclave.lock('y', options).catch(() => {}));
+      await world.settle();
+      expect((await world.until(a.conclave.locks.graph())).deadlocks).toHaveLength(1);
+      expect((await world.until(a.conclave.inspectLock('x'))).waiters.map(({ mode }) => mode)).toEqual([
+        'write',
+        'read',
+      ]);
+      await world.until(Promise.all(waiting));
+      await world.until(Promise.all([read.release(), y.release()]));
+    }));
+
   it('INSPECT-6: is read from the store at one revision, leases where places tell nothing', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];

@@ -450,7 +450,12 @@ describe('inspectLock()', () => {
         world.client({ ttlMs, label: 'bob' }),
         world.client({ ttlMs }),
       ];
-      expect(await world.until(a.conclave.inspectLock('x'))).toEqual({ name: 'x', holder: null, waiters: [] });
+      expect(await world.until(a.conclave.inspectLock('x'))).toEqual({
+        name: 'x',
+        holder: null,
+        holders: [],
+        waiters: [],
+      });
       const held = await world.until(a.conclave.lock('x'));
       await world.advance(1_000);
       const waiting = [b.conclave.lock('x'), c.conclave.lock('x', { label: 'cleo' })];
@@ -475,7 +480,7 @@ describe('inspectLock()', () => {
         await world.truth.txn({ success: [put('/x/694d', value, { leaseId })] });
         const { holder } = await world.until(conclave.inspectLock('/x'));
         const lease = { grantedMs: 10_000, remainingMs: 10_000 };
-        expect(holder).toEqual({ key: '/x/694d', fence: 2n, leaseId, ageMs: undefined, lease });
+        expect(holder).toEqual({ key: '/x/694d', fence: 2n, leaseId, mode: 'write', ageMs: undefined, lease });
       }),
   );
 });

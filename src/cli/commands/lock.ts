@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { Conclave } from '../../conclave.js';
 import { ConclaveError } from '../../core/errors.js';
+import type { HoldOptions } from '../../line/context.js';
 import type { Held } from '../../line/held.js';
 import { startChild } from '../child.js';
 import { withConclave } from '../connection.js';
@@ -8,7 +9,7 @@ import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
-import { durationMs, name as lockName, ttlMs } from '../values.js';
+import { count, durationMs, name as lockName, ttlMs } from '../values.js';
 
 interface LockFlags extends GlobalFlags {
   /** Milliseconds, though the flag counts in seconds. */
@@ -16,6 +17,18 @@ interface LockFlags extends GlobalFlags {
   readonly timeout?: number;
   readonly try?: boolean;
   readonly killAfter: number;
+  readonly shared?: boolean;
+  readonly permits?: number;
+  readonly of?: number;
+  readonly lockDelay?: number;
+}
+
+/** What is wanted: the lock, to write or to read, or permits of a semaphore. */
+interface Wanted {
+  /** For messages. */
+  readonly what: string;
+  take(options: HoldOptions): Promise<Held>;
+  try(options: HoldOptions): Promise<Held | null>;
 }
 
 export function defineLock(command: Command): void {
@@ -30,6 +43,14 @@ export function defineLock(command: Command): void {
       new Option('--kill-after <ms>', 'from SIGTERM to SIGKILL for the command when the lock is lost')
         .argParser(durationMs)
         .default(5000, '5000'),
+    )
+    .addOption(new Option('--shared', 'to read, beside others who only read').conflicts(['permits', 'of']))
+    .addOption(
+      new Option('--of <n>', 'a semaphore with that many permits, on which all its users agree').argParser(count),
+    )
+    .addOption(new Option('--permits <n>', 'with --of: how many of them to take; default 1').argParser(count))
+    .addOption(
+      new Option('--lock-delay <ms>', 'nobody else gets it for so long after we were lost').argParser(durationMs),
     )
     .action(async (name: string, words: string[]) => {
       process.exitCode = await lock(name, words, command.optsWithGlobals<LockFlags>());
@@ -49,17 +70,38 @@ async function lock(name: string, words: readonly string[], flags: LockFlags): P
 }
 
 async function acquire(conclave: Conclave, name: string, flags: LockFlags, signal: AbortSignal): Promise<Held> {
-  const held = flags.try ? await conclave.tryLock(name, { signal }) : await wait(conclave, name, flags, signal);
+  const wanted = wantedOf(conclave, name, flags);
+  const options = { signal, lockDelayMs: flags.lockDelay };
+  const held = flags.try ? await wanted.try(options) : await wait(wanted, { ...options, timeoutMs: flags.timeout });
   if (held !== null) return held;
   const when = flags.try ? '' : ` for ${flags.timeout} ms`;
-  throw new CliFailure(ExitCode.notAcquired, `lock ${JSON.stringify(name)} is held by somebody else${when}`);
+  throw new CliFailure(ExitCode.notAcquired, `${wanted.what} is held by somebody else${when}`);
 }
 
-async function wait(conclave: Conclave, name: string, flags: LockFlags, signal: AbortSignal): Promise<Held | null> {
+function wantedOf(conclave: Conclave, name: string, { shared, of, permits }: LockFlags): Wanted {
+  const named = JSON.stringify(name);
+  if (of !== undefined) {
+    const semaphore = conclave.semaphore(name, { permits: of });
+    return {
+      what: `semaphore ${named}`,
+      take: (options) => semaphore.acquire({ ...options, permits }),
+      try: (options) => semaphore.tryAcquire({ ...options, permits }),
+    };
+  }
+  if (permits !== undefined) throw new CliFailure(ExitCode.invalidInput, '--permits needs --of: how many there are');
+  const lock = conclave.rwLock(name);
+  return {
+    what: `lock ${named}`,
+    take: (options) => (shared ? lock.read(options) : lock.write(options)),
+    try: (options) => (shared ? lock.tryRead(options) : lock.tryWrite(options)),
+  };
+}
+
+async function wait(wanted: Wanted, options: HoldOptions): Promise<Held | null> {
   try {
-    return await conclave.lock(name, { signal, timeoutMs: flags.timeout });
+    return await wanted.take(options);
   } catch (error) {
-    if (flags.timeout !== undefined && ConclaveError.is(error, 'TIMEOUT')) return null;
+    if (options.timeoutMs !== undefined && ConclaveError.is(error, 'TIMEOUT')) return null;
     throw error;
   }
 }

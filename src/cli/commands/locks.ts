@@ -55,9 +55,9 @@ function ls(prefix: string | undefined, flags: GlobalFlags): Work {
     for await (const line of conclave.locks.list(prefix, { signal })) {
       const { holder } = line;
       if (flags.json) printJson(line);
-      else rows.push([line.name, ownerOf(holder), holder.label, holder.fence, ageOf(holder), line.waiters]);
+      else rows.push([line.name, line.type, line.holders, ...ownerCells(holder), line.waiters]);
     }
-    if (!flags.json) print(table(['NAME', 'HOLDER', 'LABEL', 'FENCE', 'AGE', 'WAITING'], rows));
+    if (!flags.json) print(table(['NAME', 'TYPE', 'HOLD', 'HOLDER', 'LABEL', 'FENCE', 'AGE', 'WAIT'], rows));
     return ExitCode.ok;
   };
 }
@@ -71,18 +71,15 @@ function inspectOne(name: string, flags: GlobalFlags): Work {
   };
 }
 
-function placeRows({ holder, waiters }: LockState): Cell[][] {
+function placeRows({ holders, waiters }: LockState): Cell[][] {
   const row = (role: string, place: InspectedPlace): Cell[] => [
-    role,
-    ownerOf(place),
-    place.label,
-    place.fence,
-    ageOf(place),
+    `${role}, ${place.mode}s`,
+    ...ownerCells(place),
     place.leaseId.toString(16),
     place.lease && duration(place.lease.grantedMs),
     place.lease && duration(place.lease.remainingMs),
   ];
-  return [...(holder === null ? [] : [row('holds', holder)]), ...waiters.map((waiter) => row('waits', waiter))];
+  return [...holders.map((each) => row('holds', each)), ...waiters.map((each) => row('waits', each))];
 }
 
 function breakOne(name: string, flags: BreakFlags): Work {
@@ -112,10 +109,7 @@ function graphText({ waits: edges, deadlocks }: WaitForGraph): string {
   return [table(['WAITER', 'WAITS FOR', 'HELD BY', 'LABEL', 'FENCE'], rows), ...circles].join('\n');
 }
 
-function ownerOf({ host, pid, leaseId }: LockPlace): string {
-  return host === undefined || pid === undefined ? `lease ${leaseId.toString(16)}` : `${host}#${pid}`;
-}
-
-function ageOf({ ageMs }: LockPlace): string | undefined {
-  return ageMs === undefined ? undefined : duration(ageMs);
+function ownerCells({ host, pid, leaseId, label, fence: held, ageMs }: LockPlace): Cell[] {
+  const owner = host === undefined || pid === undefined ? `lease ${leaseId.toString(16)}` : `${host}#${pid}`;
+  return [owner, label, held, ageMs === undefined ? undefined : duration(ageMs)];
 }
