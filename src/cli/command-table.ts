@@ -41,7 +41,7 @@ export const commandTable: readonly CommandEntry[] = [
   },
   {
     name: 'services',
-    summary: 'list, watch and drain instances of services; run a command registered',
+    summary: 'list, watch and drain services; run one',
     load: async () => (await import('./commands/services.js')).defineServices,
   },
 ];
