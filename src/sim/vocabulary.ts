@@ -26,6 +26,8 @@ export interface Operations {
   /** The fence is the term. */
   readonly 'election.campaign': { input: { value: string }; output: Grant | null };
   readonly 'election.proclaim': { input: { fence: bigint; value: string }; output: null };
+  /** Lets go in favour of the candidate that stands with the value `to`. */
+  readonly 'election.handOver': { input: { fence: bigint; to: string }; output: null };
   /** Lets go of any of them; the object is the line. */
   readonly release: { input: { fence: bigint }; output: null };
   readonly 'lock.break': { input: { fence: bigint }; output: boolean };

@@ -3,6 +3,7 @@ import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operatio
 import { broken, type Violation } from './violation.js';
 
 type Reading = Fact<'held'>;
+type Held = { process: string; object: string; data: { fence: bigint; lease: bigint } };
 
 /**
  * `held` is never read as true once the lease's time since the last acknowledged heartbeat was sent is over, nor when
@@ -80,8 +81,9 @@ function deadlineOf({ invoke, output }: OkOperation<'lease.grant' | 'lease.keepA
   return output.ttlMs > 0 ? invoke.atMs + output.ttlMs : Number.NEGATIVE_INFINITY;
 }
 
-function holdOf({ process, object, data }: { process: string; object: string; data: { fence: bigint } }): string {
-  return `${process}\n${object}\n${data.fence}`;
+/** A leadership that was resumed has its fence again, and another lease. */
+function holdOf({ process, object, data }: Held): string {
+  return `${process}\n${object}\n${data.fence}\n${data.lease}`;
 }
 
 function who({ process, object, data }: Reading): string {

@@ -3,6 +3,7 @@ export { convergence } from './convergence.js';
 export { election } from './election.js';
 export { fenceGrowth } from './fence-growth.js';
 export { guardedWrites } from './guarded-writes.js';
+export { handOver } from './hand-over.js';
 export { heldInTime } from './held-in-time.js';
 export { type KvOptions, kvLinearizable } from './kv-linearizable.js';
 export { leaseNotEarly } from './lease-not-early.js';

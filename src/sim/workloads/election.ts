@@ -1,13 +1,16 @@
 import { pause } from '../../core/abort.js';
 import { utf8 } from '../../core/bytes.js';
+import { ConclaveError } from '../../core/errors.js';
 import { Election } from '../../election/election.js';
 import type { Leader } from '../../election/leader.js';
 import type { Leadership } from '../../election/leadership.js';
 import type { Revision } from '../../engine/key-record.js';
+import type { Session } from '../../lease/session.js';
 import { election } from '../checkers/election.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
 import { firstInLine } from '../checkers/first-in-line.js';
 import { guardedWrites } from '../checkers/guarded-writes.js';
+import { handOver } from '../checkers/hand-over.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
@@ -32,6 +35,15 @@ type ElectionOperation =
       readonly workMs: number;
       readonly proclaims: number;
       readonly writes: boolean;
+      /** Null: says nothing of its rank. */
+      readonly rank: { readonly priority: number; readonly zone: string; readonly preferZone: string } | null;
+      /** Hands over to the last in line, in the middle of its work. */
+      readonly handsOver: boolean;
+      /** For `run`: hands over when a better one comes; its probe fails from `fromMs` on, for `forMs`. */
+      readonly preempt: boolean;
+      readonly sick: { readonly fromMs: number; readonly forMs: number } | null;
+      /** For `campaign`: its process forgets all in the middle of its work, and resumes. */
+      readonly restarts: boolean;
       readonly timeoutMs: number | null;
       /** For `run` always a number. */
       readonly abortAfterMs: number | null;
@@ -52,6 +64,7 @@ export const electionWorkload: Workload = {
   checkers: [
     firstInLine,
     election,
+    handOver,
     fenceGrowth,
     guardedWrites,
     heldInTime,
@@ -85,6 +98,13 @@ function drawTurn(random: Prng, value: string): ElectionOperation {
     workMs: Math.round(random.between(how === 'run' ? 300 : 0, random.pick([400, 800, 3000]))),
     proclaims: random.below(3),
     writes: random.chance(0.4),
+    rank: random.chance(0.4)
+      ? { priority: random.below(3), zone: random.pick(['a', 'b']), preferZone: random.pick(['a', 'a', 'b']) }
+      : null,
+    handsOver: random.chance(0.3),
+    preempt: how === 'run' && random.chance(0.4),
+    sick: how === 'run' && random.chance(0.3) ? { fromMs: random.below(2000), forMs: random.below(2000) } : null,
+    restarts: how === 'campaign' && random.chance(0.2),
     timeoutMs: how === 'campaign' && random.chance(0.2) ? Math.round(random.between(0, 3000)) : null,
     abortAfterMs: aborts ? Math.round(random.between(100, 4000)) : null,
   };
@@ -131,12 +151,14 @@ class ElectionStage implements Stage {
   }
 
   async #campaign(client: SimClient, turn: Turn, signal: AbortSignal): Promise<void> {
-    const { value, timeoutMs } = turn;
+    const { value, timeoutMs, rank } = turn;
+    // Its own, to be forgotten.
+    const session = turn.restarts ? client.context.sessions.fresh() : undefined;
     const pending = client.recorder.invoke(client.name, line, 'election.campaign', { value });
     recordAttempts(client, value);
     let leadership: Leadership;
     try {
-      const options = { signal, ...(timeoutMs !== null && { timeoutMs }) };
+      const options = { signal, session, ...rank, ...(timeoutMs !== null && { timeoutMs }) };
       leadership = await new Election(client.context, electionName).campaign(value, options);
     } catch (error) {
       pending.fail(error);
@@ -144,7 +166,23 @@ class ElectionStage implements Stage {
     }
     pending.ok(grantOf(leadership));
     await this.#lead(client, turn, leadership);
-    await this.#resign(client, leadership);
+    if (session === undefined) return this.#resign(client, leadership);
+    const resumed = await this.#restart(client, leadership, session);
+    if (resumed === undefined) return;
+    await this.#lead(client, turn, resumed);
+    await this.#resign(client, resumed);
+  }
+
+  /** The process as it would be after a restart: nothing is left of its former life but what it has kept. */
+  async #restart(client: SimClient, former: Leadership, session: Session): Promise<Leadership | undefined> {
+    client.recorder.invoke(client.name, line, 'release', { fence: former.fence }).ok(null);
+    session.orphan();
+    try {
+      return (await new Election(client.context, electionName).resume(former, { timeoutMs: 3000 })) ?? undefined;
+    } catch (error) {
+      expectFailure(error);
+      return undefined;
+    }
   }
 
   /** Each term is an operation of its own; the last one may be under way when the abort comes. */
@@ -153,7 +191,11 @@ class ElectionStage implements Stage {
     recordAttempts(client, turn.value);
     let pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
     let open = true;
+    let lastTerm: bigint | undefined;
     const work = async (leadership: Leadership) => {
+      // The same term again: whoever it was to be handed over to has gone.
+      if (leadership.term === lastTerm) return this.#lead(client, turn, leadership);
+      lastTerm = leadership.term;
       pending.ok(grantOf(leadership));
       open = false;
       await this.#lead(client, turn, leadership);
@@ -162,8 +204,17 @@ class ElectionStage implements Stage {
       pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
       open = true;
     };
+    const { rank, preempt, sick } = turn;
+    const startedMs = client.process.monotonicMs();
+    const isWell = (fromMs: number, forMs: number) => {
+      const sinceMs = client.process.monotonicMs() - startedMs;
+      return sinceMs < fromMs || sinceMs > fromMs + forMs;
+    };
+    const probe = sick === null ? undefined : () => isWell(sick.fromMs, sick.forMs);
+    const health = probe && { probe, intervalMs: 200, timeoutMs: 200, failures: 2 };
     try {
-      await new Election(client.context, electionName).run(turn.value, work, { signal });
+      const options = { signal, preempt, health, ...rank };
+      await new Election(client.context, electionName).run(turn.value, work, options);
     } catch (error) {
       if (open) pending.fail(error);
       expectFailure(error);
@@ -175,8 +226,30 @@ class ElectionStage implements Stage {
     await pause(client.process, turn.workMs / 2);
     for (let i = 0; i < turn.proclaims; i++) await this.#proclaim(client, leadership);
     if (turn.writes) await this.#counters.writeEtcd(client, electionName, line, leadership);
+    if (turn.handsOver) await this.#handOver(client, turn, leadership);
     await pause(client.process, turn.workMs / 2);
     over();
+  }
+
+  /** Under `run` it is only told to: it happens when the work has settled. */
+  async #handOver(client: SimClient, turn: Turn, leadership: Leadership): Promise<void> {
+    try {
+      const candidates = await new Election(client.context, electionName).candidates();
+      const last = candidates.at(-1);
+      if (last === undefined || last.term === leadership.term) return;
+      if (turn.how === 'run') return await leadership.handOver(last, { timeoutMs: 3000 });
+      const input = { fence: leadership.fence, to: last.value };
+      const pending = client.recorder.invoke(client.name, line, 'election.handOver', input);
+      await leadership.handOver(last, { timeoutMs: 3000 }).then(
+        () => pending.ok(null),
+        (error: unknown) => {
+          pending.unknown(error);
+          throw error;
+        },
+      );
+    } catch (error) {
+      if (!ConclaveError.is(error, 'NOT_FOUND', 'FAILED_PRECONDITION', 'RELEASED')) expectFailure(error);
+    }
   }
 
   async #proclaim(client: SimClient, leadership: Leadership): Promise<void> {
@@ -201,7 +274,8 @@ class ElectionStage implements Stage {
       pending.ok(null);
     } catch (error) {
       pending.threw(error);
-      expectFailure(error);
+      // Handed over before.
+      if (!ConclaveError.is(error, 'RELEASED')) expectFailure(error);
     }
   }
 

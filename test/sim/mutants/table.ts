@@ -184,6 +184,58 @@ export const mutants: readonly Mutant[] = [
     rules: ['election', 'nothing-left'],
   },
   {
+    name: 'handed over past those who stand between',
+    origin: 'whoever resigns and hopes (client-go, Curator) does not choose who leads',
+    edits: [{ file: 'election/hand-over.js', find: 'if (at === 0)', replace: 'if (at >= 0)' }],
+    workloads: ['election'],
+    rules: ['election: hand-over'],
+  },
+  {
+    name: 'held until the hand-over is confirmed',
+    origin: 'DESIGN.md section 3, rule 1: a holder knows before the server does',
+    edits: [
+      {
+        file: 'election/leadership.js',
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: code to look for
+        find: 'this.letGo(`handed over to ${utf8Text(successor.key)}`);',
+        replace: '',
+      },
+    ],
+    workloads: ['election'],
+    rules: ['election: one leader', 'held-in-time'],
+  },
+  {
+    name: 'a second place beside one that was moved',
+    origin: 'etcd #14890, for a key that is not where it was made',
+    edits: [
+      {
+        file: 'line/enter.js',
+        find: 'stem === undefined ? createdAt(key, 0n) : noneIn(stem)',
+        replace: 'createdAt(key, 0n)',
+      },
+    ],
+    workloads: ['election'],
+    rules: ['liveness: finished', 'no-hanging-promise', 'nothing-left'],
+  },
+  {
+    name: 'a place that was moved is not cleaned up',
+    origin: 'Curator #600, for a key that is not where it was made',
+    edits: [
+      {
+        file: 'line/line.js',
+        find: 'await sweep(this.#context, this.#footing, place.stem, entered);',
+        replace: `await sweep(
+            this.#context,
+            this.#footing,
+            { key: place.key, rangeEnd: Buffer.concat([place.key, Buffer.from([0])]) },
+            entered,
+        );`,
+      },
+    ],
+    workloads: ['election'],
+    rules: ['liveness: finished', 'no-hanging-promise', 'nothing-left'],
+  },
+  {
     name: 'a lost answer told as a refusal',
     origin: 'DESIGN.md section 3, rule 4: a reply that never came is a state of its own',
     edits: [
