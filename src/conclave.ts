@@ -3,6 +3,7 @@ import { prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
 import type { Scope } from './core/scope.js';
 import { Election } from './election/election.js';
+import { Elections } from './election/elections.js';
 import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
 import type { Session, SessionOptions } from './lease/session.js';
@@ -145,6 +146,11 @@ export class Conclave implements AsyncDisposable {
    */
   queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
     return new Queue<T>(this.#context, name, options);
+  }
+
+  /** All elections at once: who leads what, who stands. */
+  get elections(): Elections {
+    return new Elections(this.#context);
   }
 
   /** The key's value and revisions, or null. Linearizable. */

@@ -8,6 +8,7 @@ export type { HealthProbeOptions } from './core/health-probe.js';
 export { version } from './core/version.js';
 export type { CampaignOptions } from './election/campaign.js';
 export { Election } from './election/election.js';
+export type { ElectionSummary, Elections } from './election/elections.js';
 export type { Candidate } from './election/hand-over.js';
 export type { HealthOptions, HealthProbe } from './election/health.js';
 export type { Leader } from './election/leader.js';

@@ -44,4 +44,9 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'list, watch and drain services; run one',
     load: async () => (await import('./commands/services.js')).defineServices,
   },
+  {
+    name: 'elections',
+    summary: 'list elections, watch who leads',
+    load: async () => (await import('./commands/elections.js')).defineElections,
+  },
 ];

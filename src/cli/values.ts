@@ -21,6 +21,13 @@ export function ttlMs(text: string): number {
   return value;
 }
 
+/** A whole number, as a candidate's priority. */
+export function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(value)) throw new InvalidArgumentError('Not a whole number.');
+  return value;
+}
+
 /** A lock's or election's name. */
 export function name(text: string): string {
   if (text === '') throw new InvalidArgumentError('A name has at least one character.');

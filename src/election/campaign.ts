@@ -1,6 +1,5 @@
 import { abortable, linkSignals } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
-import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import { inLine } from '../line/acquire.js';
 import type { AcquireOptions } from '../line/context.js';
@@ -69,11 +68,7 @@ async function handOverToBetter(ground: Ground, turn: Turn, rank: Rank, signal: 
   const read = () => placesOf(context.store, prefix, { signal });
   const places = await untilAnswered(context.runtime, signal, read);
   for (const better of bettersOf(ground, places, rank)) {
-    const parting = await partFor(ground, turn, better, signal);
-    if (parting === 'handed-over') return true;
-    if (parting === 'lost') {
-      throw new ConclaveError('LOST', `${whatOf(ground)}: the place was deleted`, { loss: 'key-deleted' });
-    }
+    if ((await partFor(ground, turn, better, signal)) === 'handed-over') return true;
   }
   return false;
 }

@@ -2,15 +2,13 @@ import type { WaitOptions } from '../core/abort.js';
 import { type AcquireOptions, linePrefix, type RecipeContext } from '../line/context.js';
 import { firstPlace, placesOf } from '../line/sight.js';
 import { type CampaignOptions, campaign } from './campaign.js';
+import { electionRoot } from './elections.js';
 import type { Ground } from './ground.js';
 import { type Leader, leaderOf } from './leader.js';
 import type { Leadership } from './leadership.js';
 import { observeLeader } from './observe.js';
 import { type Resumable, resume } from './resume.js';
 import { type RunOptions, run, type Work } from './run.js';
-
-/** Where elections live, below the namespace. */
-const root = 'elections';
 
 /** One election by name. README.md beside this file says what it promises. */
 export class Election {
@@ -20,7 +18,7 @@ export class Election {
   /** @throws ConclaveError `INVALID_NAME` for an empty name. */
   constructor(context: RecipeContext, name: string) {
     this.name = name;
-    this.#ground = { context, name, prefix: linePrefix(context, root, name) };
+    this.#ground = { context, name, prefix: linePrefix(context, electionRoot, name) };
   }
 
   /**

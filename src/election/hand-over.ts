@@ -6,7 +6,7 @@ import { moveToEnd } from '../line/move.js';
 import { type Place, placeName } from '../line/place.js';
 import { placesOf } from '../line/sight.js';
 import { createdAt, get, rangeAt, remove } from '../store/ops.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 import { type Ground, whatOf } from './ground.js';
 import type { Leader } from './leader.js';
 
@@ -41,18 +41,13 @@ export async function bringNext(ground: Ground, own: Turn, candidate: Candidate,
   }
 }
 
-/** What became of an attempt to let go. */
-export type Parting =
-  /** The place is gone, and the successor was next. */
-  | 'handed-over'
-  /** The successor has gone: the place is still there. */
-  | 'kept'
-  /** Somebody else had taken the place away before. */
-  | 'lost';
+/** What became of an attempt to let go: the place is gone, or still there, because the successor has gone. */
+export type Parting = 'handed-over' | 'kept';
 
 /**
- * Takes the leader's place away if the successor, who is next, still stands. Sent again until the store has answered:
- * a place that is gone then is gone by an earlier try, or the successor was next all the same.
+ * Takes the leader's place away if the successor, who is next, still stands. Sent again until the store has answered.
+ * A place that is gone already is gone by an earlier run of the same request, which a proxy may repeat, too; or
+ * somebody has taken it away, and the successor was next all the same.
  */
 export async function leaveTo(
   { store, runtime }: SessionContext,
@@ -60,23 +55,14 @@ export async function leaveTo(
   successor: Place,
   signal: AbortSignal,
 ): Promise<Parting> {
-  let doubtful = false;
-  const send = async () => {
-    try {
-      return await store.txn({
-        compare: [createdAt(key, fence), createdAt(successor.key, successor.createRevision)],
-        success: [remove(key)],
-        failure: [get(key)],
-      });
-    } catch (error) {
-      doubtful ||= unanswered(error);
-      throw error;
-    }
+  const request = {
+    compare: [createdAt(key, fence), createdAt(successor.key, successor.createRevision)],
+    success: [remove(key)],
+    failure: [get(key)],
   };
-  const txn = await untilAnswered(runtime, signal, send);
-  if (txn.succeeded) return 'handed-over';
-  if (rangeAt(txn, 0).kvs[0]?.createRevision === fence) return 'kept';
-  return doubtful ? 'handed-over' : 'lost';
+  const txn = await untilAnswered(runtime, signal, () => store.txn(request));
+  const isThere = !txn.succeeded && rangeAt(txn, 0).kvs[0]?.createRevision === fence;
+  return isThere ? 'kept' : 'handed-over';
 }
 
 /** For whoever only wished to hand over: it leads on. */

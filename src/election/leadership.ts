@@ -121,10 +121,7 @@ export class Leadership extends Hold {
   }
 
   async #partOrLeave(candidate: Candidate, successor: Place): Promise<void> {
-    const parting = await this.#part(successor);
-    if (parting === 'lost')
-      throw new ConclaveError('LOST', `${this.name}: its key was deleted`, { loss: 'key-deleted' });
-    if (parting === 'handed-over') return;
+    if ((await this.#part(successor)) === 'handed-over') return;
     await leave(this.context, this.session, this.turn.key, this.fence);
     throw notStanding(this.#ground, candidate);
   }

@@ -72,7 +72,8 @@ function int64(value: bigint | string): bigint {
 
 /**
  * Hangs the place on the lease of `session`, if it still hangs on its former one: of two who resume the same, one can.
- * Undefined: it is gone, or somebody else's. A claim whose answer was lost is sent again and found to be made.
+ * Undefined: it is gone, or somebody else's. A claim whose answer was lost is sent again, a proxy may do so unasked,
+ * and the second run finds the place on our lease already.
  */
 async function take(
   { context, prefix }: Ground,
@@ -96,7 +97,7 @@ async function take(
   };
   const txn = await untilAnswered(context.runtime, signal, send);
   const found = txn.succeeded ? undefined : rangeAt(txn, 0).kvs[0];
-  if (!txn.succeeded && !(sent.doubtful && isOurs(found, term, leaseId))) return undefined;
+  if (!txn.succeeded && !isOurs(found, term, leaseId)) return undefined;
   if (eldersIn(rangeAt(txn, 1), prefix, term).length > 0) {
     throw new ConclaveError('FAILED_PRECONDITION', `${utf8Text(key)} is a candidate that does not lead yet`);
   }

@@ -11,6 +11,11 @@ export interface ListOptions {
   readonly pageSize?: number | undefined;
 }
 
+/** Which lines to read. Default: those of every kind whose places exclude each other. */
+export interface WhichLines extends ListOptions {
+  readonly roots?: readonly LineRoot[] | undefined;
+}
+
 /** A line with its places in order. */
 export interface WholeLine {
   /** As it is given to `lock()`. */
@@ -27,11 +32,11 @@ const defaultPageSize = 1000;
 export async function* wholeLines(
   context: RecipeContext,
   prefix: string,
-  options: ListOptions = {},
+  options: WhichLines = {},
 ): AsyncGenerator<WholeLine, void, undefined> {
   const absolute = prefix.startsWith('/');
   let revision: bigint | undefined;
-  for (const lines of absolute ? [lockRoot] : lineRoots) {
+  for (const lines of options.roots ?? (absolute ? [lockRoot] : lineRoots)) {
     const root = absolute ? utf8('') : rootPrefix(context, lines);
     const from = concatBytes(root, utf8(prefix));
     const open: OpenLine[] = [];

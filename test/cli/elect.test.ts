@@ -82,3 +82,30 @@ it('elect: exit code 76 when leadership is lost, 75 when --timeout has passed, 5
   expect(lost.code).toBe(76);
   expect(lost.stderr).toMatch(/^conclave: leadership of "\/codes" was lost: .*\n$/);
 });
+
+it('elect --priority, --zone: a better candidate is preferred; elections ls and watch show them', async () => {
+  await using watcher = conclave(['elections', 'watch', 'ranked', '--url', serving.url]);
+  expect(await watcher.line()).toBe('nobody leads');
+  await using first = elect('ranked', 'first');
+  await first.line();
+  expect(await watcher.line()).toMatch(/^first leads in term \d+$/);
+  await using _low = elect('ranked', 'low', '--priority', '1', '--zone', 'b');
+  await keysBelow(client, 'elections/ranked/', 2);
+  await using high = elect('ranked', 'high', '--priority', '-3', '--zone', 'a', '--prefer-zone', 'a');
+  await keysBelow(client, 'elections/ranked/', 3);
+  const listed = await conclave(['elections', 'ls', 'rank', '--url', serving.url]).ended();
+  expect(listed.stdout).toMatch(/^NAME +LEADER +TERM +RANK +LEASE +WAITING\nranked +first +\d+ +- +[0-9a-f]+ +2\n$/);
+  first.kill('SIGINT');
+  await high.line();
+  expect(await high.line()).toBe('high');
+  await vi.waitUntil(async () => (await watcher.line()).startsWith('high leads in term'));
+  const json = await conclave(['elections', 'ls', '--json', '--url', serving.url, 'ranked']).ended();
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    name: 'ranked',
+    leader: { value: 'high', priority: -3, zone: 'a', preferred: true },
+    candidates: [{ value: 'low', priority: 1, zone: 'b', preferred: false }],
+  });
+  watcher.kill('SIGINT');
+  expect(await watcher.ended()).toMatchObject({ code: 0, stderr: '' });
+  expect(await elect('ranked', 'x', '--priority', '1.5').ended()).toMatchObject({ code: 3 });
+});

@@ -10,6 +10,7 @@ import { RpcStore } from '../../src/wire/rpc-store.js';
 import { etcdctl, findEtcdctl } from '../cli/support/cli.js';
 import type { Program } from '../cli/support/program.js';
 import { describeEtcd } from '../support/etcd.js';
+import { errorOf } from '../support/sim-world.js';
 import { describeSkipped } from '../support/skip.js';
 import { overStore, untilCount } from './recipe-fixture.js';
 
@@ -132,6 +133,40 @@ function besideEtcdctl(open: (scope: Scope) => Promise<string>): void {
     ]);
     expect(await election.leader()).toMatchObject({ value: 'theirs again' });
     follower.kill('SIGINT');
+    await places(0);
+  });
+
+  it('ELECTION-11, ELECTION-13: ours hands over to ours and to that of etcdctl, never past it', async () => {
+    const { conclave, name, etcdctl, places } = await start();
+    const election = conclave.election(name);
+    const leader = await election.campaign('first');
+    const second = election.campaign('second');
+    await places(2);
+    const third = election.campaign('third');
+    await places(3);
+    const theirs = etcdctl('elect', name, 'theirs');
+    await places(4);
+    const last = election.campaign('last', { priority: 9 });
+    await places(5);
+    const listener = etcdctl('elect', '-l', name);
+    expect([await listener.line(), await listener.line()]).toEqual([leader.key, 'first']);
+    expect(await errorOf(leader.handOver('last'))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+    await leader.handOver('third');
+    const next = await third;
+    expect([await listener.line(), await listener.line()]).toEqual([next.key, 'third']);
+    // It was sent behind theirs, which waits for a place that is gone, and for the one before that.
+    expect((await election.candidates()).map(({ value }) => value)).toEqual(['third', 'theirs', 'last', 'second']);
+    await next.handOver('theirs');
+    const key = await theirs.line();
+    expect(await theirs.line()).toBe('theirs');
+    expect([await listener.line(), await listener.line()]).toEqual([key, 'theirs']);
+    theirs.kill('SIGINT');
+    const ranked = await last;
+    expect([await listener.line(), await listener.line()]).toEqual([ranked.key, 'last']);
+    await ranked.resign();
+    const final = await second;
+    expect([await listener.line(), await listener.line()]).toEqual([final.key, 'second']);
+    await final.resign();
     await places(0);
   });
 }

@@ -41,6 +41,12 @@ sent to bob: true
 sent to dora: true
 4 sent; nobody is a dead letter after 2 attempts: Error: no such address
 `,
+  'hand-over.js': `ada handed over to cleo; in line: cleo, bob; the term has grown: true
+who has the highest priority leads: cleo again
+bob leads
+bob was told to stop: UNHEALTHY
+run() ended: enough
+`,
   'election.js': `nobody leads
 host-1 leads
 host-1 (warm) leads

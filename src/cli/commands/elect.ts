@@ -8,13 +8,16 @@ import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
 import { anyAbort, Signals } from '../signals.js';
-import { durationMs, name as electionName, ttlMs } from '../values.js';
+import { durationMs, name as electionName, ttlMs, wholeNumber } from '../values.js';
 
 interface ElectFlags extends GlobalFlags {
   readonly listen?: boolean;
   /** Milliseconds, though the flag counts in seconds. */
   readonly ttl: number;
   readonly timeout?: number;
+  readonly priority?: number;
+  readonly zone?: string;
+  readonly preferZone?: string;
 }
 
 export function defineElect(command: Command): void {
@@ -24,6 +27,9 @@ export function defineElect(command: Command): void {
     .option('-l, --listen', 'print who leads, now and at every change, until a signal')
     .addOption(new Option('--ttl <seconds>', 'how long leadership outlives us').argParser(ttlMs).default(10_000, '10'))
     .addOption(new Option('--timeout <ms>', 'give up waiting after this long, as 5000 or 5s').argParser(durationMs))
+    .addOption(new Option('--priority <n>', 'who stands with a higher one is to lead').argParser(wholeNumber))
+    .addOption(new Option('--zone <name>', 'where we are').argParser(electionName))
+    .addOption(new Option('--prefer-zone <name>', 'where the leader should be, whatever the priorities'))
     .action(async (name: string, value: string | undefined) => {
       const flags = command.optsWithGlobals<ElectFlags>();
       if (flags.listen !== true && value === undefined) {
@@ -77,11 +83,11 @@ async function campaign(
   conclave: Conclave,
   name: string,
   value: string,
-  { timeout: timeoutMs }: ElectFlags,
+  { timeout: timeoutMs, priority, zone, preferZone }: ElectFlags,
   signal: AbortSignal,
 ): Promise<Leadership> {
   try {
-    return await conclave.election(name).campaign(value, { signal, timeoutMs });
+    return await conclave.election(name).campaign(value, { signal, timeoutMs, priority, zone, preferZone });
   } catch (error) {
     if (timeoutMs === undefined || !ConclaveError.is(error, 'TIMEOUT')) throw error;
     const text = `election ${JSON.stringify(name)} is led by somebody else for ${timeoutMs} ms`;

@@ -205,19 +205,6 @@ export const mutants: readonly Mutant[] = [
     rules: ['election: one leader', 'held-in-time'],
   },
   {
-    name: 'a second place beside one that was moved',
-    origin: 'etcd #14890, for a key that is not where it was made',
-    edits: [
-      {
-        file: 'line/enter.js',
-        find: 'stem === undefined ? createdAt(key, 0n) : noneIn(stem)',
-        replace: 'createdAt(key, 0n)',
-      },
-    ],
-    workloads: ['election'],
-    rules: ['liveness: finished', 'no-hanging-promise', 'nothing-left'],
-  },
-  {
     name: 'a place that was moved is not cleaned up',
     origin: 'Curator #600, for a key that is not where it was made',
     edits: [
