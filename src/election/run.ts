@@ -1,9 +1,9 @@
 import { linkSignals, onAbort, pause } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import { Health, type HealthOptions, type HealthProbe } from '../core/health.js';
 import { watchForBetter } from './better.js';
 import { type CampaignOptions, campaign } from './campaign.js';
 import type { Ground } from './ground.js';
-import { Health, type HealthOptions, type HealthProbe } from './health.js';
 import type { Leadership } from './leadership.js';
 import { rankOf } from './rank.js';
 import { type Resumable, resume } from './resume.js';

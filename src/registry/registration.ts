@@ -1,8 +1,8 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
+import { abortable, onAbort, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { HealthProbe, type HealthProbeOptions } from '../core/health-probe.js';
+import { Health, type HealthOptions, type HealthProbe } from '../core/health.js';
 import { randomHex } from '../core/runtime.js';
 import { KeptKey, type KeptKeyStatus } from '../lease/kept-key.js';
 import type { Session } from '../lease/session.js';
@@ -27,8 +27,8 @@ export interface RegisterOptions extends WaitOptions {
    * of its last life. Default: that is a `CONFLICT`.
    */
   readonly takeOver?: boolean | undefined;
-  /** Tells whether the instance is well; while it is not, it is not called. */
-  readonly health?: HealthProbeOptions | undefined;
+  /** Tells whether the instance is well. Until it first says so, and while it does not, the instance is not called. */
+  readonly health?: HealthProbe | HealthOptions | undefined;
   /** How long its share of the calls grows from a tenth to the whole, in milliseconds. Default: 0. */
   readonly warmUpMs?: number | undefined;
   /** How long `deregister()` lets callers turn away before the entry goes, in milliseconds. Default: 0. */
@@ -62,7 +62,7 @@ export class Registration implements AsyncDisposable {
   readonly #codec: RegistryCodec;
   readonly #options: RegisterOptions;
   readonly #kept: KeptKey;
-  readonly #probe: HealthProbe | undefined;
+  #health: Health | undefined;
   /** Of every session that the entry has hung on. */
   readonly #leases = new Set<bigint>();
   #entry: Entry;
@@ -82,9 +82,10 @@ export class Registration implements AsyncDisposable {
     this.#context = context;
     this.#codec = codec;
     this.#options = options;
+    const { health, warmUpMs = 0 } = options;
     const owner = randomHex(context.runtime);
     const startedAtMs = Math.round(context.runtime.clocks().wallMs);
-    this.#entry = entryOf(rest, { owner, startedAtMs, warmUpMs: options.warmUpMs ?? 0 });
+    this.#entry = entryOf(rest, { owner, startedAtMs, warmUpMs, healthy: health === undefined });
     const key = entryKey(context, codec, service, id);
     this.key = utf8Text(key);
     const wish = {
@@ -96,20 +97,21 @@ export class Registration implements AsyncDisposable {
       takeOver: options.takeOver,
     };
     this.#kept = new KeptKey(context, wish, (status, error) => this.#turned(status, error));
-    this.#probe = options.health && new HealthProbe(context.runtime, options.health, (healthy) => this.#felt(healthy));
   }
 
   /** @internal Resolves when it is on the store. */
   async start(): Promise<this> {
+    const { health } = this.#options;
+    if (health !== undefined) this.#follow(new Health(this.#context.runtime, health)).catch(() => {});
     const what = `registration of ${JSON.stringify(this.id)} in ${JSON.stringify(this.service)}`;
     try {
       await withDeadline(this.#context.runtime, what, this.#options, (signal) => abortable(this.#kept.start(), signal));
     } catch (error) {
       // Whatever it was, nothing of it may stay.
+      this.#health?.stop();
       if (this.status !== 'ended') void this.#leave().catch(() => {});
       throw error;
     }
-    this.#probe?.start();
     return this;
   }
 
@@ -161,7 +163,7 @@ export class Registration implements AsyncDisposable {
   }
 
   async #depart(drainMs: number): Promise<void> {
-    this.#probe?.stop();
+    this.#health?.stop();
     if (drainMs > 0) {
       const draining = this.#write({ draining: true }).catch(() => {});
       await pause(this.#context.runtime, drainMs, this.signal).catch(() => {});
@@ -198,6 +200,17 @@ export class Registration implements AsyncDisposable {
     await this.#kept.changed();
   }
 
+  async #follow(health: Health): Promise<void> {
+    this.#health = health;
+    // Bounded by the end of the registration.
+    for (;;) {
+      const well = await health.whenHealthy(this.signal);
+      this.#felt(true);
+      await abortable(new Promise<void>((resolve) => onAbort(well, () => resolve())), this.signal);
+      this.#felt(false);
+    }
+  }
+
   #felt(healthy: boolean): void {
     if (this.signal.aborted || this.#gone) return;
     this.events.emit('health', healthy);
@@ -229,7 +242,7 @@ export class Registration implements AsyncDisposable {
   }
 
   #turned(status: KeptKeyStatus, error: ConclaveError | undefined): void {
-    if (status === 'ended') this.#probe?.stop();
+    if (status === 'ended') this.#health?.stop();
     const now = this.status;
     if (this.#told === undefined && status !== 'kept') return;
     if (now === this.#told) return;

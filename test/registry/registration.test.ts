@@ -221,7 +221,7 @@ describe('a registration', () => {
     inWorld(async (world) => {
       const { conclave } = world.client();
       let answer: () => unknown = () => true;
-      const health = { check: () => answer(), intervalMs: 1_000, timeoutMs: 500 };
+      const health = { probe: () => answer(), intervalMs: 1_000, timeoutMs: 500 };
       const registration = await world.until(conclave.registry.register(spec, { health }));
       const told: boolean[] = [];
       registration.events.on('health', (healthy) => told.push(healthy));

@@ -37,6 +37,9 @@ interface RegisterFlags extends GlobalFlags {
 /** How often the port of a command that is starting is tried. */
 const startLookMs = 100;
 
+/** How often it is tried from then on. */
+const portLookMs = 5000;
+
 const headings = ['SERVICE', 'ID', 'ADDRESS', 'STATE', 'ZONE', 'VERSION', 'WEIGHT', 'LEASE'] as const;
 
 export function defineServices(command: Command): void {
@@ -206,7 +209,7 @@ async function enrol(
   const probe = check ? tcpProbe(address) : undefined;
   // Bounded by the command's end and by signals.
   while (probe !== undefined && !(await probe(signal))) await pause(new NodeRuntime(), startLookMs, signal);
-  const health = probe && { check: probe };
+  const health = probe && { probe, intervalMs: portLookMs };
   return conclave.registry.register(specOf(service, flags), { takeOver, warmUpMs: warmUp, health, signal });
 }
 

@@ -1,10 +1,11 @@
-import { abortable } from '../core/abort.js';
-import { type Deferred, deferred } from '../core/deferred.js';
-import { ConclaveError } from '../core/errors.js';
-import type { Runtime } from '../core/runtime.js';
+import { abortable } from './abort.js';
+import { type Deferred, deferred } from './deferred.js';
+import { ConclaveError } from './errors.js';
+import type { Runtime } from './runtime.js';
 
 /**
- * Whether this process is fit to lead: false, or a rejection, says no. `signal` aborts when the time for it is up.
+ * Whether this process is fit for what it offers: false, or a rejection, says no. `signal` aborts when the time for it
+ * is up.
  */
 export type HealthProbe = (signal: AbortSignal) => unknown;
 
@@ -19,8 +20,9 @@ export interface HealthOptions {
 }
 
 /**
- * Probes a process for as long as it runs for an election (client-go's watchdog, Curator's health checks). Not healthy
- * before the first success. Never two probes at once: one that hangs fails again and again until it settles.
+ * Probes a process for as long as it stands for election or is registered (client-go's watchdog, Curator's health
+ * checks). Not healthy before the first success. Never two probes at once: one that hangs fails again and again until
+ * it settles.
  */
 export class Health {
   readonly #runtime: Runtime;
