@@ -6,6 +6,7 @@ import { ConclaveError } from '../core/errors.js';
 import { urlFromEnvironment } from '../node/environment.js';
 import { CliFailure, ExitCode, exitCodeOf } from './exit-code.js';
 import type { GlobalFlags } from './global-flags.js';
+import { Signals } from './signals.js';
 
 export interface ConnectionNeeds {
   readonly ttlMs?: number | undefined;
@@ -29,6 +30,20 @@ export async function withConclave<T>(
     }
   } catch (error) {
     throw naming(url, error);
+  }
+}
+
+/** A command that asks and goes: `work` gets a signal that aborts when we are asked to end, and gives the exit code. */
+export async function runConnected(
+  flags: GlobalFlags,
+  work: (conclave: Conclave, signal: AbortSignal) => Promise<ExitCode>,
+): Promise<void> {
+  const signals = new Signals();
+  try {
+    const needs = { signal: signals.first };
+    process.exitCode = await withConclave(flags, needs, (conclave) => work(conclave, signals.first));
+  } finally {
+    signals[Symbol.dispose]();
   }
 }
 

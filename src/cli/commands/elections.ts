@@ -1,11 +1,10 @@
 import type { Command } from 'commander';
 import type { Conclave } from '../../conclave.js';
 import type { Leader } from '../../election/leader.js';
-import { withConclave } from '../connection.js';
+import { runConnected } from '../connection.js';
 import { ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
-import { Signals } from '../signals.js';
 import { type Cell, printable, table } from '../table.js';
 import { name as electionName } from '../values.js';
 
@@ -33,13 +32,10 @@ async function run(
   flags: GlobalFlags,
   work: (conclave: Conclave, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
-  const signals = new Signals();
-  try {
-    await withConclave(flags, { signal: signals.first }, (conclave) => work(conclave, signals.first));
-    process.exitCode = ExitCode.ok;
-  } finally {
-    signals[Symbol.dispose]();
-  }
+  await runConnected(flags, async (conclave, signal) => {
+    await work(conclave, signal);
+    return ExitCode.ok;
+  });
 }
 
 async function ls(

@@ -3,11 +3,10 @@ import type { Conclave } from '../../conclave.js';
 import type { InspectedPlace, LockState } from '../../inspect/inspect.js';
 import type { LockPlace } from '../../inspect/line-state.js';
 import type { WaitForGraph } from '../../inspect/wait-for.js';
-import { withConclave } from '../connection.js';
+import { runConnected } from '../connection.js';
 import { ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { complain, print, printJson } from '../output.js';
-import { Signals } from '../signals.js';
 import { type Cell, duration, printable, table } from '../table.js';
 import { fence, name as lockName } from '../values.js';
 
@@ -24,29 +23,23 @@ export function defineLocks(command: Command): void {
   const flagsOf = <F extends GlobalFlags>(sub: Command) => sub.optsWithGlobals<F>();
 
   const list = command.command('ls').description('every lock with its holder and how many wait');
-  list.argument(...prefix).action((given: string | undefined) => run(flagsOf(list), ls(given, flagsOf(list))));
+  list.argument(...prefix).action((given: string | undefined) => runConnected(flagsOf(list), ls(given, flagsOf(list))));
 
   const inspect = command.command('inspect').description('who holds a lock and who waits, in order');
-  inspect.argument(...name).action((given: string) => run(flagsOf(inspect), inspectOne(given, flagsOf(inspect))));
+  inspect
+    .argument(...name)
+    .action((given: string) => runConnected(flagsOf(inspect), inspectOne(given, flagsOf(inspect))));
 
   const breaking = command.command('break').description('take a lock away from the holder with this fence');
   breaking
     .argument(...name)
     .requiredOption('--if-fence <n>', 'the fence of the holder that is meant, as inspect shows it', fence)
-    .action((given: string) => run(flagsOf(breaking), breakOne(given, flagsOf<BreakFlags>(breaking))));
+    .action((given: string) => runConnected(flagsOf(breaking), breakOne(given, flagsOf<BreakFlags>(breaking))));
 
   const graph = command.command('graph').description('who waits for whom, and who waits in a circle');
-  graph.argument(...prefix).action((given: string | undefined) => run(flagsOf(graph), waits(given, flagsOf(graph))));
-}
-
-async function run(flags: GlobalFlags, work: Work): Promise<void> {
-  const signals = new Signals();
-  try {
-    const needs = { signal: signals.first };
-    process.exitCode = await withConclave(flags, needs, (conclave) => work(conclave, signals.first));
-  } finally {
-    signals[Symbol.dispose]();
-  }
+  graph
+    .argument(...prefix)
+    .action((given: string | undefined) => runConnected(flagsOf(graph), waits(given, flagsOf(graph))));
 }
 
 function ls(prefix: string | undefined, flags: GlobalFlags): Work {

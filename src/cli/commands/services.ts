@@ -7,7 +7,7 @@ import type { Discovery } from '../../registry/discovery.js';
 import { checkSpec, type Instance } from '../../registry/instance.js';
 import type { RegisterSpec, Registration } from '../../registry/registration.js';
 import { type Child, startChild } from '../child.js';
-import { withConclave } from '../connection.js';
+import { runConnected, withConclave } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
@@ -49,18 +49,22 @@ export function defineServices(command: Command): void {
   const list = command.command('ls').description('every instance of every service');
   list
     .argument('[prefix]', 'of the names of services')
-    .action((given = '') => run(flagsOf(list), (conclave, signals) => ls(conclave, given, flagsOf(list), signals)));
+    .action((given = '') =>
+      runConnected(flagsOf(list), (conclave, signals) => ls(conclave, given, flagsOf(list), signals)),
+    );
 
   const get = command.command('get').description('the instances of one service');
   get
     .argument(...service)
-    .action((given: string) => run(flagsOf(get), (conclave, signals) => show(conclave, given, flagsOf(get), signals)));
+    .action((given: string) =>
+      runConnected(flagsOf(get), (conclave, signals) => show(conclave, given, flagsOf(get), signals)),
+    );
 
   const watch = command.command('watch').description('the instances of one service, and each change');
   watch
     .argument(...service)
     .action((given: string) =>
-      run(flagsOf(watch), (conclave, signals) => follow(conclave, given, flagsOf(watch), signals)),
+      runConnected(flagsOf(watch), (conclave, signals) => follow(conclave, given, flagsOf(watch), signals)),
     );
 
   for (const [word, enabled, what] of [
@@ -72,7 +76,7 @@ export function defineServices(command: Command): void {
       .argument(...service)
       .argument('<id>', 'the instance')
       .action((given: string, id: string) =>
-        run(flagsOf(sub), (conclave, signals) => toggle(conclave, given, id, enabled, signals)),
+        runConnected(flagsOf(sub), (conclave, signals) => toggle(conclave, given, id, enabled, signals)),
       );
   }
   defineRegister(command.command('register'));
@@ -108,19 +112,6 @@ function defineRegister(command: Command): void {
     .action(async (service: string, words: string[]) => {
       process.exitCode = await register(service, words, command.optsWithGlobals<RegisterFlags>());
     });
-}
-
-async function run(
-  flags: GlobalFlags,
-  work: (conclave: Conclave, signal: AbortSignal) => Promise<ExitCode>,
-): Promise<void> {
-  const signals = new Signals();
-  try {
-    const needs = { signal: signals.first };
-    process.exitCode = await withConclave(flags, needs, (conclave) => work(conclave, signals.first));
-  } finally {
-    signals[Symbol.dispose]();
-  }
 }
 
 async function ls(conclave: Conclave, prefix: string, flags: GlobalFlags, signal: AbortSignal): Promise<ExitCode> {
