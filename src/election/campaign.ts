@@ -41,7 +41,7 @@ export function campaign(
   });
 }
 
-/** Whether it has handed over to a better candidate. However it fails, its place is taken away. */
+/** Whether its place is a better candidate's, or gone. However it fails, its place is taken away. */
 async function givesWay(
   ground: Ground,
   session: Session,
@@ -68,7 +68,7 @@ async function handOverToBetter(ground: Ground, turn: Turn, rank: Rank, signal: 
   const read = () => placesOf(context.store, prefix, { signal });
   const places = await untilAnswered(context.runtime, signal, read);
   for (const better of bettersOf(ground, places, rank)) {
-    if ((await partFor(ground, turn, better, signal)) === 'handed-over') return true;
+    if ((await partFor(ground, turn, better, signal)) !== 'kept') return true;
   }
   return false;
 }

@@ -1,5 +1,5 @@
 import { utf8, utf8Text } from '../core/bytes.js';
-import { ConclaveError } from '../core/errors.js';
+import { ConclaveError, type Outcome } from '../core/errors.js';
 import type { SessionContext } from '../lease/session.js';
 import type { Turn } from '../line/line.js';
 import { moveToEnd } from '../line/move.js';
@@ -41,13 +41,16 @@ export async function bringNext(ground: Ground, own: Turn, candidate: Candidate,
   }
 }
 
-/** What became of an attempt to let go: the place is gone, or still there, because the successor has gone. */
-export type Parting = 'handed-over' | 'kept';
+/**
+ * What became of an attempt to let go. `kept`: the place is still there, because the successor has gone. `gone`: both
+ * are gone, and nobody can tell whether the successor has led in between.
+ */
+export type Parting = 'handed-over' | 'gone' | 'kept';
 
 /**
  * Takes the leader's place away if the successor, who is next, still stands. Sent again until the store has answered.
- * A place that is gone already is gone by an earlier run of the same request, which a proxy may repeat, too; or
- * somebody has taken it away, and the successor was next all the same.
+ * A place that is gone already is gone by an earlier run of the same request, which a proxy may repeat, too; or its
+ * lease has ended, or somebody has taken it away. A successor that still stands was next all the same.
  */
 export async function leaveTo(
   { store, runtime }: SessionContext,
@@ -58,11 +61,12 @@ export async function leaveTo(
   const request = {
     compare: [createdAt(key, fence), createdAt(successor.key, successor.createRevision)],
     success: [remove(key)],
-    failure: [get(key)],
+    failure: [get(key), get(successor.key)],
   };
   const txn = await untilAnswered(runtime, signal, () => store.txn(request));
-  const isThere = !txn.succeeded && rangeAt(txn, 0).kvs[0]?.createRevision === fence;
-  return isThere ? 'kept' : 'handed-over';
+  if (txn.succeeded) return 'handed-over';
+  if (rangeAt(txn, 0).kvs[0]?.createRevision === fence) return 'kept';
+  return rangeAt(txn, 1).kvs[0]?.createRevision === successor.createRevision ? 'handed-over' : 'gone';
 }
 
 /** For whoever only wished to hand over: it leads on. */
@@ -70,8 +74,9 @@ export function isNoHandOver(error: unknown): error is ConclaveError {
   return ConclaveError.is(error, 'NOT_FOUND', 'FAILED_PRECONDITION');
 }
 
-export function notStanding(ground: Ground, candidate: Candidate): ConclaveError {
-  return new ConclaveError('NOT_FOUND', `${whatOf(ground)}: ${shown(candidate)} does not stand behind the leader`);
+export function notStanding(ground: Ground, candidate: Candidate, outcome: Outcome = 'not-applied'): ConclaveError {
+  const message = `${whatOf(ground)}: ${shown(candidate)} does not stand behind the leader`;
+  return new ConclaveError('NOT_FOUND', message, { outcome });
 }
 
 /** One of ours may have been moved since it was seen: its key and term are others by now, the stem is the same. */

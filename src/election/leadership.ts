@@ -68,7 +68,8 @@ export class Leadership extends Hold {
    * kept its lease alive lately, or a candidate of Go or etcdctl stands between; `LOST`, `SESSION_LOST`, `RELEASED`
    * when this does not lead; `TIMEOUT`, the reason of `signal`. Only when the candidate goes in the very moment in
    * which this lets go (`NOT_FOUND`), or the store does not confirm within 5 s (`TIMEOUT`, unknown), this leads no
-   * more: then whoever is next does.
+   * more: then whoever is next does. `NOT_FOUND` is `unknown` when the answer came only after both were gone: whether
+   * the candidate has led in between is then not to be told.
    */
   async handOver(candidate: Candidate, options: WaitOptions = {}): Promise<void> {
     const what = `hand-over of ${whatOf(this.#ground)}`;
@@ -121,9 +122,10 @@ export class Leadership extends Hold {
   }
 
   async #partOrLeave(candidate: Candidate, successor: Place): Promise<void> {
-    if ((await this.#part(successor)) === 'handed-over') return;
-    await leave(this.context, this.session, this.turn.key, this.fence);
-    throw notStanding(this.#ground, candidate);
+    const parting = await this.#part(successor);
+    if (parting === 'handed-over') return;
+    if (parting === 'kept') await leave(this.context, this.session, this.turn.key, this.fence);
+    throw notStanding(this.#ground, candidate, parting === 'gone' ? 'unknown' : 'not-applied');
   }
 
   async #proclaim(value: Bytes): Promise<void> {

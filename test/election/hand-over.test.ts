@@ -142,6 +142,41 @@ describe('handOver()', () => {
       await world.advance(1_000);
     }));
 
+  it('ELECTION-13: the leader is gone before it lets go: resolves if the candidate stands, who leads then', () =>
+    inWorld(async (world) => {
+      const { client, won, leader } = await lineOf(world, 'a', 'b', 'c');
+      client('a').store.delay(parting, { requestMs: 500 });
+      const handed = leader.handOver('b');
+      await world.settle();
+      await world.truth.txn({ success: [remove(leader.key)] });
+      await world.until(handed);
+      expect((await won('b')).held).toBe(true);
+    }));
+
+  it('ELECTION-13: the candidate and then the leader are gone before it lets go: who is next leads, NOT_FOUND', () =>
+    inWorld(async (world) => {
+      const { client, won, leader } = await lineOf(world, 'a', 'b', 'c');
+      client('a').store.delay(parting, { requestMs: 500 });
+      const error = errorOf(leader.handOver('b'));
+      await world.settle();
+      await world.truth.leaseRevoke({ id: client('b').conclave.session.leaseId });
+      await world.truth.txn({ success: [remove(leader.key)] });
+      expect(await world.until(error)).toMatchObject({ code: 'NOT_FOUND', outcome: 'unknown' });
+      expect((await won('c')).held).toBe(true);
+      await world.advance(1_000);
+    }));
+
+  it('ELECTION-13: the answer is lost and the candidate has led and gone when it is asked again: not to be told', () =>
+    inWorld(async (world) => {
+      const { client, won, leader } = await lineOf(world, 'a', 'b', 'c');
+      client('a').store.loseReply(parting);
+      client('a').store.delay(parting, { requestMs: 1_000 });
+      const handed = errorOf(leader.handOver('b'));
+      await world.until((await won('b')).resign());
+      expect((await won('c')).held).toBe(true);
+      expect(await world.until(handed)).toMatchObject({ code: 'NOT_FOUND', outcome: 'unknown' });
+    }));
+
   it('ELECTION-13: held is false before anybody else can lead, and the signal has aborted', () =>
     inWorld(async (world) => {
       const { client, leader } = await lineOf(world, 'a', 'b');
