@@ -3,32 +3,37 @@ import { join } from 'node:path';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { fastTemp } from '../support/etcd/process.js';
 import { until } from './clock.js';
+import { healNetwork } from './faults/packets.js';
 import { Member } from './member.js';
 import { PeerNetwork } from './peer-network.js';
+import { processSite } from './sites/processes.js';
+import { type Site, size } from './sites/site.js';
 
-const size = 3;
 const readyBoundMs = 30_000;
 /** A port that was free may be taken by somebody else before etcd binds it. */
 const startAttempts = 3;
 
 export interface ClusterOptions {
   readonly etcd: string;
+  /** Where members run. Default: as processes on loopback. */
+  readonly site?: ((etcd: string) => Promise<Site>) | undefined;
   /** Called with a member's folder before it is first started, to mount something there; returns how to undo it. */
   readonly prepare?: ((folder: string, index: number) => Promise<(() => Promise<void>) | undefined>) | undefined;
 }
 
-/** Three real etcd processes on loopback, with proxies between them. */
+/** Three real etcds with proxies between them. */
 export class Cluster implements AsyncDisposable {
   readonly members: readonly Member[];
   readonly peers: PeerNetwork;
   readonly #folder: string;
-  readonly #cleanups: (() => Promise<void>)[] = [];
+  readonly #cleanups: (() => Promise<void>)[];
 
   static async start(options: ClusterOptions): Promise<Cluster> {
     for (let attempt = 1; ; attempt++) {
       const folder = mkdtempSync(join(fastTemp(), 'conclave-cluster-'));
+      const site = (await options.site?.(options.etcd)) ?? processSite(options.etcd);
       const peers = new PeerNetwork();
-      const cluster = new Cluster(await membersOf(options, folder, peers), peers, folder);
+      const cluster = new Cluster(await membersOf(site, folder, peers), peers, site, folder);
       try {
         await cluster.#start(options);
         return cluster;
@@ -39,7 +44,8 @@ export class Cluster implements AsyncDisposable {
     }
   }
 
-  private constructor(members: readonly Member[], peers: PeerNetwork, folder: string) {
+  private constructor(members: readonly Member[], peers: PeerNetwork, site: Site, folder: string) {
+    this.#cleanups = [() => site.close()];
     this.members = members;
     this.peers = peers;
     this.#folder = folder;
@@ -62,7 +68,10 @@ export class Cluster implements AsyncDisposable {
   /** Everything runs and is connected again, and a write goes through. */
   async heal(): Promise<void> {
     this.peers.heal();
-    for (const member of this.members) if (member.paused) member.resume();
+    for (const member of this.members) {
+      if (member.network !== undefined) await healNetwork(member.network);
+      if (member.paused) await member.resume();
+    }
     await Promise.all(this.members.map((member) => member.start()));
     await this.needLeader();
   }
@@ -94,21 +103,21 @@ export class Cluster implements AsyncDisposable {
   }
 }
 
-async function membersOf({ etcd }: ClusterOptions, folder: string, peers: PeerNetwork): Promise<Member[]> {
+async function membersOf({ seats, hub }: Site, folder: string, peers: PeerNetwork): Promise<Member[]> {
   const ports = await freePorts(2 * size);
-  const peerPorts = ports.slice(size);
-  const peerUrls = (await peers.start(peerPorts)).map((port) => `http://127.0.0.1:${port}`);
+  const places = seats.map(({ host }, i) => ({ host, port: ports[size + i] as number }));
+  const peerUrls = (await peers.start(places, hub)).map((port) => `http://${hub}:${port}`);
   const initialCluster = peerUrls.map((url, i) => `m${i}=${url}`).join();
-  return peerUrls.map(
-    (peerUrl, i) =>
+  return seats.map(
+    (seat, i) =>
       new Member({
-        etcd,
+        seat,
         name: `m${i}`,
         folder: join(folder, `m${i}`),
         clientPort: ports[i] as number,
-        peerPort: peerPorts[i] as number,
+        peerPort: ports[size + i] as number,
         initialCluster,
-        peerUrl,
+        peerUrl: peerUrls[i] as string,
       }),
   );
 }

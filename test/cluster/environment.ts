@@ -5,6 +5,9 @@ import { cacheFolder } from './build.js';
 import { clockJump, type FakeClock, fakeClock } from './faults/clock-jump.js';
 import type { Fault } from './faults/fault.js';
 import { plainFaults } from './faults.js';
+import { namespaceSite, namespacesMissing } from './sites/namespaces.js';
+import { processSite } from './sites/processes.js';
+import type { Site, SiteKind } from './sites/site.js';
 
 export type ClockOrNot = (FakeClock & { close(): void }) | { readonly missing: string };
 
@@ -19,8 +22,29 @@ export async function fakeClockFor(faults: readonly string[] | undefined): Promi
   return clock;
 }
 
-/** Those of `words` that can be made on this machine, and why the others cannot. */
+/** Why members cannot run there; undefined: they can. */
+const missingSite: Readonly<Record<SiteKind, () => Promise<string | undefined>>> = {
+  processes: async () => undefined,
+  namespaces: namespacesMissing,
+};
+
+export const openSite: Readonly<Record<SiteKind, (etcd: string) => Promise<Site>>> = {
+  processes: async (etcd) => processSite(etcd),
+  namespaces: namespaceSite,
+};
+
+/** Where members run: as asked, else with as much of a network of their own as can be had without an engine. */
+export async function siteFor(
+  asked: SiteKind | undefined,
+): Promise<{ readonly site: SiteKind; readonly why: string | undefined } | { readonly missing: string }> {
+  const why = await missingSite[asked ?? 'namespaces']();
+  if (why === undefined) return { site: asked ?? 'namespaces', why };
+  return asked === undefined ? { site: 'processes', why } : { missing: why };
+}
+
+/** Those of `words` that can be made on this machine to members that run at `site`, and why the others cannot. */
 export async function usableFaults(
+  site: SiteKind,
   clock: FakeClock | { readonly missing: string },
   words: readonly string[] | undefined,
 ): Promise<{ faults: readonly Fault[]; missing: readonly (readonly [word: string, why: string])[] }> {
@@ -28,7 +52,7 @@ export async function usableFaults(
   const faults: Fault[] = [];
   const missing: [string, string][] = [];
   for (const fault of asked) {
-    const why = await fault.missing?.();
+    const why = await fault.missing?.(site);
     if (why === undefined) faults.push(fault);
     else missing.push([fault.word, why]);
   }

@@ -4,6 +4,14 @@ import { diskFull } from './faults/disk.js';
 import type { Fault } from './faults/fault.js';
 import { leaderCut, leaderKill, leaderStop, slowPeers } from './faults/leader.js';
 import { brokenLinks, clientCut, slowLinks } from './faults/links.js';
+import {
+  leaderFirewall,
+  leaderPowerCut,
+  leaderUnplugged,
+  packetLoss,
+  pairCut,
+  socketsKilled,
+} from './faults/packets.js';
 import { compaction } from './faults/store.js';
 import type { Trial } from './trial.js';
 
@@ -20,6 +28,12 @@ export const plainFaults: readonly Fault[] = [
   brokenLinks,
   compaction,
   diskFull,
+  leaderUnplugged,
+  leaderPowerCut,
+  leaderFirewall,
+  pairCut,
+  packetLoss,
+  socketsKilled,
 ];
 
 /** Of 30 s each. */

@@ -1,13 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ready, spawnTied } from '../support/etcd/process.js';
 import { Gateway } from './gateway.js';
+import type { Seat, SeatNetwork } from './sites/site.js';
 
 /** What one member of the cluster is started with. */
 export interface MemberSpec {
-  readonly etcd: string;
+  readonly seat: Seat;
   readonly name: string;
   /** Of its own; removed with the cluster's. */
   readonly folder: string;
@@ -18,7 +16,7 @@ export interface MemberSpec {
   readonly peerUrl: string;
 }
 
-/** One etcd process of a cluster. */
+/** One etcd of a cluster. */
 export class Member {
   readonly name: string;
   readonly clientPort: number;
@@ -26,7 +24,6 @@ export class Member {
   /** Hex; known once the cluster is up. */
   id = '';
   readonly #spec: MemberSpec;
-  #child: ChildProcess | undefined;
   #paused = false;
 
   constructor(spec: MemberSpec) {
@@ -37,20 +34,24 @@ export class Member {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.#spec.clientPort}`;
+    return `http://${this.host}:${this.#spec.clientPort}`;
+  }
+
+  get host(): string {
+    return this.#spec.seat.host;
+  }
+
+  /** Undefined: it has none of its own. */
+  get network(): SeatNetwork | undefined {
+    return this.#spec.seat.network;
   }
 
   get folder(): string {
     return this.#spec.folder;
   }
 
-  get pid(): number | undefined {
-    return this.running ? this.#child?.pid : undefined;
-  }
-
   get running(): boolean {
-    const child = this.#child;
-    return child !== undefined && child.exitCode === null && child.signalCode === null;
+    return this.#spec.seat.running;
   }
 
   get paused(): boolean {
@@ -60,39 +61,35 @@ export class Member {
   /** With the data that it has; resolves when it serves clients, which needs a majority. */
   async start(): Promise<void> {
     if (this.running) return;
-    mkdirSync(this.#spec.folder, { recursive: true });
-    this.#child = spawnTied(this.#spec.etcd, this.#args());
-    await ready(this.#child);
+    const { seat, folder } = this.#spec;
+    mkdirSync(folder, { recursive: true });
+    await seat.start(this.#args(), folder);
   }
 
   /** SIGKILL, waits until it is gone. */
   async kill(): Promise<void> {
     this.#paused = false;
-    const child = this.#child;
-    if (child === undefined || !this.running) return;
-    const exited = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exited;
+    await this.#spec.seat.kill();
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
     this.#paused = true;
-    this.#child?.kill('SIGSTOP');
+    await this.#spec.seat.pause();
   }
 
-  resume(): void {
+  async resume(): Promise<void> {
     this.#paused = false;
-    this.#child?.kill('SIGCONT');
+    await this.#spec.seat.resume();
   }
 
   #args(): string[] {
     const { name, folder, clientPort, peerPort, peerUrl, initialCluster } = this.#spec;
     const data = join(folder, 'data');
-    const client = `http://127.0.0.1:${clientPort}`;
+    const client = `http://${this.host}:${clientPort}`;
     return [
       ...['--name', name, '--data-dir', data, '--initial-cluster', initialCluster],
       ...['--listen-client-urls', client, '--advertise-client-urls', client],
-      ...['--listen-peer-urls', `http://127.0.0.1:${peerPort}`, '--initial-advertise-peer-urls', peerUrl],
+      ...['--listen-peer-urls', `http://${this.host}:${peerPort}`, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster-state', existsSync(data) ? 'existing' : 'new'],
     ];
   }

@@ -1,12 +1,15 @@
 import { parseArgs } from 'node:util';
 import { plainFaults } from './faults.js';
 import type { WorkName } from './messages.js';
+import { type SiteKind, siteKinds } from './sites/site.js';
 
 export interface RunOptions {
   readonly minutes: number;
   readonly works: readonly WorkName[];
   /** Words; undefined: whatever suits each work. */
   readonly faults: readonly string[] | undefined;
+  /** Where members run; undefined: the best that can be had. */
+  readonly members: SiteKind | undefined;
   readonly seed: number;
   readonly clients: number;
   /** Of every session, in milliseconds. */
@@ -17,7 +20,7 @@ export interface RunOptions {
 }
 
 export const usage = `npm run test:cluster -- [--minutes 10] [--workload lock|outside|election|kv|all]
-                        [--faults WORD,WORD|all] [--seed N]
+                        [--faults WORD,WORD|all] [--members processes|namespaces|containers] [--seed N]
                         [--clients 6] [--ttl-ms 2000] [--keep FOLDER] [--self-check]`;
 
 const works: readonly WorkName[] = ['lock', 'outside', 'election', 'kv'];
@@ -30,6 +33,7 @@ export function parseOptions(args: readonly string[]): RunOptions {
       minutes: { type: 'string', default: '10' },
       workload: { type: 'string', default: 'all' },
       faults: { type: 'string', default: 'all' },
+      members: { type: 'string' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       clients: { type: 'string', default: '6' },
       'ttl-ms': { type: 'string', default: '2000' },
@@ -41,10 +45,12 @@ export function parseOptions(args: readonly string[]): RunOptions {
   const faults = values.faults === 'all' ? undefined : values.faults.split(',');
   refuseOthers('workload', chosen, works);
   refuseOthers('fault', faults ?? [], [...plainFaults.map(({ word }) => word), 'clock-jump']);
+  refuseOthers('kind of member', values.members === undefined ? [] : [values.members], siteKinds);
   return {
     minutes: positive('minutes', values.minutes),
     works: chosen,
     faults,
+    members: values.members as SiteKind | undefined,
     seed: positive('seed', values.seed),
     clients: positive('clients', values.clients),
     ttlMs: positive('ttl-ms', values['ttl-ms']),

@@ -16,15 +16,20 @@ export class PeerNetwork {
   #isolated: { readonly index: number; readonly how: Isolation } | undefined;
   #everywhere: Link = openLink;
 
-  /** One per member; `ports` are those on which the members listen. */
-  async start(ports: readonly number[]): Promise<number[]> {
-    for (const [to, targetPort] of ports.entries()) {
+  /** One per member; `places` are those at which the members listen, `hub` where they reach the proxies. */
+  async start(places: readonly { readonly host: string; readonly port: number }[], hub: string): Promise<number[]> {
+    for (const [to, { host: targetHost, port: targetPort }] of places.entries()) {
       const link = (source: string | undefined) => this.#linkBetween(source, to);
-      const proxy = new TcpProxy({ targetPort, sourceOf, link });
-      await proxy.listen();
+      const proxy = new TcpProxy({ targetHost, targetPort, sourceOf, link });
+      await proxy.listen(0, hub);
       this.#proxies.push(proxy);
     }
     return this.#proxies.map(({ port }) => port);
+  }
+
+  /** Where the others find a member. */
+  portOf(index: number): number {
+    return this.#proxies[index]?.port ?? 0;
   }
 
   /** Ids are known only once the cluster is up. */

@@ -2,7 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { showViolation } from '../../src/sim/checkers/index.js';
 import { encodeHistory } from '../../src/sim/history.js';
-import { fakeClockFor, usableFaults } from './environment.js';
+import { type ClockOrNot, fakeClockFor, openSite, siteFor, usableFaults } from './environment.js';
 import { etcdBinary } from './etcd-binary.js';
 import { clientStop } from './faults/client.js';
 import { mountSmallDisk, smallDiskMember } from './faults/disk.js';
@@ -13,6 +13,8 @@ import { parseOptions, type RunOptions, usage } from './options.js';
 import { Summary } from './report/summary.js';
 import { figuresText, sum, table } from './report/table.js';
 import { type Verdict, verdictOf } from './report/verdict.js';
+import { againInOwnNetwork, inOwnNetwork } from './sites/namespaces.js';
+import type { SiteKind } from './sites/site.js';
 import { ownTree, Trial } from './trial.js';
 
 /** Start, healing, finishing and judging of a trial, beside the faults. */
@@ -20,12 +22,6 @@ const overheadMs = 12_000;
 const shortestMs = 8_000;
 const controlMs = 10_000;
 const shownMax = 20;
-
-/** What could be done to a cluster, and is not done here. */
-const elsewhere = [
-  ['etcd in containers', 'processes on loopback instead'],
-  ['iptables and network namespaces', 'proxies between all processes instead'],
-] as const;
 
 /** The exit code: 0 only if everything was kept, and the control run showed what happens without. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -41,42 +37,63 @@ export async function main(args: readonly string[]): Promise<number> {
     console.error(`test:cluster: not run: ${etcd.missing}`);
     return 1;
   }
+  const site = await siteFor(options.members);
+  if ('missing' in site) {
+    console.error(`test:cluster: not run: ${site.missing}`);
+    return 1;
+  }
+  const clock = await fakeClockFor(options.faults);
+  try {
+    // What is fetched from outside was fetched before.
+    if (site.site === 'namespaces' && !inOwnNetwork()) return await againInOwnNetwork();
+    return await run(options, { etcd: etcd.etcd, clock, ...site });
+  } finally {
+    if (!('missing' in clock)) clock.close();
+  }
+}
+
+interface Machine {
+  readonly etcd: string;
+  readonly clock: ClockOrNot;
+  readonly site: SiteKind;
+  /** Why there is no better one. */
+  readonly why: string | undefined;
+}
+
+function run(options: RunOptions, machine: Machine): Promise<number> {
   const stop = new AbortController();
   const onSignal = () => stop.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, onSignal);
-  const runner = new Runner(options, etcd.etcd, stop.signal);
+  const runner = new Runner(options, machine, stop.signal);
   return options.selfCheck ? runner.selfCheck() : runner.all();
 }
 
 class Runner {
   readonly #options: RunOptions;
-  readonly #etcd: string;
+  readonly #machine: Machine;
   readonly #stop: AbortSignal;
   readonly #summary = new Summary();
 
-  constructor(options: RunOptions, etcd: string, stop: AbortSignal) {
+  constructor(options: RunOptions, machine: Machine, stop: AbortSignal) {
     this.#options = options;
-    this.#etcd = etcd;
+    this.#machine = machine;
     this.#stop = stop;
   }
 
   async all(): Promise<number> {
     const { works, minutes, seed } = this.#options;
-    const clock = await fakeClockFor(this.#options.faults);
-    const { faults, missing } = await usableFaults(clock, this.#options.faults);
-    for (const [word, why] of [...missing, ...elsewhere]) this.#summary.notRun(word, why);
+    const { clock, site, why } = this.#machine;
+    if (why !== undefined) this.#summary.notRun('members with networks of their own', why);
+    const { faults, missing } = await usableFaults(site, clock, this.#options.faults);
+    for (const [word, reason] of missing) this.#summary.notRun(word, reason);
     const shareMs = (minutes * 60_000) / works.length;
-    try {
-      for (const work of works) {
-        const control = work === 'outside';
-        const forMs = Math.max(shortestMs, shareMs - overheadMs - (control ? controlMs + overheadMs : 0));
-        const env = 'missing' in clock ? undefined : clock.env;
-        this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
-        if (this.#stop.aborted) break;
-        if (control) this.#control(await this.#trial(work, 'unfenced', [clientStop], controlMs));
-      }
-    } finally {
-      if (!('missing' in clock)) clock.close();
+    const env = 'missing' in clock ? undefined : clock.env;
+    for (const work of works) {
+      const control = work === 'outside';
+      const forMs = Math.max(shortestMs, shareMs - overheadMs - (control ? controlMs + overheadMs : 0));
+      this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
+      if (this.#stop.aborted) break;
+      if (control) this.#control(await this.#trial(work, 'unfenced', [clientStop], controlMs));
     }
     if (this.#stop.aborted) this.#summary.notRun('the rest', 'interrupted');
     console.log(`\n${this.#summary.text(seed)}`);
@@ -115,14 +132,15 @@ class Runner {
   ): Promise<Verdict> {
     const { seed, clients, ttlMs } = this.#options;
     const words = faults.map(({ word }) => word);
-    console.log(
-      `\n${work} (${variant}): seed ${seed}, ${clients} clients, ${(forMs / 1000).toFixed(0)} s of ${words.join(', ')}`,
-    );
+    const whom = `${clients} clients, members as ${this.#machine.site}`;
+    const what = `${(forMs / 1000).toFixed(0)} s of ${words.join(', ')}`;
+    console.log(`\n${work} (${variant}): seed ${seed}, ${whom}, ${what}`);
     const small = words.includes('disk-full');
     const prepare = async (folder: string, index: number) =>
       small && index === smallDiskMember ? mountSmallDisk(folder) : undefined;
     const trial = await Trial.start({
-      etcd: this.#etcd,
+      etcd: this.#machine.etcd,
+      site: openSite[this.#machine.site],
       tree: ownTree(),
       work,
       variant,

@@ -13,6 +13,8 @@ export interface Link {
 export const openLink: Link = { up: pass, down: pass };
 
 export interface ProxyOptions {
+  /** Default: 127.0.0.1. */
+  readonly targetHost?: string | undefined;
   readonly targetPort: number;
   /**
    * Who connects, told from the first bytes, where one proxy serves several. Asked again with more bytes while it says
@@ -24,8 +26,9 @@ export interface ProxyOptions {
 }
 
 const headMaxBytes = 4096;
+const loopback = '127.0.0.1';
 
-/** A port of 127.0.0.1 that leads to another one, as well or as badly as `link` says. */
+/** A port that leads to another one, as well or as badly as `link` says. */
 export class TcpProxy {
   readonly #options: ProxyOptions;
   readonly #server: Server;
@@ -38,8 +41,8 @@ export class TcpProxy {
   }
 
   /** @param port 0: any that is free. */
-  async listen(port = 0): Promise<void> {
-    this.#server.listen(port, '127.0.0.1');
+  async listen(port = 0, host = loopback): Promise<void> {
+    this.#server.listen(port, host);
     await once(this.#server, 'listening');
   }
 
@@ -142,7 +145,8 @@ class Connection {
 
   #open(head: readonly Buffer[]): void {
     const client = this.#client;
-    const server = connect({ host: '127.0.0.1', port: this.#options.targetPort, allowHalfOpen: true });
+    const { targetHost: host = loopback, targetPort: port } = this.#options;
+    const server = connect({ host, port, allowHalfOpen: true });
     this.#server = server;
     server.setNoDelay(true);
     // Either side's end without a word is told to the other in the same way.

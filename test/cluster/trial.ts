@@ -24,6 +24,7 @@ export interface TrialOptions {
   /** Of every session; etcd grants 2 s at least. Default: 2,000. */
   readonly ttlMs?: number | undefined;
   readonly prepare?: ClusterOptions['prepare'];
+  readonly site?: ClusterOptions['site'];
   /** More environment for clients, as for libfaketime. */
   readonly env?: NodeJS.ProcessEnv | undefined;
 }
@@ -165,7 +166,9 @@ export class Trial implements AsyncDisposable {
     this.witness.start();
     if (this.work === 'outside') this.#store = await startStore(this.#script('outside-store.js'));
     for (let i = 0; i < this.#options.clients; i++) {
-      const proxies = this.cluster.members.map(({ clientPort }) => new TcpProxy({ targetPort: clientPort }));
+      const proxies = this.cluster.members.map(
+        ({ host, clientPort }) => new TcpProxy({ targetHost: host, targetPort: clientPort }),
+      );
       for (const proxy of proxies) await proxy.listen();
       this.#proxies.push(proxies);
     }

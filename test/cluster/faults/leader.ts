@@ -21,9 +21,9 @@ export const leaderStop: Fault = {
   word: 'leader-stop',
   run: async (trial) => {
     const leader = await trial.cluster.needLeader();
-    leader.pause();
+    await leader.pause();
     await sleep(trial.longMs + trial.random.between(0, 1500));
-    leader.resume();
+    await leader.resume();
     await sleep(1500);
   },
 };
