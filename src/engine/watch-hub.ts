@@ -11,7 +11,7 @@ export interface WatchHandle {
   /** The last revision that the watch does not hear of if it asked to start now. */
   readonly createdAt: bigint;
   /** Whether everything up to the hub's revision has been told and the asked start is not still to come. */
-  readonly synced: boolean;
+  synced(): boolean;
   /** Starts telling: first what happened since the start revision, then what happens. A new watch is paused. */
   resume(): void;
   /** Stops telling and forgets nothing: `resume` goes on where it stopped, or tells that this is compacted away. */
@@ -60,12 +60,9 @@ export class WatchHub {
     const watcher = new Watcher(target, createdAt, sink);
     this.#watchers.add(watcher);
     this.#index.add(watcher);
-    const hub = this;
     return {
       createdAt,
-      get synced() {
-        return watcher.state === 'live' && watcher.nextRevision <= hub.#revision + 1n;
-      },
+      synced: () => watcher.state === 'live' && watcher.nextRevision <= this.#revision + 1n,
       resume: () => this.#resume(watcher),
       pause: () => this.#pause(watcher),
       cancel: () => this.#end(watcher),

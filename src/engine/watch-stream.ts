@@ -74,7 +74,7 @@ export class WatchStream {
   /** Tells each synced watch that asked for it, and was told nothing since the last tick, how far it has come. */
   progressTick(): void {
     for (const member of this.#members.values()) {
-      if (member.progressNotify && !member.busy && member.handle.synced) {
+      if (member.progressNotify && !member.busy && member.handle.synced()) {
         this.#send({ watchId: member.id, header: this.#header(this.#hub.toldRevision) });
       }
       member.busy = false;
@@ -152,7 +152,7 @@ export class WatchStream {
   /** Said only when it is true of every watch of the stream; after all events up to that revision. */
   #progress(): void {
     const members = [...this.#members.values()].filter((member) => !member.ended);
-    if (members.length === 0 || !members.every(({ handle }) => handle.synced)) return;
+    if (members.length === 0 || !members.every(({ handle }) => handle.synced())) return;
     this.#send({ watchId: noWatchId, header: this.#header(this.#hub.toldRevision) });
   }
 

@@ -1,4 +1,5 @@
 import { abortable, linkSignals, pause } from '../core/abort.js';
+import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
@@ -61,9 +62,9 @@ export async function keepOrLeave<E, T>(
 
 /** Waits for `gone` a moment, so that the caller usually finds nothing left, but never long. */
 export async function farewell({ runtime }: SessionContext, gone: Promise<unknown>): Promise<void> {
-  const enough = new AbortController();
-  await Promise.race([gone, pause(runtime, farewellMs, enough.signal).catch(() => {})]);
-  enough.abort();
+  const enough = new Cancellation();
+  await Promise.race([gone, pause(runtime, farewellMs, enough).catch(() => {})]);
+  enough.abort(undefined);
 }
 
 /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */

@@ -3,8 +3,9 @@ import type { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod } from '../wire/methods.js';
 import type { DuplexListener } from '../wire/rpc-channel.js';
-import type { DuplexCall, DuplexReply, RpcContext } from '../wire/rpc-service.js';
+import type { DuplexCall, DuplexReply } from '../wire/rpc-service.js';
 import { connectionLost } from './connection-lost.js';
+import { ServedCall } from './served-call.js';
 import type { CallSite, OpenCall } from './sim-channel.js';
 import type { Fate, Message } from './sim-link.js';
 import type { ServerInstance } from './sim-server.js';
@@ -34,7 +35,7 @@ export class StreamCall<Request, Response> implements OpenCall {
   readonly #mute = { toServer: false, toClient: false };
   #instance: ServerInstance | undefined;
   #serverCall: DuplexCall<Request> | undefined;
-  #controller: AbortController | undefined;
+  readonly #served: ServedCall;
   #stopListening: () => void = () => {};
   #clientOver = false;
   #serverOver = false;
@@ -50,6 +51,7 @@ export class StreamCall<Request, Response> implements OpenCall {
     this.#method = method;
     this.#listener = listener;
     this.#options = options;
+    this.#served = new ServedCall(options.metadata);
   }
 
   get path(): string {
@@ -132,20 +134,7 @@ export class StreamCall<Request, Response> implements OpenCall {
       send: (message) => this.#sendToClient(message),
       end: (error) => this.#endByServer(error),
     };
-    this.#serverCall = handler.open(reply as DuplexReply<unknown>, this.#context()) as DuplexCall<Request>;
-  }
-
-  /** Few handlers look at the signal: there is one only for them. */
-  #context(): RpcContext {
-    const call = this;
-    return {
-      metadata: this.#options.metadata,
-      get signal() {
-        call.#controller ??= new AbortController();
-        if (call.#serverOver) call.#controller.abort();
-        return call.#controller.signal;
-      },
-    };
+    this.#serverCall = handler.open(reply as DuplexReply<unknown>, this.#served) as DuplexCall<Request>;
   }
 
   #sendToClient(message: Response): void {
@@ -227,14 +216,16 @@ export class StreamCall<Request, Response> implements OpenCall {
   #endServer(): void {
     if (this.#serverOver) return;
     this.#finish('server');
-    this.#controller?.abort();
     this.#serverCall?.onCancel();
   }
 
   #finish(side: 'client' | 'server'): void {
     const was = this.over;
     if (side === 'client') this.#clientOver = true;
-    else this.#serverOver = true;
+    else {
+      this.#serverOver = true;
+      this.#served.end();
+    }
     if (!was && this.over) this.#options.onOver();
   }
 }

@@ -3,8 +3,8 @@ import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status, statusOf } from '../store/etcd-errors.js';
 import type { UnaryMethod } from '../wire/methods.js';
-import type { RpcContext } from '../wire/rpc-service.js';
 import { connectionLost } from './connection-lost.js';
+import { ServedCall } from './served-call.js';
 import type { CallSite, OpenCall } from './sim-channel.js';
 import type { ServerInstance } from './sim-server.js';
 
@@ -15,15 +15,14 @@ const againAfterMs = 0.5;
 export class UnaryCall<Request, Response> implements OpenCall {
   readonly #site: CallSite;
   readonly #method: UnaryMethod<Request, Response>;
-  readonly #metadata: Readonly<Record<string, string>>;
+  readonly #served: ServedCall;
   readonly #answer: Deferred<Response> = deferred<Response>();
-  #controller: AbortController | undefined;
   #over = false;
 
   constructor(site: CallSite, method: UnaryMethod<Request, Response>, metadata: Readonly<Record<string, string>>) {
     this.#site = site;
     this.#method = method;
-    this.#metadata = metadata;
+    this.#served = new ServedCall(metadata);
   }
 
   get over(): boolean {
@@ -88,7 +87,7 @@ export class UnaryCall<Request, Response> implements OpenCall {
   async #handle({ service }: ServerInstance, request: Request): Promise<Response> {
     const handler = service.unary(this.#method.path);
     if (handler === undefined) throw errorOfStatus(Status.unimplemented, `unknown method ${this.#method.path}`);
-    return (await handler.handle(request, this.#context())) as Response;
+    return (await handler.handle(request, this.#served)) as Response;
   }
 
   #reply(answer: { readonly response: Response } | { readonly error: unknown }): void {
@@ -116,23 +115,10 @@ export class UnaryCall<Request, Response> implements OpenCall {
     this.#cancelServer();
   }
 
-  /** Only handlers that wait look at their signal; there is one only for them. */
   #cancelServer(): void {
     const { world, link, server } = this.#site;
-    const controller = this.#controller;
-    if (controller === undefined) return;
-    world.after(link.drawDelayMs(), server.instance?.process, 'cancel', () => controller.abort());
-  }
-
-  #context(): RpcContext {
-    const call = this;
-    return {
-      metadata: this.#metadata,
-      get signal() {
-        call.#controller ??= new AbortController();
-        return call.#controller.signal;
-      },
-    };
+    if (!this.#served.watched) return;
+    world.after(link.drawDelayMs(), server.instance?.process, 'cancel', () => this.#served.end());
   }
 
   #resolve(response: Response): void {

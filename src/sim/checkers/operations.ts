@@ -1,5 +1,6 @@
 import type { End, Entry, History, Invoke, Note } from '../history.js';
 import type { FactOf, InputOf, Operations, OutputOf } from '../vocabulary.js';
+import { derived } from './derived.js';
 
 /**
  * An invoke with its end. `from` and `to` are positions in the history; `to` is infinite when it may take effect at any
@@ -38,15 +39,29 @@ export interface Fact<Name extends string = string> {
  * The operations named, in order of their calls.
  * @throws Error when the recording itself is wrong: an end without a call, or two ends of one.
  */
-export function operationsOf<Op extends string>(history: History, ...names: readonly Op[]): Operation<Op>[] {
-  const wanted: ReadonlySet<string> = new Set(names);
-  return paired(history, (op): op is Op => wanted.has(op));
+export function operationsOf<Op extends string>(history: History, ...names: readonly Op[]): readonly Operation<Op>[] {
+  const [name, ...others] = names;
+  if (others.length > 0)
+    return allOperations(history).filter((each): each is Operation<Op> =>
+      (names as readonly string[]).includes(each.op),
+    );
+  return (name === undefined ? undefined : (operationsByName(history).get(name) as Operation<Op>[] | undefined)) ?? [];
 }
 
 /** Every operation, whatever its name. */
-export function allOperations(history: History): Operation[] {
-  return paired(history, (_): _ is string => true);
-}
+export const allOperations: (history: History) => readonly Operation[] = derived(paired);
+
+const operationsByName = derived((history) => groupBy(allOperations(history), ({ op }) => op));
+
+const factsByName = derived((history) => {
+  const facts: Fact[] = [];
+  history.forEach((entry, at) => {
+    if (entry.type !== 'note') return;
+    const { process, object, data } = entry;
+    facts.push({ at, note: entry, process, object, data: data as FactOf<string> });
+  });
+  return groupBy(facts, ({ note }) => note.fact);
+});
 
 export function isOk<Op extends string>(operation: Operation<Op>): operation is OkOperation<Op> {
   return operation.result === 'ok';
@@ -57,14 +72,8 @@ export function okOperationsOf<Op extends keyof Operations>(history: History, ..
 }
 
 /** The facts of one name, in order. */
-export function factsOf<Name extends string>(history: History, name: Name): Fact<Name>[] {
-  const facts: Fact<Name>[] = [];
-  history.forEach((entry, at) => {
-    if (entry.type !== 'note' || entry.fact !== name) return;
-    const { process, object } = entry;
-    facts.push({ at, note: entry, process, object, data: entry.data as FactOf<Name> });
-  });
-  return facts;
+export function factsOf<Name extends string>(history: History, name: Name): readonly Fact<Name>[] {
+  return (factsByName(history).get(name) as Fact<Name>[] | undefined) ?? [];
 }
 
 export function groupBy<Key, T>(items: Iterable<T>, keyOf: (item: T) => Key): Map<Key, T[]> {
@@ -79,14 +88,14 @@ export function groupBy<Key, T>(items: Iterable<T>, keyOf: (item: T) => Key): Ma
 }
 
 /** An operation while it is being put together. */
-type Growing<Op extends string> = { -readonly [Name in keyof Operation<Op>]: Operation<Op>[Name] } & {
-  output: OutputOf<Op> | undefined;
+type Growing = { -readonly [Name in keyof Operation]: Operation[Name] } & {
+  output: OutputOf<string> | undefined;
 };
 
 /** Histories have millions of entries: each operation is one object, and only those under way are kept in the maps. */
-function paired<Op extends string>(history: History, isWanted: (op: string) => op is Op): Operation<Op>[] {
-  const operations: Operation<Op>[] = [];
-  const open = new Map<string, Map<number, Growing<Op> | undefined>>();
+function paired(history: History): Operation[] {
+  const operations: Operation[] = [];
+  const open = new Map<string, Map<number, Growing>>();
   for (let at = 0; at < history.length; at++) {
     const entry = history[at] as Entry;
     if (entry.type === 'note') continue;
@@ -95,28 +104,29 @@ function paired<Op extends string>(history: History, isWanted: (op: string) => o
       ofProcess = new Map();
       open.set(entry.process, ofProcess);
     }
-    const known = ofProcess.has(entry.id);
+    const known = ofProcess.get(entry.id);
     if (entry.type !== 'invoke') {
-      if (!known)
+      if (known === undefined)
         throw new Error(`${entry.process} ended operation ${entry.id}, which was not under way (entry ${at})`);
-      close(ofProcess.get(entry.id), entry, at);
+      close(known, entry, at);
       ofProcess.delete(entry.id);
       continue;
     }
-    if (known) throw new Error(`${entry.process} called operation ${entry.id} twice (entry ${at})`);
-    const operation = isWanted(entry.op) ? opened<Op>(entry, entry.op, at) : undefined;
+    if (known !== undefined) throw new Error(`${entry.process} called operation ${entry.id} twice (entry ${at})`);
+    const operation = opened(entry, at);
     ofProcess.set(entry.id, operation);
-    if (operation !== undefined) operations.push(operation);
+    operations.push(operation);
   }
   return operations;
 }
 
-function opened<Op extends string>(invoke: Invoke, op: Op, at: number): Growing<Op> {
+function opened(invoke: Invoke, at: number): Growing {
+  const { op, process, object, input } = invoke;
   return {
     op,
-    process: invoke.process,
-    object: invoke.object,
-    input: invoke.input as InputOf<Op>,
+    process,
+    object,
+    input: input as InputOf<string>,
     invoke,
     from: at,
     to: Number.POSITIVE_INFINITY,
@@ -127,11 +137,10 @@ function opened<Op extends string>(invoke: Invoke, op: Op, at: number): Growing<
   };
 }
 
-function close<Op extends string>(operation: Growing<Op> | undefined, end: End, at: number): void {
-  if (operation === undefined) return;
+function close(operation: Growing, end: End, at: number): void {
   operation.result = end.type;
   operation.end = end;
   operation.endAt = at;
   if (end.type !== 'unknown') operation.to = at;
-  if (end.type === 'ok') operation.output = end.output as OutputOf<Op>;
+  if (end.type === 'ok') operation.output = end.output as OutputOf<string>;
 }

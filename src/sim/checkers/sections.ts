@@ -1,7 +1,16 @@
 import type { Entry, History } from '../history.js';
 import type { Grant } from '../vocabulary.js';
 import { compareBigints } from './bigints.js';
-import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf, operationsOf } from './operations.js';
+import { derived } from './derived.js';
+import {
+  type Fact,
+  factsOf,
+  groupBy,
+  type OkOperation,
+  type Operation,
+  okOperationsOf,
+  operationsOf,
+} from './operations.js';
 
 /** Operations that give a `Held`, or turn it into another. */
 export type HoldOp =
@@ -59,9 +68,13 @@ export function sectionsOf(history: History, ops: readonly HoldOp[]): Map<string
 
 /** One per grant, in order of the calls; `to` may stand before `from`. */
 export function allSections(history: History, ops: readonly HoldOp[]): Section[] {
+  return everySection(history).filter(({ acquire }) => ops.includes(acquire.op));
+}
+
+const everySection = derived((history): readonly Section[] => {
   const ends = endsByHold(history);
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
-  return grantsOf(history, ops).map(({ acquire, grant }): Section => {
+  return grantsOf(history, [...holdOps, 'rwlock.downgrade']).map(({ acquire, grant }): Section => {
     // Whoever downgrades does not write from the call on, and reads on from there.
     const from = acquire.op === 'rwlock.downgrade' ? acquire.from : acquire.endAt;
     const own = ends.of(acquire, grant).filter(({ at, early }) => at > from || early);
@@ -72,7 +85,7 @@ export function allSections(history: History, ops: readonly HoldOp[]): Section[]
     const endedBy = pause?.note ?? end?.entry;
     return { acquire, grant, from, to: pause?.at ?? to, endedBy };
   });
-}
+});
 
 /**
  * Pairs in which a later fence began before an earlier one had ended, at most one per section. `conflict` says whether
@@ -109,39 +122,31 @@ interface Ends {
 }
 
 function endsByHold(history: History): Ends {
-  const releases = operationsOf(history, 'release').map((each) => ({ ...each, fence: each.input.fence }));
-  const downgrades = operationsOf(history, 'rwlock.downgrade').map((each) => ({ ...each, fence: each.input.fence }));
-  const breaks = operationsOf(history, 'lock.break').map((each) => ({ ...each, fence: each.input.fence }));
-  const readings = factsOf(history, 'held').map((each) => ({ ...each, fence: each.data.fence }));
-  const losses = factsOf(history, 'lost').map((each) => ({ ...each, fence: each.data.fence }));
-  const writes = operationsOf(history, 'guarded.write').map((each) => ({ ...each, fence: each.input.fence }));
-  const own = <T extends { process: string; object: string; fence: bigint }>(items: readonly T[]) =>
-    groupBy(items, (each) => holdKey(each.process, each.object, each.fence));
-  const [released, read, lost] = [own(releases), own(readings), own(losses)];
-  const downgraded = own(downgrades);
-  const broke = groupBy(breaks, ({ object, fence }) => holdKey('', object, fence));
-  const wrote = groupBy(writes, (each) => holdKey(each.process, each.input.line, each.fence));
+  const byCall = ({ process, object, input }: Operation<'release' | 'rwlock.downgrade'>) =>
+    holdKey(process, object, input.fence);
+  const byFact = ({ process, object, data }: Fact<'held' | 'lost'>) => holdKey(process, object, data.fence);
+  const released = groupBy(operationsOf(history, 'release'), byCall);
+  const downgraded = groupBy(operationsOf(history, 'rwlock.downgrade'), byCall);
+  const broke = groupBy(operationsOf(history, 'lock.break'), ({ object, input }) => holdKey('', object, input.fence));
+  const read = groupBy(factsOf(history, 'held'), byFact);
+  const lost = groupBy(factsOf(history, 'lost'), byFact);
+  const wrote = groupBy(operationsOf(history, 'guarded.write'), ({ process, input }) =>
+    holdKey(process, input.line, input.fence),
+  );
   const injected = injectedEnds(history);
   const crashes = groupBy(factsOf(history, 'crash'), ({ process }) => process);
   return {
     of: ({ op, process, object }, { fence, lease }) => {
       const key = holdKey(process, object, fence);
+      const writes = op === 'rwlock.write';
       return [
-        ...(released.get(key) ?? []).map((each) => ({ at: each.from, entry: each.invoke, early: false })),
-        ...(op === 'rwlock.write' ? (downgraded.get(key) ?? []) : []).map((each) => ({
-          at: each.from,
-          entry: each.invoke,
-          early: false,
-        })),
+        ...(released.get(key) ?? []).map(endOfCall),
+        ...(writes ? (downgraded.get(key) ?? []) : []).map(endOfCall),
         ...(lost.get(key) ?? []).map(endOfFact),
         ...(read.get(key) ?? []).filter(({ data }) => !data.held).map(endOfFact),
         ...(crashes.get(process) ?? []).map(endOfFact),
         ...(injected.get(lease) ?? []).map((each) => ({ ...endOfFact(each), early: true })),
-        ...(broke.get(holdKey('', object, fence)) ?? []).map(({ from, invoke }) => ({
-          at: from,
-          entry: invoke,
-          early: true,
-        })),
+        ...(broke.get(holdKey('', object, fence)) ?? []).map((each) => ({ ...endOfCall(each), early: true })),
       ];
     },
     lastSeen: ({ process, object, endAt }, { fence }, to) => {
@@ -151,6 +156,10 @@ function endsByHold(history: History): Ends {
       return [...samples, ...uses].reduce((last, at) => (at < to && at > last ? at : last), endAt);
     },
   };
+}
+
+function endOfCall({ from, invoke }: Operation): HoldEnd {
+  return { at: from, entry: invoke, early: false };
 }
 
 function endOfFact({ at, note }: { readonly at: number; readonly note: Entry }): HoldEnd {

@@ -20,7 +20,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp } from './expected-errors.js';
+import { expectFailure, gaveUp, givesUpAfter } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LeaderTruth } from './leader-truth.js';
@@ -139,18 +139,16 @@ class ElectionStage implements Stage {
     if (turn.how === 'observe') return this.#observe(client);
     await pause(client.process, turn.idleMs);
     const { abortAfterMs } = turn;
-    const aborts = new AbortController();
-    const stopTimer =
-      abortAfterMs === null ? () => {} : client.process.setTimer(abortAfterMs, () => aborts.abort(gaveUp()));
+    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
     try {
-      if (turn.how === 'run') await this.#run(client, turn, aborts.signal);
-      else await this.#campaign(client, turn, aborts.signal);
+      if (turn.how === 'run') await this.#run(client, turn, signal);
+      else await this.#campaign(client, turn, signal);
     } finally {
       stopTimer();
     }
   }
 
-  async #campaign(client: SimClient, turn: Turn, signal: AbortSignal): Promise<void> {
+  async #campaign(client: SimClient, turn: Turn, signal: AbortSignal | undefined): Promise<void> {
     const { value, timeoutMs, rank } = turn;
     // Its own, to be forgotten.
     const session = turn.restarts ? client.context.sessions.fresh() : undefined;
@@ -186,7 +184,7 @@ class ElectionStage implements Stage {
   }
 
   /** Each term is an operation of its own; the last one may be under way when the abort comes. */
-  async #run(client: SimClient, turn: Turn, signal: AbortSignal): Promise<void> {
+  async #run(client: SimClient, turn: Turn, signal: AbortSignal | undefined): Promise<void> {
     const { recorder, name } = client;
     recordAttempts(client, turn.value);
     let pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
@@ -200,7 +198,7 @@ class ElectionStage implements Stage {
       open = false;
       await this.#lead(client, turn, leadership);
       recorder.invoke(name, line, 'release', { fence: leadership.fence }).ok(null);
-      if (signal.aborted) return;
+      if (signal?.aborted) return;
       pending = recorder.invoke(name, line, 'election.campaign', { value: turn.value });
       open = true;
     };

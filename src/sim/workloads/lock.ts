@@ -19,7 +19,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp } from './expected-errors.js';
+import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LeaderTruth } from './leader-truth.js';
@@ -126,10 +126,8 @@ class LockStage implements Stage {
     await pause(client.process, turn.idleMs);
     if (turn.how === 'break') return breakHolder(client, turn.name, lineOf(turn.name), turn.workMs);
     const { abortAfterMs, timeoutMs } = turn;
-    const aborts = new AbortController();
-    const stopTimer =
-      abortAfterMs === null ? () => {} : client.process.setTimer(abortAfterMs, () => aborts.abort(gaveUp()));
-    const options = { signal: aborts.signal, ...(timeoutMs !== null && { timeoutMs }) };
+    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
+    const options = { signal, ...(timeoutMs !== null && { timeoutMs }) };
     try {
       if (turn.how === 'withLock') await this.#withLock(client, turn, options);
       else await this.#acquireAndWork(client, turn, options);

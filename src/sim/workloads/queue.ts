@@ -17,7 +17,7 @@ import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp } from './expected-errors.js';
+import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
 
 const queueName = 'q';
@@ -230,10 +230,9 @@ class QueueStage implements Stage {
       takes.push(invoke());
       if (fails) throw new Error('failed');
     };
-    const aborts = new AbortController();
-    const stopTimer = client.process.setTimer(turn.forMs, () => aborts.abort(gaveUp()));
+    const { signal, stopTimer } = givesUpAfter(client.process, turn.forMs);
     try {
-      await queue.consume(handler, { concurrency, signal: aborts.signal });
+      await queue.consume(handler, { concurrency, signal });
     } catch (error) {
       expectFailure(error);
     } finally {

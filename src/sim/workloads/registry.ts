@@ -19,7 +19,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp } from './expected-errors.js';
+import { expectFailure, givesUpAfter } from './expected-errors.js';
 
 type RegistryOperation =
   | {
@@ -131,12 +131,10 @@ class RegistryStage implements Stage {
 
   async #visit(client: SimClient, turn: Visit): Promise<void> {
     const { id, takeOver, abortAfterMs, drainMs } = turn;
-    const aborts = new AbortController();
-    const stopTimer =
-      abortAfterMs === null ? () => {} : client.process.setTimer(abortAfterMs, () => aborts.abort(gaveUp()));
+    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
     const spec = { service, id, address: `${client.name.replace('#', '-')}:80` };
     try {
-      const options = { takeOver, drainMs, signal: aborts.signal };
+      const options = { takeOver, drainMs, signal };
       const registration = await new Registry(client.context).register(spec, options);
       await this.#live(client, turn, registration);
     } finally {

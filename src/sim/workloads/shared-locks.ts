@@ -16,7 +16,7 @@ import type { Json } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp } from './expected-errors.js';
+import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
 
 /** What is taken of one line. */
@@ -84,12 +84,10 @@ class SharedLocksStage implements Stage {
   async perform(client: SimClient, operation: Json): Promise<void> {
     const turn = operation as unknown as Turn;
     await pause(client.process, turn.idleMs);
-    const aborts = new AbortController();
     const { abortAfterMs, timeoutMs } = turn;
-    const stopTimer =
-      abortAfterMs === null ? () => {} : client.process.setTimer(abortAfterMs, () => aborts.abort(gaveUp()));
+    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
     try {
-      await this.#turn(client, turn, { signal: aborts.signal, ...(timeoutMs !== null && { timeoutMs }) });
+      await this.#turn(client, turn, { signal, ...(timeoutMs !== null && { timeoutMs }) });
     } finally {
       stopTimer();
     }
