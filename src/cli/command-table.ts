@@ -20,6 +20,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/serve.js')).defineServe,
   },
   {
+    name: 'restore',
+    summary: 'make the data of a server of a snapshot',
+    load: async () => (await import('./commands/restore.js')).defineRestore,
+  },
+  {
     name: 'lock',
     summary: 'hold a lock, or run a command under it',
     load: async () => (await import('./commands/lock.js')).defineLock,

@@ -24,6 +24,8 @@ export interface Recovered {
 }
 
 const restoreHint = 'Restore the directory from a backup';
+/** A running store has a log before it has a checkpoint. */
+const redo = 'Remove the directory and restore the snapshot again.';
 
 /**
  * Reads what is there: the newest checkpoint and the logs since. Cuts off a last write that did not finish.
@@ -34,7 +36,11 @@ export async function recover(fs: Fs, dir: string): Promise<Recovered | undefine
   const files = (await fs.list(dir)).flatMap((name) => storeFile(name) ?? []);
   const logs = files.filter(({ type }) => type === 'log').sort((a, b) => a.number - b.number);
   const checkpoint = newest(files.filter(({ type }) => type === 'checkpoint'));
-  if (logs.length === 0 && checkpoint === undefined) return undefined;
+  if (logs.length === 0 && checkpoint === undefined) {
+    const begun = files.find(({ name }) => name.endsWith('.checkpoint.draft'));
+    if (begun !== undefined) throw damaged(join(dir, begun.name), 0, 'a store was being made, and is not whole', redo);
+    return undefined;
+  }
   return new Recovery(fs, dir).run(logs, checkpoint);
 }
 

@@ -1,39 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Engine } from '../../src/engine/engine.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import type { KeyEntry } from '../../src/engine/journal.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
-import { type CallName, type Operation, operation } from './operations.js';
-import { debase, type Place, rebase } from './rebase.js';
-import { b, del, dump, newEngine, op, put } from './support.js';
-
-const place: Place = { prefix: '', baseRevision: 1n, leaseBase: 0n };
-const operations = fc.array(operation({ watchWeight: 0 }), { maxLength: 30 });
-
-function run(engine: Engine, each: Operation): unknown {
-  if (each.type === 'watch') return undefined;
-  const calls = engine as unknown as Record<CallName, (request: object, nowMs: number) => unknown>;
-  try {
-    return debase(calls[each.name](rebase(each.request, place), 0), place);
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-/** All that can be seen of an engine. */
-function view(engine: Engine): unknown {
-  const { revision, compactRevision } = engine.space;
-  const revisions = Array.from({ length: Number(revision) }, (_, i) => BigInt(i) + 1n);
-  const leases = engine.leaseLeases().leases.map(({ id }) => engine.leaseTimeToLive({ id, keys: true }, 0));
-  return {
-    revision,
-    compactRevision,
-    states: revisions.filter((each) => each >= compactRevision).map((each) => dump(engine, each)),
-    changes: revisions.map((each) => engine.space.changesOf(each)?.changes),
-    leases: new Map(leases.map(({ id, ttl, keys }) => [id, { ttl, keys }])),
-  };
-}
+import { operations, run, view } from './engine-view.js';
+import { b, del, newEngine, op, put } from './support.js';
 
 describe('a journal and a checkpoint', () => {
   it('make the same engine again, which goes on in the same way', () => {

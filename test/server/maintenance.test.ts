@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
-import { readSnapshot, writeSnapshot } from '../../src/server/maintenance/snapshot.js';
+import { writeSnapshot } from '../../src/server/maintenance/snapshot.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { clusterMethods, maintenanceMethods as methods } from '../../src/wire/admin-methods.js';
 import { kvMethods, leaseMethods } from '../../src/wire/methods.js';
@@ -182,17 +182,6 @@ describe('hashes', () => {
   });
 });
 
-/** Bytes as text, whichever kind of array holds them. */
-function plain(values: readonly unknown[]): string[] {
-  const shown = (value: unknown) => (typeof value === 'bigint' ? String(value) : value);
-  const bytes = (_: string, value: unknown) => {
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
-    const isBuffer = typeof value === 'object' && value !== null && 'data' in value && 'type' in value;
-    return isBuffer ? Buffer.from((value as { data: number[] }).data).toString('hex') : shown(value);
-  };
-  return values.map((value) => JSON.stringify(value, bytes));
-}
-
 describe('snapshots', () => {
   const populated = async () => {
     const world = newWorld();
@@ -203,49 +192,6 @@ describe('snapshots', () => {
     return world;
   };
 
-  it('make the same keys, leases, users and roles again, at the same revision', async () => {
-    const world = await populated();
-    const entries = readSnapshot(writeSnapshot(world.host));
-    const host = new EngineHost(new SimRuntime(), { memberId: 3n, clusterId: world.host.engine.header().clusterId });
-    host.restore(entries);
-    expect(plain(host.range(everything).kvs)).toEqual(plain(world.host.range(everything).kvs));
-    const shown = { id: 5n, keys: true };
-    expect(host.leaseTimeToLive(shown).keys).toEqual(world.host.leaseTimeToLive(shown).keys);
-    expect(plain([host.auth.checkpoint()])).toEqual(plain([world.auth.checkpoint()]));
-    const { revision } = host.stats();
-    expect(() => host.range({ ...everything, revision: revision - 1n })).toThrow('has been compacted');
-    host.put(put('next'));
-    expect(host.stats().revision).toBe(revision + 1n);
-    host.close();
-  });
-
-  it('of an empty store are snapshots too', () => {
-    const world = newWorld();
-    const entries = readSnapshot(writeSnapshot(world.host));
-    const host = new EngineHost(new SimRuntime());
-    host.restore(entries);
-    host.put(put('k'));
-    expect(host.range(everything).count).toBe(1n);
-    expect(host.stats().revision).toBe(2n);
-    host.close();
-  });
-
-  it('are refused when a byte is wrong or missing', async () => {
-    const world = await populated();
-    const bytes = Buffer.from(writeSnapshot(world.host));
-    const at = fc.nat(bytes.length - 1);
-    fc.assert(
-      fc.property(at, fc.integer({ min: 1, max: 255 }), (i, flip) => {
-        const changed = Buffer.from(bytes);
-        changed[i] = (changed[i] as number) ^ flip;
-        expect(() => readSnapshot(changed)).toThrow(/no snapshot|damaged/);
-        expect(() => readSnapshot(bytes.subarray(0, i))).toThrow(/no snapshot|damaged/);
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  // etcd-difference: snapshot-format
   it('come in chunks of 32 KiB and a hash of 32 bytes, which wait for a reader that is slow', async () => {
     const world = await populated();
     const whole = Buffer.from(writeSnapshot(world.host));

@@ -8,6 +8,7 @@ import { type Output, type RunningEtcd, type StartOptions, versionOf } from './r
  * would get another one. testcontainers is loaded only now: it is slow to load, and most runs don't need it.
  */
 export async function startEtcdContainer(image: string, options: StartOptions = {}): Promise<RunningEtcd> {
+  if (options.snapshot !== undefined) throw new Error('a snapshot is restored on this machine, not in a container');
   // Its reaper is one more image, which cannot be pulled everywhere; containers are removed by `stop`.
   process.env.TESTCONTAINERS_RYUK_DISABLED ??= 'true';
   const { GenericContainer, Wait, getContainerRuntimeClient } = await import('testcontainers');

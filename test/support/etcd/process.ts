@@ -30,6 +30,7 @@ export async function startEtcdProcess(binaries: Binaries, options: StartOptions
   for (let attempt = 1; ; attempt++) {
     const etcd = new EtcdProcess(binaries, await freePorts(2), options);
     try {
+      if (options.snapshot !== undefined) await etcd.restoreSnapshot(options.snapshot);
       await etcd.restart();
       return etcd;
     } catch (error) {
@@ -44,6 +45,7 @@ class EtcdProcess implements RunningEtcd {
   version = '';
   readonly #binaries: Binaries;
   readonly #args: readonly string[];
+  readonly #memberArgs: readonly string[];
   readonly #dataDir = mkdtempSync(join(fastTemp(), 'conclave-etcd-'));
   #child: ChildProcess | undefined;
 
@@ -52,19 +54,20 @@ class EtcdProcess implements RunningEtcd {
     dataDirs.add(this.#dataDir);
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     this.#binaries = binaries;
-    this.#args = [
+    this.#memberArgs = [
       ...['--name', 'test', '--data-dir', join(this.#dataDir, 'data')],
-      ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url],
-      ...[
-        '--listen-peer-urls',
-        peerUrl,
-        '--initial-advertise-peer-urls',
-        peerUrl,
-        '--initial-cluster',
-        `test=${peerUrl}`,
-      ],
+      ...['--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `test=${peerUrl}`],
+    ];
+    this.#args = [
+      ...this.#memberArgs,
+      ...['--listen-client-urls', this.url, '--advertise-client-urls', this.url, '--listen-peer-urls', peerUrl],
       ...(options.args?.(this.url) ?? []),
     ];
+  }
+
+  async restoreSnapshot(file: string): Promise<void> {
+    const { code, stderr } = await this.etcdctl(['snapshot', 'restore', file, ...this.#memberArgs]);
+    if (code !== 0) throw new Error(`etcdctl cannot restore ${file}: ${stderr}`);
   }
 
   async restart(): Promise<void> {

@@ -30,6 +30,8 @@ export interface RunningEtcd extends AsyncDisposable {
 export interface StartOptions {
   /** More flags for etcd, as `--quota-backend-bytes=16777216`; they may depend on the URL that it will serve. */
   readonly args?: ((url: string) => readonly string[]) | undefined;
+  /** File of `etcdctl snapshot save` that `etcdctl snapshot restore` makes its data of; for an etcd of this machine. */
+  readonly snapshot?: string | undefined;
 }
 
 /** The version an etcd tells at `/version`. Not by `fetch`, which would keep the connection for seconds. */
