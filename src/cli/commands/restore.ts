@@ -12,7 +12,7 @@ import { print, printJson } from '../output.js';
 
 interface RestoreFlags extends GlobalFlags {
   readonly data: string;
-  readonly bumpRevision: bigint;
+  readonly bumpRevision?: bigint;
   readonly skipHashCheck?: boolean;
 }
 
@@ -24,7 +24,6 @@ export function defineRestore(command: Command): void {
       '--bump-revision <n>',
       'go on at a revision so much higher, so that no fence comes twice; without history',
       revisionCount,
-      0n,
     )
     .option('--skip-hash-check', 'for a copy of etcd’s own member/snap/db, which has no hash')
     .action(async (file: string) => {
@@ -38,12 +37,13 @@ async function restore(file: string, flags: RestoreFlags): Promise<void> {
   const host = new EngineHost(runtime);
   try {
     host.restore(entries);
-    const journal = flags.bumpRevision === 0n ? host.checkpoint() : bumped(host, flags.bumpRevision);
+    const { bumpRevision = 0n } = flags;
+    const journal = bumpRevision === 0n ? host.checkpoint() : bumped(host, bumpRevision);
     await createStore({ runtime, dir: flags.data, pid: process.pid, entries: journal }).catch((error: unknown) => {
       throw diskFailure(error);
     });
     const { keys, leases, revision: snapshotRevision } = host.stats();
-    const made = { data: flags.data, keys, leases, revision: snapshotRevision + flags.bumpRevision };
+    const made = { data: flags.data, keys, leases, revision: snapshotRevision + bumpRevision };
     if (flags.json) printJson(made);
     else print(`conclave: restored ${keys} keys and ${leases} leases at revision ${made.revision} in ${flags.data}`);
   } finally {
