@@ -10,7 +10,7 @@ import type { Session, SessionOptions } from './lease/session.js';
 import type { HoldOptions, LockOptions, RecipeContext } from './line/context.js';
 import type { Held, HeldAll } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
-import { type LockEntry, lockAll } from './lock-all/lock-all.js';
+import { type LockEntry, lockAll, tryLockAll } from './lock-all/lock-all.js';
 import { Locks } from './locks.js';
 import type { QueueOptions } from './queue/options.js';
 import { Queue } from './queue/queue.js';
@@ -120,6 +120,11 @@ export class Conclave implements AsyncDisposable {
   /** All the locks or none, without deadlock: names, readers, writers and semaphore permits. See `lockAll`. */
   async lockAll(entries: readonly LockEntry[], options: HoldOptions = {}): Promise<HeldAll> {
     return lockAll(this.#context, entries, options);
+  }
+
+  /** All the locks if all are free, else null. See `tryLockAll`. */
+  async tryLockAll(entries: readonly LockEntry[], options: HoldOptions = {}): Promise<HeldAll | null> {
+    return tryLockAll(this.#context, entries, options);
   }
 
   /** Who holds the lock `name` and who waits for it. */

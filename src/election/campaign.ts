@@ -33,7 +33,7 @@ export function campaign(
   return inLine(ground.context, whatOf(ground), exclusive(ground.prefix), options, async (line, session, signal) => {
     // Bounded by `signal`: each further turn has made a better candidate the leader.
     for (;;) {
-      const turn = await line.join(utf8(value), signal, rank && tailOf(rank));
+      const turn = await line.join(utf8(value), signal, { tail: rank && tailOf(rank) });
       if (rank && turn.waited && (await givesWay(ground, session, turn, rank, signal))) continue;
       session.assertAlive();
       return new Leadership(ground, session, turn, { managed });

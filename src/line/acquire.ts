@@ -2,7 +2,7 @@ import { withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
-import type { AcquireOptions, HoldOptions, RecipeContext } from './context.js';
+import type { AcquireOptions, HoldOptions, Identity, RecipeContext } from './context.js';
 import type { Hold } from './hold.js';
 import { assertHoldTime } from './hold-time.js';
 import { encodeHolder } from './holder.js';
@@ -77,10 +77,19 @@ export interface HeldTurn extends Turn {
 /** Waits for its turn. Whatever fails leaves nothing. */
 export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>, options: HoldOptions): Promise<H> {
   assertHoldTime(options.maxHoldMs);
-  return inLine(context, wish.what, wish.rule, options, async (line, session, signal) => {
-    const value = placeValue(context, options);
-    const turn = await line.join(value, signal);
-    return wish.make(context, session, { ...turn, value }, options.maxHoldMs);
+  return onSession(context, wish.what, options, async (session, signal, entered) => {
+    const { rule } = wish;
+    if (rule.kind !== 'exclusive') {
+      const value = placeValue(context, options);
+      const turn = await new Line(context, session, rule, entered).join(value, signal);
+      return wish.make(context, session, { ...turn, value }, options.maxHoldMs);
+    }
+    const since = context.runtime.clocks().wallMs;
+    const value = (callers: number) => encodeHolder(identityOf(context, options), since, callers);
+    const turn = await context.crowds.of(context, session, rule).take({ value, entered }, signal);
+    const hold = wish.make(context, session, turn, options.maxHoldMs);
+    hold.onLost(() => turn.lost());
+    return hold;
   });
 }
 
@@ -99,8 +108,12 @@ export async function tryTake<H extends Hold>(
 }
 
 /** What a place tells of its owner. */
-export function placeValue({ identity, runtime }: RecipeContext, { label }: AcquireOptions): Bytes {
-  return encodeHolder({ ...identity, label: label ?? identity.label }, runtime.clocks().wallMs);
+export function placeValue(context: RecipeContext, options: AcquireOptions): Bytes {
+  return encodeHolder(identityOf(context, options), context.runtime.clocks().wallMs);
+}
+
+function identityOf({ identity }: RecipeContext, { label }: AcquireOptions): Identity {
+  return { ...identity, label: label ?? identity.label };
 }
 
 function lockDelayOf({ lockDelayMs = 0, session }: AcquireOptions): number {

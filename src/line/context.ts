@@ -3,11 +3,14 @@ import { type Bytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import type { SessionKeeper } from '../lease/session-keeper.js';
+import type { Crowds } from './crowds.js';
 import type { Held, HeldAll } from './held.js';
 
 /** What every recipe works with. */
 export interface RecipeContext extends SessionContext {
   readonly sessions: SessionKeeper;
+  /** The callers of this process that want the same lock. */
+  readonly crowds: Crowds;
   /** Put before the roots of all recipes; absolute names are not touched by it. */
   readonly namespace: string;
   /** Written into places, so that others can see who holds and who waits. */

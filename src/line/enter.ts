@@ -1,6 +1,6 @@
 import { type Bytes, sameBytes } from '../core/bytes.js';
-import type { Compare, RequestOp, ResponseHeader, TxnResponse } from '../store/messages.js';
-import { createdAt, get, rangeAt, rangesFrom, valueIs } from '../store/ops.js';
+import type { Compare, RangeResponse, RequestOp, ResponseHeader, TxnResponse } from '../store/messages.js';
+import { createdAt, get, rangeAt, rangesFrom, remove, valueIs } from '../store/ops.js';
 import type { Store } from '../store/store.js';
 import type { Place, Stem } from './place.js';
 import { type Agreement, noneIn, type Rule } from './rule.js';
@@ -26,12 +26,28 @@ export interface NewPlace {
 }
 
 /**
+ * A place that is given back by the request that makes another: in between nobody of its owner's stands in the line.
+ */
+export interface Leaving {
+  readonly key: Bytes;
+  readonly createRevision: bigint;
+  /** Called when it is known to be gone. */
+  gone(): void;
+}
+
+/**
  * Takes a place at the end of the line and sees who stands before it, in one round trip. Safe to send again when the
  * answer was lost: the key holds a nonce, so the second run finds what the first one made (etcd #14890). The first
- * place of all in a line with an agreement costs another round trip.
+ * place of all in a line with an agreement costs another round trip. So does one that comes instead of another that was
+ * taken away meanwhile.
  * @throws the agreement's mismatch.
  */
-export async function enter(store: Store, rule: Rule, place: NewPlace): Promise<Entry> {
+export async function enter(store: Store, rule: Rule, place: NewPlace, instead?: Leaving): Promise<Entry> {
+  if (instead !== undefined) {
+    const entry = await enterInstead(store, rule, place, instead);
+    instead.gone();
+    if (entry !== undefined) return entry;
+  }
   const { agreement } = rule;
   const reads = rule.reads({ whole: false });
   // Bounded: each round more means that another call has made the agreement meanwhile, or dissolved it.
@@ -44,8 +60,26 @@ export async function enter(store: Store, rule: Rule, place: NewPlace): Promise<
     if (txn.succeeded) return entered(store, rule, place, txn, reads.length);
     const own = rangeAt(txn, 0).kvs[0];
     if (own !== undefined || agreement === undefined) return found(store, rule, place, own, txn.header);
-    assertAgreed(agreement, txn);
+    assertAgreed(agreement, rangeAt(txn, 1));
   }
+}
+
+/** Undefined: the other place was gone, and so was this one. Neither is there then; for a line without agreement. */
+async function enterInstead(
+  store: Store,
+  rule: Rule,
+  place: NewPlace,
+  { key, createRevision }: Leaving,
+): Promise<Entry | undefined> {
+  const reads = rule.reads({ whole: false });
+  const txn = await store.txn({
+    compare: [notMade(place), createdAt(key, createRevision)],
+    success: [remove(key), putPlace(place), ...reads],
+    failure: [made(place)],
+  });
+  const own = txn.succeeded ? undefined : rangeAt(txn, 0).kvs[0];
+  if (own !== undefined) return found(store, rule, place, own, txn.header);
+  return txn.succeeded ? entered(store, rule, place, txn, reads.length) : undefined;
 }
 
 /**
@@ -55,11 +89,10 @@ export async function enter(store: Store, rule: Rule, place: NewPlace): Promise<
  */
 export async function enterIfFree(store: Store, rule: Rule, place: NewPlace): Promise<Entry | undefined> {
   const { agreement } = rule;
-  const agreements = readsOf(agreement);
   const txn = await store.txn({
     compare: [notMade(place), ...termsOf(agreement, true), ...rule.free],
     success: [putPlace(place)],
-    failure: [made(place), ...agreements, ...rule.reads({ whole: false })],
+    failure: [made(place), ...busyReads(rule)],
   });
   const { header } = txn;
   if (txn.succeeded) {
@@ -68,10 +101,24 @@ export async function enterIfFree(store: Store, rule: Rule, place: NewPlace): Pr
   }
   const own = rangeAt(txn, 0).kvs[0];
   if (own !== undefined) return found(store, rule, place, own, header);
-  if (agreement !== undefined) assertAgreed(agreement, txn);
-  const verdict = rule.admit(rangesFrom(txn, 1 + agreements.length), undefined);
-  if (verdict !== undefined && verdict.type !== 'admitted') return undefined;
-  return enter(store, rule, place);
+  return isBusy(rule, rangesFrom(txn, 1)) ? undefined : enter(store, rule, place);
+}
+
+/** What `isBusy` wants to know. */
+export function busyReads(rule: Rule): RequestOp[] {
+  return [...readsOf(rule.agreement), ...rule.reads({ whole: false })];
+}
+
+/**
+ * Whether somebody is certain to be in the way of a place that would come now, by the answers to `busyReads`.
+ * @throws the agreement's mismatch.
+ */
+export function isBusy(rule: Rule, answers: readonly RangeResponse[]): boolean {
+  const { agreement } = rule;
+  const [agreed] = answers;
+  if (agreement !== undefined && agreed !== undefined) assertAgreed(agreement, agreed);
+  const verdict = rule.admit(answers.slice(agreement === undefined ? 0 : 1), undefined);
+  return verdict !== undefined && verdict.type !== 'admitted';
 }
 
 /** The txn has made the place, and its last `reads` answers tell who stands before it. */
@@ -122,8 +169,7 @@ function readsOf(agreement: Agreement | undefined): RequestOp[] {
   return agreement === undefined ? [] : [get(agreement.key)];
 }
 
-/** The agreement may be none yet. `txn` has read it behind the place. */
-function assertAgreed(agreement: Agreement, txn: TxnResponse): void {
-  const there = rangeAt(txn, 1).kvs[0];
+/** The agreement may be none yet. */
+function assertAgreed(agreement: Agreement, { kvs: [there] }: RangeResponse): void {
   if (there !== undefined && !sameBytes(there.value, agreement.value)) throw agreement.mismatch(there.value);
 }

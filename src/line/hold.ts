@@ -138,7 +138,7 @@ export class Hold implements Held {
   }
 
   #leave(): Promise<void> {
-    return leave(this.context, this.session, this.turn.key, this.fence);
+    return this.turn.leave?.() ?? leave(this.context, this.session, this.turn.key, this.fence);
   }
 
   #end(error: ConclaveError): void {

@@ -5,10 +5,12 @@ import type { Identity } from './context.js';
 export interface Holder extends Identity {
   /** When it came into the line, by its own wall clock, in milliseconds since 1970. */
   readonly sinceMs?: number | undefined;
+  /** How many callers of its process the place stood for when it was made, itself included. Default: one. */
+  readonly callers?: number | undefined;
 }
 
-export function encodeHolder(identity: Identity, sinceMs: number): Bytes {
-  return utf8(JSON.stringify({ ...identity, sinceMs: Math.round(sinceMs) }));
+export function encodeHolder(identity: Identity, sinceMs: number, callers = 1): Bytes {
+  return utf8(JSON.stringify({ ...identity, sinceMs: Math.round(sinceMs), ...(callers > 1 && { callers }) }));
 }
 
 /** Whatever is not a holder of ours reads as nothing known: the value never decides anything. */
@@ -20,11 +22,12 @@ export function decodeHolder(value: Bytes): Holder {
     return {};
   }
   if (typeof read !== 'object' || read === null) return {};
-  const { host, pid, label, sinceMs } = read as Record<string, unknown>;
+  const { host, pid, label, sinceMs, callers } = read as Record<string, unknown>;
   return {
     ...(typeof host === 'string' && { host }),
     ...(typeof pid === 'number' && { pid }),
     ...(typeof label === 'string' && { label }),
     ...(typeof sinceMs === 'number' && { sinceMs }),
+    ...(typeof callers === 'number' && { callers }),
   };
 }

@@ -2,16 +2,16 @@ import { abortable, linkSignals } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
-import type { TxnRequest } from '../store/messages.js';
-import { get, put, rangeAt } from '../store/ops.js';
+import type { RangeResponse, TxnRequest } from '../store/messages.js';
+import { get, put, rangeAt, rangesFrom } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { HeldTurn, Wish } from './acquire.js';
 import type { RecipeContext } from './context.js';
-import { termsOf } from './enter.js';
+import { busyReads, isBusy, termsOf } from './enter.js';
 import type { Hold } from './hold.js';
 import { farewell, keepOrLeave } from './keep-or-leave.js';
 import { leaveAll, sweep, sweepLate } from './leave.js';
-import { Line } from './line.js';
+import { Line, type Turn } from './line.js';
 import { newPlaceKey } from './place.js';
 import { noneIn } from './rule.js';
 
@@ -28,18 +28,19 @@ export interface Asker {
 }
 
 /**
- * A place in each line if all of them have their turn at once: one txn makes all or none. Undefined: not all are free,
- * and nothing is left. Throws as `Line.join`.
+ * A place in each line if all of them have their turn at once: one txn makes all or none. `busy`: one of them is
+ * certainly not free; undefined: not all are free, as far as the txn can tell. Nothing is left then. Throws as
+ * `Line.join`.
  */
-export function joinAllIfFree(
+export async function joinAllIfFree(
   { context, session, value, entered }: Asker,
   wishes: readonly Wish<Hold>[],
   signal: AbortSignal,
-): Promise<readonly Hold[] | undefined> {
+): Promise<readonly Hold[] | 'busy' | undefined> {
   const { runtime, store } = context;
   const places = wishes.map(({ rule }) => newPlaceKey(runtime, rule.stands, session.leaseId, rule.tail));
   const txn = allOrNone(session, wishes, places, value);
-  if (txn.compare.length > txnOperationsMax) return Promise.resolve(undefined);
+  if (txn.compare.length > txnOperationsMax) return undefined;
   const late = (kept: bigint) => {
     for (const { stem } of places) void sweepLate(context, session, stem, kept);
   };
@@ -47,21 +48,36 @@ export function joinAllIfFree(
     attempt: async () => {
       const answer = await store.txn(txn);
       // One txn makes all of them: the first tells whether an earlier try did.
-      return answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision;
+      const fence = answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision;
+      if (fence !== undefined) return fence;
+      return anyBusy(wishes, rangesFrom(answer, 1)) ? 'busy' : undefined;
     },
-    proceed: async (fence: bigint | undefined) => {
+    proceed: async (fence: bigint | 'busy' | undefined) => {
       entered();
-      return fence === undefined ? undefined : places.map(({ key }): HeldTurn => ({ key, fence, value }));
+      return typeof fence !== 'bigint' ? fence : places.map(({ key }): HeldTurn => ({ key, fence, value }));
     },
     sweep: async (answered: Promise<unknown>, doubtful: () => boolean) => {
       await Promise.all(places.map(({ stem }) => sweep(context, session, stem, answered)));
       if (doubtful()) late(0n);
     },
-    sweepLate: (turns: readonly HeldTurn[] | undefined) => late(turns?.[0]?.fence ?? 0n),
+    sweepLate: (turns: readonly HeldTurn[] | 'busy' | undefined) =>
+      late(typeof turns === 'object' ? (turns[0]?.fence ?? 0n) : 0n),
   };
-  return keepOrLeave(context, session, acquisition, signal).then((turns) =>
-    turns?.map((turn, i) => (wishes[i] as Wish<Hold>).make(context, session, turn)),
-  );
+  const turns = await keepOrLeave(context, session, acquisition, signal);
+  if (typeof turns !== 'object') return turns;
+  return turns.map((turn, i) => (wishes[i] as Wish<Hold>).make(context, session, turn));
+}
+
+/** @throws what the agreements of the lines say. */
+function anyBusy(wishes: readonly Wish<Hold>[], answers: readonly RangeResponse[]): boolean {
+  let from = 0;
+  const busy = wishes.map(({ rule }) => {
+    const to = from + busyReads(rule).length;
+    const its = answers.slice(from, to);
+    from = to;
+    return isBusy(rule, its);
+  });
+  return busy.includes(true);
 }
 
 function allOrNone(
@@ -75,10 +91,11 @@ function allOrNone(
   const free = wishes.flatMap(({ rule }) => [...termsOf(rule.agreement, true), ...rule.free]);
   // What an earlier try made stands in the way of this one, unless all are readers.
   const own = wishes.every(({ rule }) => rule.kind === 'shared') ? [noneIn(first.stem)] : [];
+  const reads = wishes.flatMap(({ rule }) => busyReads(rule));
   return {
     compare: [...own, ...free],
     success: places.map(({ key }) => put(key, value, { leaseId })),
-    failure: [get(first.stem.key, first.stem)],
+    failure: [get(first.stem.key, first.stem), ...(reads.length < txnOperationsMax ? reads : [])],
   } satisfies TxnRequest;
 }
 
@@ -91,13 +108,36 @@ export async function joinInOrder(
   wishes: readonly Wish<Hold>[],
   signal: AbortSignal,
 ): Promise<readonly Hold[]> {
+  return (await oneByOne(asker, wishes, signal, (line, either) => line.join(asker.value, either))) ?? [];
+}
+
+/** As `joinInOrder`, and undefined, with nothing left, as soon as one of them is not free. */
+export function tryInOrder(
+  asker: Asker,
+  wishes: readonly Wish<Hold>[],
+  signal: AbortSignal,
+): Promise<readonly Hold[] | undefined> {
+  return oneByOne(asker, wishes, signal, (line, either) => line.joinIfFree(asker.value, either));
+}
+
+/** Undefined, with nothing left, as soon as `join` says so. */
+async function oneByOne(
+  asker: Asker,
+  wishes: readonly Wish<Hold>[],
+  signal: AbortSignal,
+  join: (line: Line, signal: AbortSignal) => Promise<Turn | undefined>,
+): Promise<readonly Hold[] | undefined> {
   const { context, session, value, entered } = asker;
   const got: Hold[] = [];
   const lost = new AbortController();
   const either = linkSignals(signal, lost.signal);
   try {
     for (const wish of wishes) {
-      const turn = await new Line(context, session, wish.rule, entered).join(value, either.signal);
+      const turn = await join(new Line(context, session, wish.rule, entered), either.signal);
+      if (turn === undefined) {
+        await abortable(letGo(context, session, got), either.signal);
+        return undefined;
+      }
       const hold = wish.make(context, session, { ...turn, value });
       hold.onLost((error) => lost.abort(error));
       got.push(hold);

@@ -7,7 +7,7 @@ import type { ResponseHeader } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Wait } from './admit.js';
 import { Doorbell } from './doorbell.js';
-import { type Entry, enter, enterIfFree, type NewPlace } from './enter.js';
+import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './enter.js';
 import { keepOrLeave } from './keep-or-leave.js';
 import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
@@ -23,6 +23,16 @@ export interface Turn {
   readonly waited?: boolean | undefined;
   /** A revision as of which it was held; what was before is none of its holder's. Default: the fence. */
   readonly asOf?: bigint | undefined;
+  /** How its holder leaves, if that is more than to delete the key. */
+  leave?(): Promise<void>;
+}
+
+/** How to join. */
+export interface JoinOptions {
+  /** Written into the place's key for whoever knows to read it. Default: what the rule writes there. */
+  readonly tail?: string | undefined;
+  /** A place of the same session that goes when this one comes; not in a line with an agreement. */
+  readonly instead?: Leaving | undefined;
 }
 
 /** A place whose key is not ours to draw. Whoever stands in the line with the same lease has the same one. */
@@ -77,13 +87,12 @@ export class Line {
 
   /**
    * Waits for its turn, wherever in the line it is moved meanwhile. However it fails, its place is taken away again.
-   * `tail` is written into its key for whoever knows to read it.
    * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted
    * the place.
    */
-  async join(value: Bytes, signal: AbortSignal, tail = this.#rule.tail): Promise<Turn> {
+  async join(value: Bytes, signal: AbortSignal, { tail, instead }: JoinOptions = {}): Promise<Turn> {
     const place = this.#newPlace(value, tail);
-    const attempt = () => enter(this.#context.store, this.#rule, place);
+    const attempt = () => enter(this.#context.store, this.#rule, place, instead);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       const { key, createRevision, admitted } = await this.#untilAdmitted(entry, place.stem, either);
       return { key, fence: createRevision, waited: admitted.revision !== createRevision };

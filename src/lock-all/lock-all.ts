@@ -6,7 +6,7 @@ import type { HeldAll } from '../line/held.js';
 import type { Hold } from '../line/hold.js';
 import { HoldAll } from '../line/hold-all.js';
 import { assertHoldTime } from '../line/hold-time.js';
-import { type Asker, joinAllIfFree, joinInOrder, txnOperationsMax } from '../line/join-all.js';
+import { type Asker, joinAllIfFree, joinInOrder, tryInOrder, txnOperationsMax } from '../line/join-all.js';
 import { lockPrefix, lockWish } from '../line/lock-wish.js';
 import { assertFits, assertWhole, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import type { Load } from '../line/weighted.js';
@@ -28,6 +28,19 @@ interface Ordered {
   readonly load?: Load | undefined;
 }
 
+/** What one call wants, in the order in which it was given and in that in which everybody takes them. */
+interface Wanted {
+  readonly given: readonly Ordered[];
+  readonly sorted: readonly Ordered[];
+}
+
+/** How to get places for all wishes, or undefined. */
+type Getting = (
+  asker: Asker,
+  wishes: readonly Wish<Hold>[],
+  signal: AbortSignal,
+) => Promise<readonly Hold[] | undefined>;
+
 /**
  * Takes all of them or none. If all are free one txn does it; else one after the other, in the one order that all
  * callers have, so that nobody waits in a circle; what was got first is held meanwhile. README.md beside this file says
@@ -40,9 +53,37 @@ export async function lockAll(
   entries: readonly LockEntry[],
   options: HoldOptions = {},
 ): Promise<HeldAll> {
+  const held = await takeAll(context, entries, options, async (asker, wishes, signal) => {
+    const all = await joinAllIfFree(asker, wishes, signal);
+    return typeof all === 'object' ? all : joinInOrder(asker, wishes, signal);
+  });
+  // It waits for all.
+  return held as HeldAll;
+}
+
+/**
+ * Takes all of them if all are free, else resolves to null at once with nothing left behind. Throws as `lockAll`.
+ */
+export function tryLockAll(
+  context: RecipeContext,
+  entries: readonly LockEntry[],
+  options: HoldOptions = {},
+): Promise<HeldAll | null> {
+  return takeAll(context, entries, options, async (asker, wishes, signal) => {
+    const all = await joinAllIfFree(asker, wishes, signal);
+    if (all === 'busy') return undefined;
+    return all ?? tryInOrder(asker, wishes, signal);
+  });
+}
+
+async function takeAll(
+  context: RecipeContext,
+  entries: readonly LockEntry[],
+  options: HoldOptions,
+  getting: Getting,
+): Promise<HeldAll | null> {
   assertHoldTime(options.maxHoldMs);
-  const given = orderedOf(context, entries);
-  const sorted = [...given].sort((a, b) => (a.order < b.order ? -1 : 1));
+  const { given, sorted } = wantedOf(context, entries);
   const wishes = sorted.map(({ wish }) => wish);
   const what = `locks ${wishes.map(({ name }) => JSON.stringify(name)).join(', ')}`;
   return onSession(context, what, options, async (session, signal, entered) => {
@@ -50,10 +91,17 @@ export async function lockAll(
       if (load !== undefined) await assertFits(context, wish.rule.prefix, load, { signal });
     }
     const asker: Asker = { context, session, value: placeValue(context, options), entered };
-    const holds = (await joinAllIfFree(asker, wishes, signal)) ?? (await joinInOrder(asker, wishes, signal));
+    const holds = await getting(asker, wishes, signal);
+    if (holds === undefined) return null;
     const parts = given.map((each) => holds[sorted.indexOf(each)] as Hold);
     return new HoldAll(context, session, parts, options.maxHoldMs);
   });
+}
+
+function wantedOf(context: RecipeContext, entries: readonly LockEntry[]): Wanted {
+  const given = orderedOf(context, entries);
+  const sorted = [...given].sort((a, b) => (a.order < b.order ? -1 : 1));
+  return { given, sorted };
 }
 
 function orderedOf(context: RecipeContext, entries: readonly LockEntry[]): readonly Ordered[] {

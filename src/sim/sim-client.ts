@@ -1,6 +1,7 @@
 import { ConclaveError } from '../core/errors.js';
 import { SessionKeeper } from '../lease/session-keeper.js';
 import type { RecipeContext } from '../line/context.js';
+import { Crowds } from '../line/crowds.js';
 import type { Store } from '../store/store.js';
 import { RpcStore } from '../wire/rpc-store.js';
 import type { Recorder } from './history.js';
@@ -23,6 +24,8 @@ export interface ClientSite {
   readonly link: SimLink;
   readonly random: Prng;
   readonly recordsKv: boolean;
+  /** Callers of one process that have places of their own in a line. Default: as ever. */
+  readonly ownPlaces?: number | undefined;
 }
 
 /** One client process from start to crash or close: the store, the session and the recipes as they are shipped. */
@@ -48,7 +51,14 @@ export class SimClient {
     this.#leases = new RecordingStore(rpc, recorder, name);
     this.store = site.recordsKv ? new RecordingKvStore(this.#leases, recorder, name) : this.#leases;
     const sessions = new SessionKeeper({ store: this.store, runtime }, { ttlMs: plan.ttlMs });
-    this.context = { store: this.store, runtime, sessions, namespace: '', identity: { label: name } };
+    this.context = {
+      store: this.store,
+      runtime,
+      sessions,
+      crowds: new Crowds(site.ownPlaces),
+      namespace: '',
+      identity: { label: name },
+    };
   }
 
   get recorder(): Recorder {

@@ -104,10 +104,11 @@ export class SimRun {
   #slot(scripts: Plan['scripts'][number], index: number, stage: Stage, random: Prng): ClientSlot {
     const world = this.#world;
     const link = new SimLink(world, random.fork(), this.#plan.network);
-    const { recordsKv } = this.#workload;
+    const { recordsKv, ownPlaces } = this.#workload;
     const site = {
       world,
       recordsKv,
+      ownPlaces,
       plan: this.#plan,
       recorder: this.#recorder,
       server: this.#server,

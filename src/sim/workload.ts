@@ -14,6 +14,8 @@ export interface Workload {
   readonly recordsKv: boolean;
   /** Whether something goes on beside the operations that must be given time to hear the latest. */
   readonly hasWatchers: boolean;
+  /** How many callers of a process have places of their own in a line. Default: as ever. */
+  readonly ownPlaces?: number;
   /** Keys that may be left on the store. */
   readonly keeps: (key: string) => boolean;
   readonly checkers: readonly Checker[];

@@ -3,6 +3,7 @@ import { Conclave } from '../../src/conclave.js';
 import { openStore } from '../../src/connect/open-store.js';
 import { Scope } from '../../src/core/scope.js';
 import { SessionKeeper } from '../../src/lease/session-keeper.js';
+import { Crowds } from '../../src/line/crowds.js';
 import { thisProcess } from '../../src/node/environment.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { Prng } from '../../src/sim/prng.js';
@@ -71,7 +72,14 @@ async function connectRecorded(config: ClientConfig, tape: Tape): Promise<{ conc
   const scope = new Scope();
   scope.add(() => opened.close());
   const sessions = new SessionKeeper({ store, runtime }, { ttlMs: config.ttlMs });
-  const context = { store, runtime, sessions, namespace: '', identity: thisProcess(config.process) };
+  const context = {
+    store,
+    runtime,
+    sessions,
+    crowds: new Crowds(),
+    namespace: '',
+    identity: thisProcess(config.process),
+  };
   return { conclave: new Conclave(context, scope), store };
 }
 

@@ -44,6 +44,20 @@ export function lockAllContract(backend: Backend): void {
       await places('locks/', 0);
     });
 
+    it('LOCKALL-8: tryLockAll takes what is free, and leaves nothing of what is not', async () => {
+      const { process, places } = await open();
+      const [a, b] = [await process(), await process()];
+      const busy = await a.lock('c');
+      expect(await b.tryLockAll(['a', { read: 'b' }, 'c'])).toBeNull();
+      await places('locks/', 1);
+      await busy.release();
+      const held = await b.tryLockAll(['a', { read: 'b' }, 'c']);
+      expect(held?.parts).toHaveLength(3);
+      expect((await a.rwLock('b').tryRead())?.held).toBe(true);
+      expect(await a.tryLockAll(['c', 'd'])).toBeNull();
+      await held?.release();
+    });
+
     it('LOCKALL-1, LOCKALL-4: kinds may be mixed, and a timeout leaves nothing', async () => {
       const { process, places } = await open();
       const [a, b] = [await process(), await process()];

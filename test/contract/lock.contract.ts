@@ -71,6 +71,34 @@ export function lockContract(backend: Backend): void {
       await places('locks/', 0);
     });
 
+    it('LOCK-18, LOCK-19: many callers of one process have few places, and others their turns', async () => {
+      const { process, places } = await open();
+      const [many, other] = [await process({ ttlMs: 30_000 }), await process({ ttlMs: 30_000 })];
+      const first = await many.lock('x');
+      const order: number[] = [];
+      const fences: bigint[] = [];
+      const turn = (conclave: Conclave, i: number, signal?: AbortSignal) =>
+        conclave.withLock('x', { signal }, ({ fence }) => {
+          order.push(i);
+          fences.push(fence);
+        });
+      const aborts = new AbortController();
+      const turns = Array.from({ length: 200 }, (_, i) => turn(many, i));
+      const impatient = Array.from({ length: 200 }, () => errorOf(turn(many, -1, aborts.signal)));
+      await places('locks/x/', 2);
+      turns.push(turn(other, -2));
+      await places('locks/x/', 3);
+      aborts.abort('enough');
+      expect(new Set(await Promise.all(impatient))).toEqual(new Set(['enough']));
+      await first.release();
+      await Promise.all(turns);
+      // Behind the one that stood in line itself.
+      expect(order.indexOf(-2)).toBe(1);
+      expect(order.filter((i) => i >= 0)).toEqual(Array.from({ length: 200 }, (_, i) => i));
+      expect([...fences].sort((a, b) => (a < b ? -1 : 1))).toEqual(fences);
+      await places('locks/', 0);
+    });
+
     it('LOCK-2, LOCK-5: whose lease was revoked is lost at once, and its guard fails', async () => {
       const { opened, process } = await open();
       const conclave = await process({ ttlMs: 60_000 });

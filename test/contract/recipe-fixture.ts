@@ -5,6 +5,7 @@ import type { ConclaveError } from '../../src/core/errors.js';
 import type { Runtime } from '../../src/core/runtime.js';
 import { Scope } from '../../src/core/scope.js';
 import { SessionKeeper } from '../../src/lease/session-keeper.js';
+import { Crowds } from '../../src/line/crowds.js';
 import { follow } from '../../src/store/follow.js';
 import { EventType } from '../../src/store/messages.js';
 import type { Store } from '../../src/store/store.js';
@@ -50,7 +51,7 @@ export function overStore(
   { ttlMs, label }: { readonly ttlMs?: number | undefined; readonly label?: string | undefined } = {},
 ): Conclave {
   const sessions = new SessionKeeper({ store, runtime }, { ttlMs });
-  return new Conclave({ store, runtime, sessions, namespace, identity: { label } }, new Scope());
+  return new Conclave({ store, runtime, sessions, crowds: new Crowds(), namespace, identity: { label } }, new Scope());
 }
 
 /** Resolves when exactly `count` keys are below `prefix`: waits for the store's own word, not for time. */

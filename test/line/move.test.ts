@@ -22,7 +22,7 @@ const entering = (name: CallName, request: unknown) =>
 async function stand(world: SimWorld, client: Client, value: string, signal = never): Promise<{ turn: Promise<Turn> }> {
   const { session } = client.conclave;
   await world.until(session.open());
-  const turn = new Line(client.context, session, exclusive(prefix)).join(utf8(value), signal, 'tail.of it');
+  const turn = new Line(client.context, session, exclusive(prefix)).join(utf8(value), signal, { tail: 'tail.of it' });
   turn.catch(() => {});
   await world.advance(100);
   return { turn };

@@ -251,3 +251,64 @@ describe('lockAll()', () => {
 async function tidyNothing(world: SimWorld): Promise<void> {
   expect(await world.keys()).toEqual([]);
 }
+
+describe('tryLockAll()', () => {
+  it('LOCKALL-8: takes all that are free, and is null with nothing written when one is busy', () =>
+    inWorld(async (world) => {
+      const [a, b] = clients(world, 2) as [Client, Client];
+      const held = await world.until(a.conclave.tryLockAll(mixed));
+      expect(held?.parts.map(({ name }) => name)).toEqual(['b', 'a', 's', 'c']);
+      await world.until(b.conclave.session.open());
+      const { revision } = world.host.stats();
+      for (const entries of [
+        mixed,
+        ['z', 'c'],
+        [{ write: 'a' }],
+        ['y', { semaphore: 's', of: 3, permits: 2 }],
+      ] as const) {
+        const { total } = b.store;
+        expect(await world.until(b.conclave.tryLockAll(entries))).toBeNull();
+        expect(b.store.total - total).toBe(1);
+      }
+      expect(world.host.stats().revision).toBe(revision);
+      await world.until(held?.release() ?? Promise.resolve());
+      await tidy(world);
+    }));
+
+  it('LOCKALL-8: what only looks busy is tried one after the other; all or nothing all the same', () =>
+    inWorld(async (world) => {
+      const [a, b] = clients(world, 2) as [Client, Client];
+      const semaphore = a.conclave.semaphore('s', { permits: 3 });
+      const beside = [await world.until(semaphore.acquire()), await world.until(a.conclave.lock('b/below'))];
+      const held = await world.until(b.conclave.tryLockAll(mixed));
+      expect(held?.held).toBe(true);
+      await world.until(held?.release() ?? Promise.resolve());
+      // Five keys below a name: one page does not show that nobody stands in the line itself.
+      for (let i = 0; i < 5; i++) beside.push(await world.until(a.conclave.lock(`b/${i}`)));
+      beside.push(await world.until(a.conclave.lock('c')));
+      expect(await world.until(b.conclave.tryLockAll(['b', 'c']))).toBeNull();
+      expect(await world.until(b.conclave.tryLock('b'))).not.toBeNull();
+      for (const each of beside) await world.until(each.release());
+      await world.until(b.conclave.close());
+      await tidy(world);
+    }));
+
+  it('LOCKALL-6, LOCKALL-8: refuses what lockAll refuses', () =>
+    inWorld(async (world) => {
+      const [a] = clients(world, 1) as [Client];
+      for (const entries of [
+        [],
+        ['a', 'a'],
+        ['a', { read: 'a' }],
+        [''],
+        Array.from({ length: 129 }, (_, i) => `${i}`),
+      ]) {
+        const error = await world.until(errorOf(a.conclave.tryLockAll(entries)));
+        expect(error).toMatchObject({ code: entries[0] === '' ? 'INVALID_NAME' : 'INVALID_ARGUMENT' });
+      }
+      await world.until((await world.until(a.conclave.semaphore('s', { permits: 3 }).acquire())).release());
+      const mismatch = errorOf(a.conclave.tryLockAll(['a', { semaphore: 's', of: 4 }]));
+      expect(await world.until(mismatch)).toMatchObject({ code: 'MISMATCH' });
+      await tidy(world);
+    }));
+});

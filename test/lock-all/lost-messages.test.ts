@@ -28,8 +28,18 @@ const inOrder: Scenario = async (world, { conclave }) => {
   await world.until((await world.until(next)).release());
 };
 
+const tried: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs });
+  const beside = await world.until(other.conclave.semaphore('s', { permits: 2 }).acquire());
+  const held = await world.until(conclave.tryLockAll(entries));
+  expect(held?.held).toBe(true);
+  expect(await world.until(conclave.tryLockAll(['c', { write: 'a' }]))).toBeNull();
+  await world.until(held?.release() ?? Promise.resolve());
+  await world.until(beside.release());
+};
+
 const tidy: Tidy = async (world) => {
   await world.truth.txn({ success: [remove('semaphores/s/declared')] });
 };
 
-describeLostMessages('LOCKALL-7: gives the same outcome and leaves nothing', { free, inOrder }, tidy);
+describeLostMessages('LOCKALL-7: gives the same outcome and leaves nothing', { free, inOrder, tried }, tidy);

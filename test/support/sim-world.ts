@@ -7,6 +7,7 @@ import { EngineStore } from '../../src/engine/engine-store.js';
 import { Session, type SessionOptions } from '../../src/lease/session.js';
 import { SessionKeeper } from '../../src/lease/session-keeper.js';
 import type { RecipeContext } from '../../src/line/context.js';
+import { Crowds } from '../../src/line/crowds.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { KeyValue } from '../../src/store/messages.js';
 import { ClientRuntime } from './client-runtime.js';
@@ -36,11 +37,18 @@ export class SimWorld {
     this.truth = new EngineStore(this.host);
   }
 
-  client(options: SessionOptions & { readonly label?: string } = {}): Client {
+  client(options: SessionOptions & { readonly label?: string; readonly ownPlaces?: number } = {}): Client {
     const runtime = new ClientRuntime(this.sim);
     const store = new FaultyStore(new EngineStore(this.host), runtime, this.sim);
     const sessions = new SessionKeeper({ store, runtime }, { ttlMs: options.ttlMs });
-    const context = { store, runtime, sessions, namespace: '', identity: { label: options.label } };
+    const context = {
+      store,
+      runtime,
+      sessions,
+      crowds: new Crowds(options.ownPlaces),
+      namespace: '',
+      identity: { label: options.label },
+    };
     const scope = new Scope();
     scope.add(() => store.close());
     const client = {

@@ -53,10 +53,16 @@ type LockOperation = {
  */
 export const lockWorkload: Workload = lockWorkloadOf('lock', true);
 
+/** Many callers in each process, of which one has a place of its own: the others wait in the process. */
+export const lockCrowdWorkload: Workload = {
+  ...lockWorkloadOf('lock-crowd', true, [3, 4, 6]),
+  ownPlaces: 1,
+};
+
 /** The control run: the outside store takes whatever comes, and so must lose writes. */
 export const unfencedWorkload: Workload = lockWorkloadOf('unfenced', false);
 
-function lockWorkloadOf(name: string, fenced: boolean): Workload {
+function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[] = [1, 1, 1, 1, 2]): Workload {
   return {
     name,
     recordsKv: false,
@@ -76,7 +82,7 @@ function lockWorkloadOf(name: string, fenced: boolean): Workload {
     ],
     draw: (random, clients) => {
       const names = random.pick([['a'], ['a'], ['a', 'b'], ['a/b', 'a']] as const);
-      const tasks = random.pick([1, 1, 1, 1, 2]);
+      const tasks = random.pick(tasksOf);
       const turns = random.pick([1, 1, 2, 3]);
       const breaks = random.pick([0, 0, 0.25]);
       const draw = () => drawOperation(random, names, fenced, breaks);

@@ -2,7 +2,7 @@ import type { Workload } from '../workload.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
-import { lockWorkload, unfencedWorkload } from './lock.js';
+import { lockCrowdWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { sharedLocksWorkload } from './shared-locks.js';
@@ -15,6 +15,7 @@ export const workloads: readonly Workload[] = [
   queueWorkload,
   registryWorkload,
   sharedLocksWorkload,
+  lockCrowdWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -1,3 +1,4 @@
+import { crowdMutants } from './crowd-mutants.js';
 import type { Mutant } from './mutant.js';
 import { queueMutants } from './queue-mutants.js';
 
@@ -7,6 +8,7 @@ import { queueMutants } from './queue-mutants.js';
  */
 export const mutants: readonly Mutant[] = [
   ...queueMutants,
+  ...crowdMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",

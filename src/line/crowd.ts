@@ -1,0 +1,233 @@
+import { onAbort } from '../core/abort.js';
+import type { Bytes } from '../core/bytes.js';
+import { type Deferred, deferred } from '../core/deferred.js';
+import type { Session, SessionContext } from '../lease/session.js';
+import type { RequestOp } from '../store/messages.js';
+import { modifiedAt } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
+import type { Leaving } from './enter.js';
+import { farewell } from './keep-or-leave.js';
+import { leave } from './leave.js';
+import { Line, type Turn } from './line.js';
+import type { Rule } from './rule.js';
+
+/** Who wants its turn. */
+export interface Caller {
+  /** What its place tells of it, and of how many callers it is the place. */
+  value(callers: number): Bytes;
+  /** Called when the store has answered the wish for its place. */
+  entered(): void;
+}
+
+/** A turn in a line in which a whole session stands: whoever gets it must tell how it has ended. */
+export interface SharedTurn extends Turn {
+  /** What stands in the place. */
+  readonly value: Bytes;
+  /** Takes the place away. Resolves when the store has answered, or the session is over. */
+  leave(): Promise<void>;
+  /** The place is lost. */
+  lost(): void;
+}
+
+interface Waiter {
+  readonly caller: Caller;
+  readonly signal: AbortSignal;
+  readonly turn: Deferred<SharedTurn>;
+}
+
+/**
+ * All callers of one session in one line that they hold alone. A few stand in the line themselves, one after the other.
+ * When there are more it is a crowd: the others wait here, in the order in which they came, and cost the store nothing.
+ * Once those who stand there have had their turns one place stands for all who wait, the first of them gets its turn,
+ * and with the request that takes away its place the next one comes, behind whoever else has come meanwhile.
+ *
+ * The turn is never just handed on: a fence is a create revision, and one that is newer than the places that wait
+ * behind must have its turn after them.
+ */
+export class Crowd {
+  readonly #context: SessionContext;
+  readonly #session: Session;
+  readonly #rule: Rule;
+  readonly #ownPlaces: number;
+  readonly #idle: () => void;
+  readonly #waiting = new Set<Waiter>();
+  /** The places of ours that are in the line, or may be. */
+  #places = 0;
+  /** Whose own place is being made: the next one's comes after it. */
+  #entering: Waiter | undefined;
+  /** Whether more have come than may have places of their own, until nobody waits here. */
+  #crowded = false;
+  /** The place of all who wait, until one of them has its turn. */
+  #shared: { readonly giveUp: AbortController; readonly settled: Promise<void> } | undefined;
+
+  /** `ownPlaces`: how many callers have places of their own. `idle` is called when nobody stands or waits any more. */
+  constructor(context: SessionContext, session: Session, rule: Rule, ownPlaces: number, idle: () => void) {
+    this.#context = context;
+    this.#session = session;
+    this.#rule = rule;
+    this.#ownPlaces = ownPlaces;
+    this.#idle = idle;
+  }
+
+  /** Waits for its turn. Throws as `Line.join`; `LOST` for the place of a crowd gets the first of them only. */
+  async take(caller: Caller, signal: AbortSignal): Promise<SharedTurn> {
+    const waiter: Waiter = { caller, signal, turn: deferred() };
+    this.#waiting.add(waiter);
+    if (this.#places + this.#waiting.size > this.#ownPlaces) this.#crowded = true;
+    this.#advance();
+    const unlink = onAbort(signal, (reason) => this.#stopWaiting(waiter, reason));
+    try {
+      return await waiter.turn.promise;
+    } finally {
+      unlink();
+    }
+  }
+
+  /** Lets those who wait here into the line, as far as they may. As long as somebody waits there is a place of ours. */
+  #advance(): void {
+    const [first] = this.#waiting;
+    if (first === undefined && this.#places === 0) this.#idle();
+    if (first === undefined || this.#places >= (this.#crowded ? 1 : this.#ownPlaces)) return;
+    if (this.#crowded) this.#enterForAll();
+    else if (this.#entering === undefined) void this.#enterAlone(first);
+  }
+
+  /** Never rejects. */
+  async #enterAlone(waiter: Waiter): Promise<void> {
+    const { caller, signal, turn } = waiter;
+    this.#remove(waiter);
+    this.#places += 1;
+    this.#entering = waiter;
+    const entered = () => {
+      if (this.#entering !== waiter) return;
+      this.#entering = undefined;
+      this.#advance();
+    };
+    try {
+      const value = caller.value(1);
+      const own = await this.#line(caller, entered).join(value, signal);
+      turn.resolve(this.#sharedTurn(own, value));
+    } catch (error) {
+      turn.reject(error);
+      this.#placeGone();
+      entered();
+    }
+  }
+
+  /** The place of all stays for the others; the last one waits until it is gone. */
+  #stopWaiting(waiter: Waiter, reason: unknown): void {
+    if (!this.#remove(waiter)) return;
+    const shared = this.#waiting.size === 0 ? this.#shared : undefined;
+    shared?.giveUp.abort(reason);
+    void Promise.resolve(shared?.settled).then(() => waiter.turn.reject(reason));
+  }
+
+  /** Whether it waited here. */
+  #remove(waiter: Waiter): boolean {
+    const waited = this.#waiting.delete(waiter);
+    if (this.#waiting.size === 0) this.#crowded = false;
+    return waited;
+  }
+
+  /** A place of ours is no more, and nothing has come instead. */
+  #placeGone(): void {
+    this.#places -= 1;
+    const { aborted, reason } = this.#session.signal;
+    if (aborted && this.#places === 0) {
+      for (const waiter of this.#waiting) {
+        this.#remove(waiter);
+        waiter.turn.reject(reason);
+      }
+    }
+    this.#advance();
+  }
+
+  /** Resolves when the place of `turn` is gone. */
+  async #leave(turn: Turn): Promise<void> {
+    if (this.#places === 1 && this.#waiting.size > 0) {
+      this.#places = 0;
+      const gone = deferred<boolean>();
+      const { giveUp, settled } = this.#enterForAll({
+        key: turn.key,
+        createRevision: turn.fence,
+        gone: () => gone.resolve(true),
+      });
+      onAbort(giveUp.signal, () => gone.resolve(false));
+      void settled.then(() => gone.resolve(false));
+      if (await gone.promise) return;
+    } else {
+      this.#placeGone();
+    }
+    await leave(this.#context, this.#session, turn.key, turn.fence);
+  }
+
+  #enterForAll(instead?: Leaving) {
+    const giveUp = new AbortController();
+    this.#places = 1;
+    this.#crowded = true;
+    const shared = { giveUp, settled: this.#standForAll(giveUp.signal, instead) };
+    this.#shared = shared;
+    return shared;
+  }
+
+  /** Never rejects. There is somebody who waits. */
+  async #standForAll(signal: AbortSignal, instead: Leaving | undefined): Promise<void> {
+    const [first] = this.#waiting as Iterable<Waiter> as [Waiter];
+    const value = first.caller.value(this.#waiting.size);
+    try {
+      const turn = await this.#line(first.caller, () => {}).join(value, signal, { instead });
+      this.#shared = undefined;
+      const next = this.#nextWaiter();
+      if (next === undefined) await farewell(this.#context, this.#leave(turn));
+      else next.turn.resolve(this.#sharedTurn(turn, next === first ? value : this.#rename(turn, next.caller)));
+    } catch (error) {
+      this.#shared = undefined;
+      // Given up: whoever waits now has come since.
+      if (!signal.aborted) this.#nextWaiter()?.turn.reject(error);
+      this.#placeGone();
+    }
+  }
+
+  #nextWaiter(): Waiter | undefined {
+    const [next] = this.#waiting;
+    if (next !== undefined) this.#remove(next);
+    return next;
+  }
+
+  #line({ entered }: Caller, also: () => void): Line {
+    return new Line(this.#context, this.#session, this.#rule, () => {
+      entered();
+      also();
+    });
+  }
+
+  #sharedTurn(turn: Turn, value: Bytes): SharedTurn {
+    let over = false;
+    const end = () => {
+      const first = !over;
+      over = true;
+      return first;
+    };
+    return {
+      ...turn,
+      value,
+      leave: () => (end() ? this.#leave(turn) : leave(this.#context, this.#session, turn.key, turn.fence)),
+      lost: () => {
+        if (end()) this.#placeGone();
+      },
+    };
+  }
+
+  /**
+   * The place was made when somebody else was the first. What it tells is for people: it is corrected behind the turn.
+   */
+  #rename({ key, fence }: Turn, caller: Caller): Bytes {
+    const value = caller.value(this.#waiting.size + 1);
+    const { store, runtime } = this.#context;
+    const renamed: RequestOp = { type: 'put', request: { key, value, ignoreLease: true } };
+    // Not over what its holder has written since.
+    const txn = { compare: [modifiedAt(key, fence)], success: [renamed] };
+    void untilAnswered(runtime, this.#session.signal, () => store.txn(txn)).catch(() => {});
+    return value;
+  }
+}
