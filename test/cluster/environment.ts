@@ -5,6 +5,7 @@ import { cacheFolder } from './build.js';
 import { clockJump, type FakeClock, fakeClock } from './faults/clock-jump.js';
 import type { Fault } from './faults/fault.js';
 import { plainFaults } from './faults.js';
+import { containerSite, containersMissing } from './sites/containers.js';
 import { namespaceSite, namespacesMissing } from './sites/namespaces.js';
 import { processSite } from './sites/processes.js';
 import type { Site, SiteKind } from './sites/site.js';
@@ -26,11 +27,13 @@ export async function fakeClockFor(faults: readonly string[] | undefined): Promi
 const missingSite: Readonly<Record<SiteKind, () => Promise<string | undefined>>> = {
   processes: async () => undefined,
   namespaces: namespacesMissing,
+  containers: containersMissing,
 };
 
 export const openSite: Readonly<Record<SiteKind, (etcd: string) => Promise<Site>>> = {
   processes: async (etcd) => processSite(etcd),
   namespaces: namespaceSite,
+  containers: containerSite,
 };
 
 /** Where members run: as asked, else with as much of a network of their own as can be had without an engine. */

@@ -32,7 +32,7 @@ export interface Site {
   close(): Promise<void>;
 }
 
-export const siteKinds = ['processes', 'namespaces'] as const;
+export const siteKinds = ['processes', 'namespaces', 'containers'] as const;
 export type SiteKind = (typeof siteKinds)[number];
 
 /** How many members there are. */
