@@ -14,12 +14,20 @@ import { Tape } from './tape.js';
 import { electionWork } from './work/election.js';
 import { kvWork } from './work/kv.js';
 import { lockWork } from './work/lock.js';
+import { queueWork } from './work/queue.js';
+import { registryWork } from './work/registry.js';
+import { sharedLocksWork } from './work/shared-locks.js';
 import type { Client, Work } from './work/work.js';
 
-const works = { lock: lockWork, outside: lockWork, election: electionWork, kv: kvWork } as const satisfies Record<
-  ClientConfig['work'],
-  Work
->;
+const works = {
+  lock: lockWork,
+  outside: lockWork,
+  shared: sharedLocksWork,
+  election: electionWork,
+  queue: queueWork,
+  registry: registryWork,
+  kv: kvWork,
+} as const satisfies Record<ClientConfig['work'], Work>;
 
 /** One client process: the library as it is, over real sockets, and a history of what it did. */
 async function clientMain(config: ClientConfig): Promise<void> {
@@ -43,7 +51,7 @@ async function clientMain(config: ClientConfig): Promise<void> {
   const running = work.run(client);
   const observing = work.observe?.(client);
   const settle = async () => {
-    await observing?.settled;
+    await observing?.settle();
     client.tell({ type: 'settled' });
   };
   const close = async () => {

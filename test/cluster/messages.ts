@@ -16,11 +16,14 @@ export interface ClientConfig {
   readonly storePort?: number | undefined;
 }
 
-export type WorkName = 'lock' | 'outside' | 'election' | 'kv';
+export const workNames = ['lock', 'outside', 'shared', 'election', 'queue', 'registry', 'kv'] as const;
+export type WorkName = (typeof workNames)[number];
 
 /**
- * `sound`: by the rules. `unfenced`: shows no fence to the outside store, which then takes whatever comes. `stale`: the
- * planted failure, which acts on a handle with neither a look at `held` nor a guard.
+ * `sound`: by the rules. `unfenced`: the control, which must lose. It shows no fence to the outside store, which then
+ * takes whatever comes; writes under a lock with neither a look at `held` nor a guard; says of a job that it is done
+ * before it does it. `stale`: planted failures that the checkers must find: the same of a lock, and an observer of the
+ * registry that sees nobody leave.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

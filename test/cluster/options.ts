@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { plainFaults } from './faults.js';
-import type { WorkName } from './messages.js';
+import { type WorkName, workNames } from './messages.js';
 import { type SiteKind, siteKinds } from './sites/site.js';
 
 export interface RunOptions {
@@ -19,11 +19,9 @@ export interface RunOptions {
   readonly selfCheck: boolean;
 }
 
-export const usage = `npm run test:cluster -- [--minutes 10] [--workload lock|outside|election|kv|all]
-                        [--faults WORD,WORD|all] [--members processes|namespaces|containers] [--seed N]
-                        [--clients 6] [--ttl-ms 2000] [--keep FOLDER] [--self-check]`;
-
-const works: readonly WorkName[] = ['lock', 'outside', 'election', 'kv'];
+export const usage = `npm run test:cluster -- [--minutes 10] [--workload NAME,NAME|all] [--faults WORD,WORD|all]
+                        [--members processes|namespaces|containers] [--seed N] [--clients 6]
+                        [--ttl-ms 2000] [--keep FOLDER] [--self-check]`;
 
 /** @throws Error that says what is wrong with the arguments. */
 export function parseOptions(args: readonly string[]): RunOptions {
@@ -41,9 +39,9 @@ export function parseOptions(args: readonly string[]): RunOptions {
       'self-check': { type: 'boolean', default: false },
     },
   });
-  const chosen = values.workload === 'all' ? works : (values.workload.split(',') as WorkName[]);
+  const chosen = values.workload === 'all' ? workNames : (values.workload.split(',') as WorkName[]);
   const faults = values.faults === 'all' ? undefined : values.faults.split(',');
-  refuseOthers('workload', chosen, works);
+  refuseOthers('workload', chosen, workNames);
   refuseOthers('fault', faults ?? [], [...plainFaults.map(({ word }) => word), 'clock-jump']);
   refuseOthers('kind of member', values.members === undefined ? [] : [values.members], siteKinds);
   return {

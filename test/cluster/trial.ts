@@ -39,9 +39,16 @@ const closeBoundMs = 15_000;
 const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   lock: ['a', 'b', 'c', 'd'],
   outside: ['a'],
+  shared: ['x', 'y'],
   election: ['a'],
+  queue: ['q'],
+  registry: ['users'],
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
 };
+
+/** Where recipes keep what must be gone in the end, and what of it is there to stay: jobs, and how many permits. */
+const recipePrefixes = ['locks/', 'elections/', 'semaphores/', 'queues/', 'services/'];
+const staysThere = /^semaphores\/s\/declared$|^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/;
 
 /** A cluster with clients at work on it, and the history of both. */
 export class Trial implements AsyncDisposable {
@@ -137,6 +144,7 @@ export class Trial implements AsyncDisposable {
   /** Everyone finishes and gives back; the whole history. */
   async finish(): Promise<History> {
     await this.#all('finish', 'finished', finishBoundMs);
+    await this.#crashedAreGone();
     const revision = await this.#tombstone();
     if (!(await this.witness.reaches(revision, 10_000))) this.problems.push('the witness did not see the last write');
     await this.#all('settle', 'settled', closeBoundMs + 5000);
@@ -212,6 +220,14 @@ export class Trial implements AsyncDisposable {
     );
   }
 
+  /**
+   * What crashed clients left goes with their leases: nothing is to change when observers are asked for the last of it.
+   */
+  async #crashedAreGone(): Promise<void> {
+    const { gateway } = await this.cluster.needLeader();
+    await until(5 * this.ttlMs, async () => (await gateway.leases()).length <= this.live.length, 200);
+  }
+
   /** A last write: whoever has seen it has seen everything. */
   async #tombstone(): Promise<bigint> {
     const pending = this.world.invoke('world', 'kv', 'kv.put', { key: 'tombstone', value: 'x' });
@@ -221,7 +237,7 @@ export class Trial implements AsyncDisposable {
     return revision;
   }
 
-  /** What crashed clients left goes with their leases; anything else stays and is found. */
+  /** Anything that no crash explains stays, and is found. */
   async #residue(): Promise<void> {
     const { gateway } = await this.cluster.needLeader();
     let keys: string[] = [];
@@ -229,7 +245,8 @@ export class Trial implements AsyncDisposable {
     await until(
       5 * this.ttlMs,
       async () => {
-        keys = [...(await gateway.keys('locks/')), ...(await gateway.keys('elections/'))];
+        keys = (await Promise.all(recipePrefixes.map((prefix) => gateway.keys(prefix)))).flat();
+        keys = keys.filter((key) => !staysThere.test(key));
         leases = await gateway.leases();
         return keys.length === 0 && leases.length === 0;
       },

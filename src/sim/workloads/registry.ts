@@ -99,7 +99,7 @@ class RegistryStage implements Stage {
     const { kvs } = truth.engine.space.scan(this.#range, undefined, 1000);
     const entries = kvs.map((kv) => {
       const id = utf8Text(kv.key.subarray(`services/${service}/`.length));
-      return shown(id, goNaming.decode(kv.value, { service, id }));
+      return shownEntry(id, goNaming.decode(kv.value, { service, id }));
     });
     const value = JSON.stringify(entries.sort());
     if (value === this.#present) return;
@@ -180,8 +180,8 @@ class RegistryStage implements Stage {
     const loop = async () => {
       for await (const { revision, joined, left, changed } of discovery.changes()) {
         for (const each of left) seen.delete(each.id);
-        for (const each of joined) seen.set(each.id, shown(each.id, each));
-        for (const { after } of changed) seen.set(after.id, shown(after.id, after));
+        for (const each of joined) seen.set(each.id, shownEntry(each.id, each));
+        for (const { after } of changed) seen.set(after.id, shownEntry(after.id, after));
         look(revision);
       }
     };
@@ -200,6 +200,6 @@ class RegistryStage implements Stage {
 }
 
 /** What of an entry both sides must agree on. */
-function shown(id: string, { owner, address, weight, enabled, draining }: Entry): string {
+export function shownEntry(id: string, { owner, address, weight, enabled, draining }: Entry): string {
   return `${id} ${owner} ${address} ${weight} ${enabled ? '' : 'off '}${draining ? 'draining' : ''}`;
 }

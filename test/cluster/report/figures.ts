@@ -1,6 +1,7 @@
 import { factsOf, groupBy, isOk, type Operation, operationsOf } from '../../../src/sim/checkers/operations.js';
-import { grantsOf, sectionsOf } from '../../../src/sim/checkers/sections.js';
+import { grantsOf, holdOps, sectionsOf } from '../../../src/sim/checkers/sections.js';
 import type { History } from '../../../src/sim/history.js';
+import type { WorkName } from '../messages.js';
 import type { Witnessed } from '../witness.js';
 import { countIn } from '../work/counter.js';
 
@@ -67,6 +68,16 @@ export class FaultWindows {
   }
 }
 
+/** Those that say nothing of what they leave but that they were done. */
+const answered = [
+  'election.proclaim',
+  'queue.enqueue',
+  'queue.ack',
+  'registry.register',
+  'registry.update',
+  'registry.deregister',
+];
+
 /** Writes with the value that each would leave, which is written once only. */
 interface Write {
   readonly operation: Operation;
@@ -74,23 +85,23 @@ interface Write {
   readonly applied: boolean;
 }
 
-export function count(history: History, events: readonly Witnessed[], outside: boolean): FaultWindows {
+export function count(history: History, events: readonly Witnessed[], work: WorkName): FaultWindows {
   const windows = new FaultWindows(history);
-  for (const { acquire } of grantsOf(history, ['lock.acquire', 'election.campaign'])) {
-    windows.at(acquire.end?.atMs ?? 0).acquisitions += 1;
-  }
+  for (const { acquire } of grantsOf(history, holdOps)) windows.at(acquire.end?.atMs ?? 0).acquisitions += 1;
+  for (const { end } of operationsOf(history, 'queue.take').filter(isOk)) windows.at(end?.atMs ?? 0).acquisitions += 1;
   const writes = writesOf(history);
   for (const { operation, applied } of writes) {
     const counts = windows.at(operation.invoke.atMs);
     if (applied) counts.acknowledged += 1;
     if (operation.result === 'unknown' || operation.result === 'open') counts.unknown += 1;
   }
-  for (const proclaim of operationsOf(history, 'election.proclaim')) {
-    const counts = windows.at(proclaim.invoke.atMs);
-    if (proclaim.result === 'ok') counts.acknowledged += 1;
-    if (proclaim.result === 'unknown' || proclaim.result === 'open') counts.unknown += 1;
+  for (const { invoke, result } of operationsOf(history, ...answered)) {
+    const counts = windows.at(invoke.atMs);
+    if (result === 'ok') counts.acknowledged += 1;
+    if (result === 'unknown' || result === 'open') counts.unknown += 1;
   }
-  if (outside) countOutside(history, windows);
+  if (work === 'outside') countOutside(history, windows);
+  else if (work === 'queue') countJobs(history, windows);
   else countInLog(writes, events, windows);
   return windows;
 }
@@ -127,6 +138,18 @@ function countInLog(writes: readonly Write[], events: readonly Witnessed[], wind
       const before = i === 0 ? 0 : countIn(each[i - 1]?.value ?? '');
       if (countIn(event.value) !== before + 1) windows.at(event.atMs).lost += 1;
     });
+  }
+}
+
+/** Every job that was accepted was done by somebody, lies among the dead letters, or is still there. */
+function countJobs(history: History, windows: FaultWindows): void {
+  const accounted = new Set([
+    ...factsOf(history, 'queue.worked').map(({ data }) => (data as { item: string }).item),
+    ...factsOf(history, 'queue.dead').map(({ data }) => data.item),
+    ...factsOf(history, 'queue.remaining').flatMap(({ data }) => data.items),
+  ]);
+  for (const { input, invoke } of operationsOf(history, 'queue.enqueue').filter(isOk)) {
+    if (!accounted.has(input.item)) windows.at(invoke.atMs).lost += 1;
   }
 }
 

@@ -1,10 +1,12 @@
 import * as check from '../../../src/sim/checkers/index.js';
 import { factsOf } from '../../../src/sim/checkers/operations.js';
+import { registrations } from '../../../src/sim/checkers/registrations.js';
 import { grantsOf } from '../../../src/sim/checkers/sections.js';
 import type { History, Note } from '../../../src/sim/history.js';
 import { mergeHistories } from '../../../src/sim/history.js';
 import type { Variant, WorkName } from '../messages.js';
 import type { Witnessed } from '../witness.js';
+import { withRevisions } from './queue-facts.js';
 import { earlyRevocations, inTime, serverFacts } from './server-facts.js';
 
 export interface Judgement {
@@ -18,38 +20,29 @@ export interface Judgement {
 /** The search for an order grows fast: a second opinion on short histories only. */
 const searchGrantsMax = 1500;
 
-const locks: readonly check.Checker[] = [
-  check.mutualExclusion,
-  check.fenceGrowth,
-  check.guardedWrites,
-  check.heldInTime,
-  check.noHangingPromise,
-  check.nothingLeft,
-  unexpectedErrors,
-];
+const always: readonly check.Checker[] = [check.noHangingPromise, check.nothingLeft, unexpectedErrors];
+const held: readonly check.Checker[] = [check.fenceGrowth, check.heldInTime, ...always];
+const locks: readonly check.Checker[] = [check.mutualExclusion, check.guardedWrites, ...held];
 
 const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   lock: locks,
   outside: locks,
-  election: [
-    check.election,
-    check.fenceGrowth,
-    check.heldInTime,
-    check.noHangingPromise,
-    check.nothingLeft,
-    unexpectedErrors,
-  ],
+  shared: [check.rwlock, check.semaphore, check.guardedWrites, ...held],
+  election: [check.election, ...held],
+  queue: [check.queue, check.heldInTime, ...always],
+  registry: [check.convergence, registrations, check.heldInTime, ...always],
   kv: [check.kvLinearizable, check.noHangingPromise, unexpectedErrors],
 };
 
 /** All promises of a work, judged by its history and by what the witness saw. */
 export function judge(history: History, events: readonly Witnessed[], work: WorkName, variant: Variant): Judgement {
   const early = earlyRevocations(history, events);
-  const whole = mergeHistories(history, serverFacts(events, work), inTime(early));
+  const told = work === 'queue' ? withRevisions(history, events) : history;
+  const whole = mergeHistories(told, serverFacts(events, work), inTime(early));
   // An outside store that asks for no fence keeps no promise; what it loses is counted instead.
   const used = variant === 'unfenced' ? checkers[work].filter((each) => each !== check.guardedWrites) : checkers[work];
   const violations = used.flatMap((checker) => checker(whole));
-  if (work !== 'kv' && work !== 'election' && grantsOf(whole, ['lock.acquire']).length <= searchGrantsMax) {
+  if (grantsOf(whole, ['lock.acquire']).length <= searchGrantsMax) {
     violations.push(...check.linearizableLocks(whole));
   }
   return { history: whole, violations, early };

@@ -91,3 +91,27 @@ describe('the states of an election', () => {
     ]);
   });
 });
+
+describe('the states of a registry', () => {
+  const put = (mod: bigint, id: string, weight: number): Witnessed => {
+    const value = JSON.stringify({ Op: 0, Addr: `${id}:80`, Metadata: { conclave: { owner: `o-${id}`, weight } } });
+    const at = { key: `services/users/${id}`, value, create: mod, mod, version: 1n, lease, leaseBefore: 0n };
+    return { ...at, atMs: Number(mod), deleted: false };
+  };
+
+  it('are all who are there, from each revision on that changed something', () => {
+    const gone = { ...put(5n, 'x', 1), deleted: true, value: '' };
+    const log = [put(2n, 'x', 1), put(3n, 'y', 1), { ...put(4n, 'x', 1), create: 2n }, gone];
+    const states = serverFacts(log, 'registry').map((entry) => (entry.type === 'note' ? entry.data : undefined));
+    const ids = (states as { revision: bigint; value: string }[]).map(({ revision, value }) => [
+      revision,
+      (JSON.parse(value) as string[]).map((text) => text.split(' ')[0]),
+    ]);
+    expect(ids).toEqual([
+      [1n, []],
+      [2n, ['x']],
+      [3n, ['x', 'y']],
+      [5n, ['y']],
+    ]);
+  });
+});

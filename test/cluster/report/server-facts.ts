@@ -1,7 +1,11 @@
+import { goNaming } from '../../../src/registry/codecs/go-naming.js';
 import { isOk, okOperationsOf, operationsOf } from '../../../src/sim/checkers/operations.js';
-import { grantsOf } from '../../../src/sim/checkers/sections.js';
+import { plainText } from '../../../src/sim/checkers/plain-text.js';
+import { grantsOf, holdOps } from '../../../src/sim/checkers/sections.js';
 import type { Entry, History, Note, Plain } from '../../../src/sim/history.js';
+import { shownEntry } from '../../../src/sim/workloads/registry.js';
 import type { Witnessed } from '../witness.js';
+import { queueFacts } from './queue-facts.js';
 
 /**
  * What the server did, told from the witness's log in the words that the checkers know.
@@ -9,7 +13,9 @@ import type { Witnessed } from '../witness.js';
  */
 export function serverFacts(events: readonly Witnessed[], work: string): History {
   if (work === 'kv') return events.map(kvEvent);
-  if (work === 'election') return [...electionStates(events, 'elections/a/', 'election/a')];
+  if (work === 'election') return statesOf(events, 'elections/a/', 'election/a', leaderOf);
+  if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
+  if (work === 'queue') return queueFacts(events);
   return [];
 }
 
@@ -21,30 +27,50 @@ function kvEvent({ atMs, deleted, key, value, create, mod, version, lease }: Wit
   return { type: 'note', atMs, process: 'server', object: 'kv', fact: 'kv.event', data };
 }
 
-/** Who led from which revision on: whoever came first of those who stand, on a lease, directly below the prefix. */
-function electionStates(events: readonly Witnessed[], prefix: string, object: string): Note[] {
+/** What stood directly below the prefix, on leases, from which revision on, as `valueOf` sees it. */
+function statesOf(
+  events: readonly Witnessed[],
+  prefix: string,
+  object: string,
+  valueOf: (standing: readonly Witnessed[]) => Plain,
+): Note[] {
   const standing = new Map<string, Witnessed>();
-  const nobody: Plain = { revision: 1n, value: null };
-  const states: Note[] = [{ type: 'note', atMs: 0, process: 'server', object, fact: 'state', data: nobody }];
-  let last = textOf(null);
+  const state = (atMs: number, revision: bigint): Note => {
+    const value = valueOf([...standing.values()]);
+    return { type: 'note', atMs, process: 'server', object, fact: 'state', data: { revision, value } };
+  };
+  const states = [state(0, 1n)];
+  let last = plainText(valueOf([]));
   events.forEach((event, i) => {
     const suffix = event.key.startsWith(prefix) ? event.key.slice(prefix.length) : '';
     if (suffix === '' || suffix.includes('/')) return;
     if (event.deleted || event.lease === 0n) standing.delete(event.key);
     else standing.set(event.key, event);
     if (events[i + 1]?.mod === event.mod) return;
-    const [first] = [...standing.values()].sort((a, b) => (a.create < b.create ? -1 : 1));
-    const value = first === undefined ? null : { term: first.create, value: first.value };
-    if (textOf(value) === last) return;
-    last = textOf(value);
-    const data: Plain = { revision: event.mod, value };
-    states.push({ type: 'note', atMs: event.atMs, process: 'server', object, fact: 'state', data });
+    const value = plainText(valueOf([...standing.values()]));
+    if (value === last) return;
+    last = value;
+    states.push(state(event.atMs, event.mod));
   });
   return states;
 }
 
-function textOf(leader: { readonly term: bigint; readonly value: string } | null): string {
-  return leader === null ? '' : `${leader.term} ${leader.value}`;
+/** Whoever came first of those who stand. */
+function leaderOf(standing: readonly Witnessed[]): Plain {
+  const [first] = [...standing].sort((a, b) => (a.create < b.create ? -1 : 1));
+  return first === undefined ? null : { term: first.create, value: first.value };
+}
+
+function instancesOf(standing: readonly Witnessed[]): Plain {
+  const shown = standing.map(({ key, value }) => {
+    const [, service = '', id = ''] = key.split('/');
+    return shownEntry(id, goNaming.decode(latin1Bytes(value), { service, id }));
+  });
+  return JSON.stringify(shown.sort());
+}
+
+function latin1Bytes(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, 'latin1'));
 }
 
 /**
@@ -60,7 +86,7 @@ export function earlyRevocations(history: History, events: readonly Witnessed[])
   );
   const revokes = new Map(operationsOf(history, 'lease.revoke').map((each) => [each.input.lease, each]));
   const beats = okOperationsOf(history, 'lease.grant', 'lease.keepAlive');
-  return grantsOf(history, ['lock.acquire', 'election.campaign']).flatMap(({ acquire, grant }) => {
+  return grantsOf(history, holdOps).flatMap(({ acquire, grant }) => {
     const gone = deletes.get(grant.key ?? '');
     if (gone === undefined) return [];
     const letGo = [releases.get(`${acquire.process} ${grant.fence}`), revokes.get(grant.lease)];

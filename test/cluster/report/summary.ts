@@ -5,7 +5,7 @@ import type { Verdict } from './verdict.js';
 export class Summary {
   readonly #verdicts: { readonly work: string; readonly verdict: Verdict }[] = [];
   readonly #notRun: string[] = [];
-  #control: { readonly lost: number; readonly acknowledged: number } | undefined;
+  readonly #controls: Control[] = [];
 
   add(work: string, verdict: Verdict): void {
     this.#verdicts.push({ work, verdict });
@@ -16,13 +16,13 @@ export class Summary {
     this.#notRun.push(`${word} (${why})`);
   }
 
-  control(lost: number, acknowledged: number): void {
-    this.#control = { lost, acknowledged };
+  control(control: Control): void {
+    this.#controls.push(control);
   }
 
   get failed(): boolean {
     const bad = this.#verdicts.some(({ verdict }) => isBad(verdict));
-    return bad || this.#verdicts.length === 0 || this.#control?.lost === 0;
+    return bad || this.#verdicts.length === 0 || this.#controls.some(({ lost }) => lost === 0);
   }
 
   text(seed: number): string {
@@ -38,7 +38,7 @@ export class Summary {
       `${violations} violations`,
       `${problems} problems`,
       `${early} live leases taken early by etcd`,
-      ...(this.#control === undefined ? [] : [controlText(this.#control)]),
+      ...this.#controls.map(controlText),
       ...(this.#notRun.length === 0 ? [] : [`not run: ${this.#notRun.join(', ')}`]),
     ];
     const works = this.#verdicts.map(({ work }) => work).join(', ');
@@ -50,7 +50,14 @@ function isBad({ rows, violations, problems }: Verdict): boolean {
   return violations.length > 0 || problems.length > 0 || sum(rows, 'lost') > 0 || sum(rows, 'doubled') > 0;
 }
 
-function controlText({ lost, acknowledged }: { lost: number; acknowledged: number }): string {
-  const shown = `control without fences lost ${lost} of ${acknowledged}`;
+/** A run that must lose something. */
+interface Control {
+  readonly work: string;
+  readonly lost: number;
+  readonly acknowledged: number;
+}
+
+function controlText({ work, lost, acknowledged }: Control): string {
+  const shown = `control of ${work} lost ${lost} of ${acknowledged}`;
   return lost > 0 ? shown : `${shown}: this proves nothing`;
 }

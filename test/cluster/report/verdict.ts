@@ -21,7 +21,7 @@ export interface Verdict {
 export async function verdictOf(trial: Trial, variant: Variant): Promise<Verdict> {
   await trial.heal();
   const { violations, early, history } = judge(await trial.finish(), trial.witness.events, trial.work, variant);
-  const windows = count(history, trial.witness.events, trial.work === 'outside');
+  const windows = count(history, trial.witness.events, trial.work);
   for (const { entries } of violations) windows.at(entries.at(-1)?.atMs ?? 0).violations += 1;
   const rows = windows.all;
   const idle = rows.every(({ acknowledged }) => acknowledged === 0);

@@ -20,19 +20,13 @@ export const electionWork: Work = {
   observe: (client) => {
     const observers = client.config.names.map((name) => new Observer(client, name));
     return {
-      settled: Promise.resolve().then(() => settled(client, observers)),
+      settle: async () => {
+        await until(settleBoundMs, () => observers.every(({ last }) => last === null));
+      },
       done: Promise.all(observers.map(({ done }) => done)).then(() => {}),
     } satisfies Observing;
   },
 };
-
-async function settled(client: Client, observers: readonly Observer[]): Promise<void> {
-  await new Promise<void>((resolve) => {
-    if (client.finishing.aborted) resolve();
-    else client.finishing.addEventListener('abort', () => resolve(), { once: true });
-  });
-  await until(settleBoundMs, () => observers.every(({ last }) => last === null));
-}
 
 async function oneTerm(client: Client, name: string, value: string): Promise<void> {
   const line = `election/${name}`;

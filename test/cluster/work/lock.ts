@@ -1,9 +1,8 @@
-import { utf8Text } from '../../../src/core/bytes.js';
 import type { Held } from '../../../src/line/held.js';
-import { get, put, rangeAt } from '../../../src/store/ops.js';
 import { monotonicMs, sleep } from '../clock.js';
 import { type Access, OutsideClient } from '../outside-store.js';
 import { countIn } from './counter.js';
+import { addOne, tellHolding } from './guarded-write.js';
 import { type Client, callAsHolder, expectError, release, type Work, watchHeld } from './work.js';
 
 const acquireTimeoutMs = 8000;
@@ -29,16 +28,11 @@ async function oneTurn(client: Client, outside: OutsideClient | undefined, turn:
   const held = await acquire(client, name, line);
   if (held === undefined) return sleep(client.random.between(20, 100));
   const over = watchHeld(client, line, held);
-  if (outside === undefined) await writeEtcd(client, name, line, held, turn);
+  if (outside === undefined) await addOne(client, name, line, held, turn);
   else await writeOutside(client, outside, name, line, held, turn);
   over();
   client.tell({ type: 'progress', holding: null });
   await release(client, line, held);
-}
-
-/** Between the read and the write: whoever is stopped now has something to spoil. */
-function tellHolding(client: Client, line: string): void {
-  client.tell({ type: 'progress', holding: line });
 }
 
 async function acquire(client: Client, name: string, line: string): Promise<Held | undefined> {
@@ -54,40 +48,6 @@ async function acquire(client: Client, name: string, line: string): Promise<Held
     // Whatever went wrong, it must have left nothing behind.
     pending.fail(error);
     if (!client.finishing.aborted) expectError(client, error);
-    return undefined;
-  }
-}
-
-async function writeEtcd(client: Client, name: string, line: string, held: Held, turn: string): Promise<void> {
-  const key = `data/${name}`;
-  const saw = await readCounter(client, key);
-  if (saw === undefined) return;
-  const stale = client.config.variant === 'stale';
-  const long = stale || client.random.chance(0.1);
-  // Told only when there is time to stop this process in the middle of it.
-  if (long) tellHolding(client, line);
-  await sleep(long ? client.random.between(20, 60) : client.random.between(0, 4));
-  const wrote = `${countIn(saw) + 1}:${turn}`;
-  const input = { line, fence: held.fence, saw, wrote };
-  const call = () => client.recorder.invoke(client.name, key, 'guarded.write', input);
-  const pending = callAsHolder(client, line, held, call, stale);
-  if (pending === undefined) return;
-  try {
-    const guards = stale ? [] : [held.guard()];
-    const txn = await client.store.txn({ compare: guards, success: [put(key, wrote)] });
-    pending.ok({ applied: txn.succeeded, ...(txn.succeeded && { position: txn.header.revision }) });
-  } catch (error) {
-    pending.threw(error);
-    expectError(client, error);
-  }
-}
-
-async function readCounter(client: Client, key: string): Promise<string | undefined> {
-  try {
-    const kv = rangeAt(await client.store.txn({ success: [get(key)] }), 0).kvs[0];
-    return kv === undefined ? '' : utf8Text(kv.value);
-  } catch (error) {
-    expectError(client, error);
     return undefined;
   }
 }

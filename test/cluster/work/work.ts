@@ -32,10 +32,16 @@ export interface Work {
 }
 
 export interface Observing {
-  /** Resolves when the last state was seen, or was not within a bound. */
-  readonly settled: Promise<void>;
+  /** Called when nothing changes any more: resolves when the last state was seen, or was not within a bound. */
+  settle(): Promise<void>;
   readonly done: Promise<void>;
 }
+
+/** What can be read of anything that is held. */
+export type Reading = Pick<Held, 'fence' | 'leaseId' | 'held' | 'remainingMs'>;
+
+/** With the word of its loss. */
+export type Holding = Reading & Pick<Held, 'signal'>;
 
 /** Errors that an outage explains. Anything else is a finding, and written down as such. */
 export function expectError(client: Client, error: unknown): void {
@@ -45,7 +51,7 @@ export function expectError(client: Client, error: unknown): void {
 }
 
 /** Writes down what `held` says now, stamped with a moment before it was read; returns it. */
-export function readHeld(client: Client, line: string, held: Held): boolean {
+export function readHeld(client: Client, line: string, held: Reading): boolean {
   const atMs = monotonicMs();
   const { remainingMs } = held;
   const { fence, leaseId: lease } = held;
@@ -63,7 +69,7 @@ export function readHeld(client: Client, line: string, held: Held): boolean {
 export function callAsHolder<T>(
   client: Client,
   line: string,
-  held: Held,
+  held: Reading,
   call: () => T,
   anyway = false,
 ): T | undefined {
@@ -76,7 +82,7 @@ export function callAsHolder<T>(
 const sampleEveryMs = 20;
 
 /** Reads `held` often and writes down its end, and a loss, until the function returned is called. */
-export function watchHeld(client: Client, line: string, held: Held): () => void {
+export function watchHeld(client: Client, line: string, held: Holding): () => void {
   const onLoss = () => {
     const reason = String((held.signal.reason as Error | undefined)?.message);
     client.recorder.note(client.name, line, 'lost', { fence: held.fence, lease: held.leaseId, reason });
