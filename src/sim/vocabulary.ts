@@ -17,12 +17,13 @@ export interface Operations {
   readonly 'lease.revoke': { input: { lease: bigint }; output: null };
 
   /** What gives a `Held`; the object is the line it stands in. Null: tried, and not free. */
-  readonly 'lock.acquire': { input: null; output: Grant | null };
+  readonly 'lock.acquire': { input: HoldTerms | null; output: Grant | null };
   readonly 'rwlock.read': { input: null; output: Grant | null };
   readonly 'rwlock.write': { input: null; output: Grant | null };
   /** What was to write goes on to read, from the call on. */
   readonly 'rwlock.downgrade': { input: { fence: bigint }; output: Grant };
   readonly 'semaphore.acquire': { input: { permits: number; limit: number }; output: Grant | null };
+  readonly 'semaphore.setPermits': { input: { permits: number }; output: null };
   /** The fence is the term. */
   readonly 'election.campaign': { input: { value: string }; output: Grant | null };
   readonly 'election.proclaim': { input: { fence: bigint; value: string }; output: null };
@@ -62,7 +63,7 @@ export interface Facts {
   /** A reading of `held`, at this moment. `serverHas`: whether the server has the lease, where the run can see it. */
   readonly held: { fence: bigint; lease: bigint; held: boolean; remainingMs: number; serverHas?: boolean };
   /** The holder's signal has aborted, other than by its own release. */
-  readonly lost: { fence: bigint; lease: bigint; reason: string };
+  readonly lost: { fence: bigint; lease: bigint; reason: string; loss?: string };
 
   /** What one observer of registry, config or election was shown; `observer` is unique within its process. */
   readonly view: { observer: string; revision?: bigint; value: Plain };
@@ -70,6 +71,9 @@ export interface Facts {
   readonly 'view.end': { observer: string };
   /** By `server`: what the object was from this revision on. Every state once it is recorded at all. */
   readonly state: { revision: bigint; value: Plain };
+
+  /** By `server`: who stands in the line from this revision on. Every state once it is recorded at all. */
+  readonly 'line.state': LineState;
 
   /** A registration as it says itself some time after the last fault; `ended`: the code, when it has. */
   readonly 'registration.kept': RegistrationWord;
@@ -120,8 +124,27 @@ export type InputOf<Op extends string> = Op extends keyof Operations ? Operation
 export type OutputOf<Op extends string> = Op extends keyof Operations ? Operations[Op]['output'] : Plain;
 export type FactOf<Fact extends string> = Fact extends keyof Facts ? Facts[Fact] : Plain;
 
+/** How long it may be held, and for how long nobody else gets it after a loss. */
+export type HoldTerms = { readonly maxHoldMs?: number; readonly lockDelayMs?: number };
+
 /** What an acquire gave. */
 export type Grant = { readonly fence: bigint; readonly lease: bigint; readonly key?: string };
+
+/** The places of a line in order; for a semaphore with the number of permits that there are. */
+export type LineState = {
+  readonly revision: bigint;
+  readonly places: readonly LinePlace[];
+  readonly permits?: number;
+  /** When that number was set; absent: as declared. */
+  readonly permitsSince?: bigint;
+};
+/** `permits`: what it takes of a semaphore's. `reads`: in a lock's line. */
+export type LinePlace = {
+  readonly fence: bigint;
+  readonly owner: string;
+  readonly permits?: number;
+  readonly reads?: boolean;
+};
 
 /** A key with its value, as etcd shows it. */
 export type KvItem = {

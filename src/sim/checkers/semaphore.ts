@@ -1,15 +1,20 @@
 import type { History } from '../history.js';
-import { groupBy, type OkOperation, okOperationsOf } from './operations.js';
+import { type Fact, factsOf, groupBy, type OkOperation, okOperationsOf } from './operations.js';
 import { type Section, sectionsOf } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 /**
  * Never more permits out than the limit, counted in the order of fences: who is admitted fits in beside everyone who
- * came before and has not gone, whether or not that one has heard of its turn yet. And everyone has the same limit.
+ * came before and has not gone, whether or not that one has heard of its turn yet. And everyone declares the same
+ * limit. Where the server's lines are recorded the limit is the most permits that there were during the call.
  */
 export function semaphore(history: History): Violation[] {
   const sections = sectionsOf(history, ['semaphore.acquire']);
-  return [...agreed(history), ...[...sections].flatMap(([object, each]) => bounded(object, each))];
+  const lines = groupBy(factsOf(history, 'line.state'), ({ object }) => object);
+  return [
+    ...agreed(history),
+    ...[...sections].flatMap(([object, each]) => bounded(object, each, lines.get(object) ?? [])),
+  ];
 }
 
 function agreed(history: History): Violation[] {
@@ -22,7 +27,7 @@ function agreed(history: History): Violation[] {
   });
 }
 
-function bounded(object: string, sections: readonly Section[]): Violation[] {
+function bounded(object: string, sections: readonly Section[], line: readonly Fact<'line.state'>[]): Violation[] {
   const begunFrom = beginsOfTheRest(sections);
   const found: Violation[] = [];
   let before: Section[] = [];
@@ -31,7 +36,7 @@ function bounded(object: string, sections: readonly Section[]): Violation[] {
     before = before.filter(({ to }) => to > (begunFrom[i] as number));
     const beside = before.filter(({ to }) => to > section.from);
     const permits = [section, ...beside].reduce((sum, each) => sum + inputOf(each).permits, 0);
-    const { limit } = inputOf(section);
+    const limit = limitOf(section, line);
     if (permits > limit) {
       const waiting = beside.some(({ from }) => from > section.from);
       const rule = waiting ? 'semaphore: fair' : 'semaphore: bounded';
@@ -42,6 +47,14 @@ function bounded(object: string, sections: readonly Section[]): Violation[] {
     before.push(section);
   });
   return found;
+}
+
+function limitOf(section: Section, line: readonly Fact<'line.state'>[]): number {
+  const { from } = section.acquire;
+  const before = line.findLast(({ at }) => at < from);
+  const during = line.filter(({ at }) => at > from && at < section.from);
+  const seen = [before, ...during].flatMap((state) => state?.data.permits ?? []);
+  return seen.length === 0 ? inputOf(section).limit : Math.max(...seen);
 }
 
 /** For each place of the list, the first position at which a section from there on begins. */

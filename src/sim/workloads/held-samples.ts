@@ -1,5 +1,4 @@
 import { latin1, utf8 } from '../../core/bytes.js';
-import { ConclaveError } from '../../core/errors.js';
 import type { Held } from '../../line/held.js';
 import type { SimClient } from '../sim-client.js';
 
@@ -37,7 +36,7 @@ export class HeldSamples {
 
   /** Samples `held` until the function returned is called, and writes down a loss. */
   watch(client: SimClient, object: string, held: Held): () => void {
-    const { fence, leaseId: lease, signal } = held;
+    const { fence, leaseId: lease } = held;
     const key = latin1(utf8(held.key));
     const stopSamples = this.add({
       ...{ client, object, fence, lease },
@@ -45,16 +44,12 @@ export class HeldSamples {
       held: () => held.held,
       serverHas: () => client.server.has(key, fence),
     });
-    const onLoss = () => {
-      // The caller's own abort reaches the work by the same signal, and is no loss.
-      if (!ConclaveError.is(signal.reason, 'LOST', 'SESSION_LOST')) return;
-      client.recorder.note(client.name, object, 'lost', { fence, lease, reason: signal.reason.message });
-    };
-    if (signal.aborted) onLoss();
-    else signal.addEventListener('abort', onLoss, { once: true });
+    const stopListening = held.onLost(({ message: reason, loss }) => {
+      client.recorder.note(client.name, object, 'lost', { fence, lease, reason, ...(loss && { loss }) });
+    });
     return () => {
       stopSamples();
-      signal.removeEventListener('abort', onLoss);
+      stopListening();
     };
   }
 
@@ -63,7 +58,9 @@ export class HeldSamples {
     for (const sampled of this.#sampled) {
       const { process } = sampled.client;
       if (process.crashed) this.#sampled.delete(sampled);
-      else if (!process.paused) read(sampled);
+      // What it reads first when it goes on is news, whatever it is.
+      else if (process.paused) sampled.last = '';
+      else read(sampled);
     }
   }
 }

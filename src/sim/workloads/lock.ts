@@ -1,7 +1,7 @@
 import { pause } from '../../core/abort.js';
 import { utf8 } from '../../core/bytes.js';
 import type { Revision } from '../../engine/key-record.js';
-import type { AcquireOptions } from '../../line/context.js';
+import type { HoldOptions } from '../../line/context.js';
 import type { Held } from '../../line/held.js';
 import { Mutex } from '../../lock/mutex.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
@@ -11,6 +11,8 @@ import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { linearizableLocks } from '../checkers/linearizable-locks.js';
 import { lockBreaks } from '../checkers/lock-breaks.js';
+import { lockDelay } from '../checkers/lock-delay.js';
+import { maxHold } from '../checkers/max-hold.js';
 import { mutualExclusion } from '../checkers/mutual-exclusion.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
@@ -18,6 +20,7 @@ import type { Json, Plan } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
+import type { HoldTerms } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
@@ -45,7 +48,18 @@ type LockOperation = {
    * circle.
    */
   readonly inner: string | null;
+  /** Absent in plans that are older. */
+  readonly maxHoldMs?: number | null;
+  readonly lockDelayMs?: number | null;
+  /** Never lets go, and leaves that to `maxHoldMs`. */
+  readonly forgets?: boolean;
 };
+
+/** How often an operation has a longest time, and a cool-down. */
+interface Limits {
+  readonly maxHold: number;
+  readonly delay: number;
+}
 
 /**
  * Locks, with writes that must be lost by nobody: guarded increments on etcd, and an outside store that is shown the
@@ -75,6 +89,8 @@ function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[
       fenceGrowth,
       guardedWrites,
       lockBreaks,
+      maxHold,
+      lockDelay,
       heldInTime,
       leaseNotEarly,
       noHangingPromise,
@@ -85,7 +101,8 @@ function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[
       const tasks = random.pick(tasksOf);
       const turns = random.pick([1, 1, 2, 3]);
       const breaks = random.pick([0, 0, 0.25]);
-      const draw = () => drawOperation(random, names, fenced, breaks);
+      const limits = { maxHold: random.pick([0, 0, 0.5]), delay: random.pick([0, 0, 0, 0.5]) };
+      const draw = () => drawOperation(random, names, fenced, breaks, limits);
       return Array.from({ length: clients }, () =>
         Array.from({ length: tasks }, () => Array.from({ length: turns }, draw)),
       );
@@ -94,7 +111,13 @@ function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[
   };
 }
 
-function drawOperation(random: Prng, names: readonly string[], fenced: boolean, breaks: number): LockOperation {
+function drawOperation(
+  random: Prng,
+  names: readonly string[],
+  fenced: boolean,
+  breaks: number,
+  limits: Limits,
+): LockOperation {
   const name = random.pick(names);
   const later = names.slice(names.indexOf(name) + 1);
   return {
@@ -107,6 +130,16 @@ function drawOperation(random: Prng, names: readonly string[], fenced: boolean, 
     timeoutMs: random.chance(0.35) ? Math.round(random.between(0, 3000)) : null,
     abortAfterMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
     inner: later.length > 0 && random.chance(0.3) ? random.pick(later) : null,
+    ...drawLimits(random, limits),
+  };
+}
+
+function drawLimits(random: Prng, { maxHold, delay }: Limits) {
+  const maxHoldMs = random.chance(maxHold) ? Math.round(random.between(50, random.pick([300, 2000]))) : null;
+  return {
+    maxHoldMs,
+    lockDelayMs: random.chance(delay) ? random.pick([300, 1500, 4000]) : null,
+    forgets: maxHoldMs !== null && random.chance(0.3),
   };
 }
 
@@ -131,9 +164,10 @@ class LockStage implements Stage {
     const turn = operation as LockOperation;
     await pause(client.process, turn.idleMs);
     if (turn.how === 'break') return breakHolder(client, turn.name, lineOf(turn.name), turn.workMs);
-    const { abortAfterMs, timeoutMs } = turn;
+    const { abortAfterMs, timeoutMs, maxHoldMs, lockDelayMs } = turn;
+    const terms = { ...(maxHoldMs && { maxHoldMs }), ...(lockDelayMs && { lockDelayMs }) };
     const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
-    const options = { signal, ...(timeoutMs !== null && { timeoutMs }) };
+    const options = { signal, ...(timeoutMs !== null && { timeoutMs }), ...terms };
     try {
       if (turn.how === 'withLock') await this.#withLock(client, turn, options);
       else await this.#acquireAndWork(client, turn, options);
@@ -142,18 +176,19 @@ class LockStage implements Stage {
     }
   }
 
-  async #acquireAndWork(client: SimClient, turn: LockOperation, options: AcquireOptions): Promise<void> {
+  async #acquireAndWork(client: SimClient, turn: LockOperation, options: HoldOptions): Promise<void> {
     const held = await this.#acquire(client, turn.name, turn.how, options);
     if (held === null) return;
     const over = this.#samples.watch(client, lineOf(turn.name), held);
     await this.#work(client, turn, held);
+    if (turn.forgets) return;
     over();
     await this.#release(client, turn.name, held);
   }
 
-  async #withLock(client: SimClient, turn: LockOperation, options: AcquireOptions): Promise<void> {
+  async #withLock(client: SimClient, turn: LockOperation, options: HoldOptions): Promise<void> {
     const line = lineOf(turn.name);
-    const pending = client.recorder.invoke(client.name, line, 'lock.acquire', null);
+    const pending = client.recorder.invoke(client.name, line, 'lock.acquire', termsOf(options));
     let entered = false;
     try {
       await new Mutex(client.context, turn.name).withLock(options, async (held) => {
@@ -175,10 +210,10 @@ class LockStage implements Stage {
     client: SimClient,
     name: string,
     how: LockOperation['how'],
-    options: AcquireOptions,
+    options: HoldOptions,
   ): Promise<Held | null> {
     const mutex = new Mutex(client.context, name);
-    const pending = client.recorder.invoke(client.name, lineOf(name), 'lock.acquire', null);
+    const pending = client.recorder.invoke(client.name, lineOf(name), 'lock.acquire', termsOf(options));
     try {
       const held = how === 'tryLock' ? await mutex.tryLock(options) : await mutex.lock(options);
       pending.ok(held === null ? null : { fence: held.fence, lease: held.leaseId, key: held.key });
@@ -218,6 +253,11 @@ class LockStage implements Stage {
     const held = await this.#acquire(client, name, 'lock', {});
     if (held !== null) await this.#release(client, name, held);
   }
+}
+
+function termsOf({ maxHoldMs, lockDelayMs }: HoldOptions): HoldTerms | null {
+  if (maxHoldMs === undefined && lockDelayMs === undefined) return null;
+  return { ...(maxHoldMs && { maxHoldMs }), ...(lockDelayMs && { lockDelayMs }) };
 }
 
 function lineOf(name: string): string {

@@ -1,4 +1,7 @@
 import { pause } from '../../core/abort.js';
+import { utf8 } from '../../core/bytes.js';
+import { ConclaveError } from '../../core/errors.js';
+import type { Revision } from '../../engine/key-record.js';
 import type { HoldOptions } from '../../line/context.js';
 import type { Held, LockHeld } from '../../line/held.js';
 import { type LockEntry, lockAll } from '../../lock-all/lock-all.js';
@@ -9,22 +12,34 @@ import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
+import { permitsGiven } from '../checkers/permits-given.js';
 import { rwlock } from '../checkers/rwlock.js';
 import { semaphore } from '../checkers/semaphore.js';
 import type { Pending } from '../history.js';
 import type { Json } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
+import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
+import { LineTruth } from './line-truth.js';
 
 /** What is taken of one line. */
 type Part =
   | { readonly op: 'rwlock.read' | 'rwlock.write'; readonly name: string }
   | { readonly op: 'semaphore.acquire'; readonly permits: number };
 
-/** One turn of a task: one part is taken by itself, several by `lockAll`. */
+/** One turn of a task. */
+type Operation = Turn | PermitChange;
+
+/** Sets how many permits there are. */
+interface PermitChange {
+  readonly idleMs: number;
+  readonly setsPermits: number;
+}
+
+/** One part is taken by itself, several by `lockAll`. */
 interface Turn {
   readonly parts: readonly Part[];
   readonly tries: boolean;
@@ -35,8 +50,20 @@ interface Turn {
   readonly abortAfterMs: number | null;
 }
 
-/** How many permits the semaphore has. */
+/** How many permits the semaphore has, as its users declare it. */
 const limit = 3;
+
+/** How often a turn changes the number of permits, if any does, and to what. */
+interface Changes {
+  readonly chance: number;
+  readonly least: number;
+  readonly most: number;
+}
+
+/** Where there may be fewer permits than anybody wants, nobody waits for ever. */
+const noChanges: Changes = { chance: 0, least: limit, most: limit };
+const more: Changes = { chance: 0.2, least: limit, most: 6 };
+const moreOrFewer: Changes = { chance: 0.2, least: 0, most: 6 };
 
 /** Readers, writers that read on, permits, and all of them at once. */
 export const sharedLocksWorkload: Workload = {
@@ -44,22 +71,31 @@ export const sharedLocksWorkload: Workload = {
   recordsKv: false,
   hasWatchers: false,
   // How many permits a semaphore has stays.
-  keeps: (key) => key === 'semaphores/s/declared',
-  checkers: [rwlock, semaphore, fenceGrowth, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  keeps: (key) => key === 'semaphores/s/declared' || key === 'semaphores/s/permits',
+  checkers: [rwlock, semaphore, permitsGiven, fenceGrowth, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) => {
     const kinds = random.pick([['rwlock'], ['semaphore'], ['rwlock', 'semaphore', 'all']] as const);
     const tasks = random.pick([1, 1, 2]);
     const turns = random.pick([1, 2, 3]);
+    const changes = random.pick([noChanges, noChanges, more, moreOrFewer]);
+    const draw = () => drawOperation(random, random.pick(kinds), changes);
     return Array.from({ length: clients }, () =>
-      Array.from({ length: tasks }, () => Array.from({ length: turns }, () => drawTurn(random, random.pick(kinds)))),
+      Array.from({ length: tasks }, () => Array.from({ length: turns }, draw)),
     );
   },
   stage: () => new SharedLocksStage(),
 };
 
-function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all') {
+function drawOperation(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', changes: Changes) {
+  if (kind === 'rwlock' || !random.chance(changes.chance)) return drawTurn(random, kind, changes);
+  const { least, most } = changes;
+  return { idleMs: Math.round(random.between(0, 1500)), setsPermits: least + random.below(most - least + 1) };
+}
+
+function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', { least }: Changes) {
   const lock = (name: string): Part => ({ op: random.pick(['rwlock.read', 'rwlock.write'] as const), name });
-  const permits: Part = { op: 'semaphore.acquire', permits: 1 + random.below(limit) };
+  const mayNotFit = kind !== 'rwlock' && least < limit;
+  const permits: Part = { op: 'semaphore.acquire', permits: 1 + random.below(mayNotFit ? limit + 2 : limit) };
   const parts = { rwlock: [lock('x')], semaphore: [permits], all: [lock('y'), permits, lock('x')] }[kind];
   // Callers have orders of their own; `lockAll` has one.
   const given = random.chance(0.5) ? parts : [...parts].reverse();
@@ -69,21 +105,27 @@ function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all') {
     downgrades: random.chance(0.5),
     idleMs: Math.round(random.between(0, random.pick([10, 500]))),
     workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
-    timeoutMs: random.chance(0.3) ? Math.round(random.between(0, 3000)) : null,
+    timeoutMs: mayNotFit || random.chance(0.3) ? Math.round(random.between(0, 3000)) : null,
     abortAfterMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
   };
 }
 
 class SharedLocksStage implements Stage {
   readonly #samples = new HeldSamples();
+  readonly #truth = new LineTruth('semaphore/s', utf8('semaphores/s/'), limit);
+
+  changed(server: SimServer, revision: Revision): void {
+    this.#truth.look(server, revision);
+  }
 
   look(): void {
     this.#samples.look();
   }
 
   async perform(client: SimClient, operation: Json): Promise<void> {
-    const turn = operation as unknown as Turn;
+    const turn = operation as unknown as Operation;
     await pause(client.process, turn.idleMs);
+    if ('setsPermits' in turn) return setPermits(client, turn.setsPermits);
     const { abortAfterMs, timeoutMs } = turn;
     const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
     try {
@@ -101,7 +143,8 @@ class SharedLocksStage implements Stage {
       whole = await take(client, turn, options);
     } catch (error) {
       for (const each of pending) each.fail(error);
-      return expectFailure(error);
+      if (!(wantsMore(turn) && ConclaveError.is(error, 'INVALID_ARGUMENT'))) expectFailure(error);
+      return;
     }
     const parts = whole?.parts ?? [];
     for (const [i, each] of pending.entries()) each.ok(grantOf(parts[i]));
@@ -142,6 +185,16 @@ async function take(client: SimClient, { parts, tries }: Turn, options: HoldOpti
   const [reads, writes] = tries ? (['tryRead', 'tryWrite'] as const) : (['read', 'write'] as const);
   const held = await lock[first.op === 'rwlock.read' ? reads : writes](options);
   return held && { parts: [held], lock: held, release: () => held.release() };
+}
+
+async function setPermits({ context, recorder, name }: SimClient, permits: number): Promise<void> {
+  const pending = recorder.invoke(name, 'semaphore/s', 'semaphore.setPermits', { permits });
+  await settle([pending], () => new Semaphore(context, 's', { permits: limit }).setPermits(permits));
+}
+
+/** More permits than are declared are refused while there are not so many. */
+function wantsMore({ parts }: Turn): boolean {
+  return parts.some((part) => part.op === 'semaphore.acquire' && part.permits > limit);
 }
 
 async function downgrade({ recorder, name }: SimClient, line: string, held: LockHeld): Promise<void> {

@@ -1,4 +1,5 @@
 import { crowdMutants } from './crowd-mutants.js';
+import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
 import { queueMutants } from './queue-mutants.js';
 
@@ -9,6 +10,7 @@ import { queueMutants } from './queue-mutants.js';
 export const mutants: readonly Mutant[] = [
   ...queueMutants,
   ...crowdMutants,
+  ...holdMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",
