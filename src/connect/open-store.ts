@@ -6,6 +6,7 @@ import type { Runtime } from '../core/runtime.js';
 import { EngineStore } from '../engine/engine-store.js';
 import { thisPid } from '../node/environment.js';
 import { openDurableHost } from '../storage/durable-host.js';
+import { BatchingStore } from '../store/batch/batching-store.js';
 import type { Store } from '../store/store.js';
 import type { RpcChannel } from '../wire/rpc-channel.js';
 import { RpcStore } from '../wire/rpc-store.js';
@@ -31,7 +32,8 @@ export async function openStore(
 ): Promise<OpenedStore> {
   if (typeof target !== 'string') {
     refuseCredentials(options);
-    return remoteStore([new Etcd3Channel(target)], 'the borrowed etcd3 client', options, runtime);
+    // Nobody here knows what credentials it brings.
+    return remoteStore([new Etcd3Channel(target)], 'the borrowed etcd3 client', options, runtime, false);
   }
   const parsed = parseTarget(target);
   if (parsed.type === 'memory') return embeddedStore(parsed.name, runtime);
@@ -41,7 +43,8 @@ export async function openStore(
   }
   const tls = parsed.secure ? (options.tls ?? {}) : undefined;
   const channels = parsed.endpoints.map((address) => new GrpcChannel({ address, tls }));
-  return remoteStore(channels, target, options, runtime);
+  const isAnonymous = options.username === undefined && options.tls?.cert === undefined;
+  return remoteStore(channels, target, options, runtime, isAnonymous);
 }
 
 function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore {
@@ -64,10 +67,18 @@ async function fileStore(dir: string, runtime: Runtime): Promise<OpenedStore> {
   return { store, where: `file:${dir}`, remote: false, close };
 }
 
-function remoteStore(channels: RpcChannel[], where: string, options: ConnectOptions, runtime: Runtime): OpenedStore {
-  const { username, password, requestTimeoutMs } = options;
+/** `isAnonymous`: the store knows no user of us, so that no rights can be gone around (`BatchingOptions.nests`). */
+function remoteStore(
+  channels: RpcChannel[],
+  where: string,
+  options: ConnectOptions,
+  runtime: Runtime,
+  isAnonymous: boolean,
+): OpenedStore {
+  const { username, password, requestTimeoutMs, batching = true } = options;
   const credentials = username === undefined || password === undefined ? undefined : { username, password };
-  const store = new RpcStore({ channels, runtime, requestTimeoutMs, credentials });
+  const rpc = new RpcStore({ channels, runtime, requestTimeoutMs, credentials });
+  const store = batching ? new BatchingStore(rpc, { runtime, requestTimeoutMs, nests: isAnonymous }) : rpc;
   return { store, where, remote: true, close: () => store.close() };
 }
 

@@ -19,6 +19,12 @@ export interface ConnectOptions {
    * sooner.
    */
   readonly connectTimeoutMs?: number | undefined;
+  /**
+   * Whether small requests that are under way together are sent together. Each keeps its own answer, but several may
+   * share a revision. `false`: each goes alone. Without effect on embedded stores, which have no way to save. Default:
+   * true.
+   */
+  readonly batching?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Time and chance; for tests on simulated time. Default: the real ones. */
   readonly runtime?: Runtime | undefined;

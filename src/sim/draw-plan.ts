@@ -33,6 +33,8 @@ export function drawPlan(seed: number, workload: Workload, { clients = clientsDe
     scripts,
     faults,
     healAtMs: faults.reduce((last, { untilMs }) => Math.max(last, untilMs), 0),
+    // Last, so that a seed has the rest as it had before there was this.
+    batchAfter: random.pick([undefined, 1, 2, 8]),
   };
 }
 

@@ -27,6 +27,8 @@ export interface Plan {
   readonly requestTimeoutMs: number;
   /** Endpoints that each client knows; all lead to the one server. */
   readonly endpoints: number;
+  /** Requests under way in a client beyond which its calls go in batches; absent: each goes alone. */
+  readonly batchAfter?: number | undefined;
   /** Messages go through the codec. */
   readonly asBytes: boolean;
   readonly network: LinkOptions;

@@ -2,6 +2,7 @@ import { ConclaveError } from '../core/errors.js';
 import { SessionKeeper } from '../lease/session-keeper.js';
 import type { RecipeContext } from '../line/context.js';
 import { Crowds } from '../line/crowds.js';
+import { BatchingStore } from '../store/batch/batching-store.js';
 import type { Store } from '../store/store.js';
 import { RpcStore } from '../wire/rpc-store.js';
 import type { Recorder } from './history.js';
@@ -47,8 +48,11 @@ export class SimClient {
     const runtime = this.process;
     const where = { world, client: this.process, link, server, asBytes: plan.asBytes };
     this.#channels = Array.from({ length: plan.endpoints }, (_, i) => new SimChannel(where, `${name}-${i}`));
-    const rpc = new RpcStore({ channels: this.#channels, runtime, requestTimeoutMs: plan.requestTimeoutMs });
-    this.#leases = new RecordingStore(rpc, recorder, name);
+    const { requestTimeoutMs, batchAfter: inFlightMax } = plan;
+    const rpc = new RpcStore({ channels: this.#channels, runtime, requestTimeoutMs });
+    const shipped =
+      inFlightMax === undefined ? rpc : new BatchingStore(rpc, { runtime, requestTimeoutMs, inFlightMax });
+    this.#leases = new RecordingStore(shipped, recorder, name);
     this.store = site.recordsKv ? new RecordingKvStore(this.#leases, recorder, name) : this.#leases;
     const sessions = new SessionKeeper({ store: this.store, runtime }, { ttlMs: plan.ttlMs });
     this.context = {

@@ -80,6 +80,8 @@ export function deleteAt(txn: TxnResponse, index: number): DeleteRangeResponse {
   return op?.type === 'deleteRange' ? op.response : mismatch(op, 'deleteRange');
 }
 
-function mismatch(op: ResponseOp | undefined, asked: string): never {
-  throw new ConclaveError('INTERNAL', `the store answered ${op?.type ?? 'nothing'} where ${asked} was asked`);
+/** What a store must never answer. */
+export function mismatch(op: ResponseOp | undefined, asked: string): never {
+  const message = `the store answered ${op?.type ?? 'nothing'} where ${asked} was asked`;
+  throw new ConclaveError('INTERNAL', message, { outcome: 'unknown' });
 }

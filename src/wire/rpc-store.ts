@@ -14,6 +14,7 @@ import type {
   LeaseTimeToLiveResponse,
   RangeRequest,
   RangeResponse,
+  RequestOp,
   TxnRequest,
   TxnResponse,
 } from '../store/messages.js';
@@ -67,7 +68,7 @@ export class RpcStore implements Store {
   }
 
   txn(request: TxnRequest, call?: CallOptions): Promise<TxnResponse> {
-    return this.#unary('write', kvMethods.txn, request, call);
+    return this.#unary(onlyReads(request) ? 'read' : 'write', kvMethods.txn, request, call);
   }
 
   compact(request: CompactionRequest, call?: CallOptions): Promise<CompactionResponse> {
@@ -123,4 +124,10 @@ export class RpcStore implements Store {
     this.#auth.close(new ConclaveError('CLOSED', 'the store is closed'));
     await this.#endpoints.close();
   }
+}
+
+/** Whether a txn can change nothing, so that it may be sent to one endpoint after another. */
+function onlyReads({ success = [], failure = [] }: TxnRequest): boolean {
+  const reads = (op: RequestOp) => op.type === 'range' || (op.type === 'txn' && onlyReads(op.request));
+  return success.every(reads) && failure.every(reads);
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { ConclaveError, connect, type ErrorCode } from '../../src/index.js';
+import { ConclaveError, connect, createdAt, type ErrorCode, put } from '../../src/index.js';
 import { type Certificates, makeCertificates } from '../support/certificates.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { describeEtcd, findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
@@ -97,6 +97,24 @@ describeEtcd('etcd with users', () => {
     expect(await codeOf(conclave.lock('/elsewhere'))).toBe('PERMISSION_DENIED');
     expect(await codeOf(conclave.election('e').leader())).toBe('PERMISSION_DENIED');
     const left = await etcd.etcdctl(['--user=root:secret', 'get', '--prefix', '/elsewhere', '--keys-only']);
+    expect(left).toMatchObject({ stdout: '', code: 0 });
+  });
+
+  it('BATCH-8: a call that the store refuses is refused among others, and fails none of them', async () => {
+    await using conclave = await connect(etcd.url, { username: 'ada', password: 'lovelace' });
+    const calls = [
+      conclave.put('locks/one', '1'),
+      conclave.put('elsewhere', '2'),
+      // etcd before the fix of CVE-2026-33343 lets this one pass if it is nested.
+      conclave.txn().if(createdAt('locks/none', 0n)).then(put('elsewhere', '3')).commit(),
+      conclave.txn().if(createdAt('locks/none', 0n)).then(put('locks/two', '4')).commit(),
+    ];
+    const results = await Promise.allSettled(calls);
+    const denied = { reason: { code: 'PERMISSION_DENIED', outcome: 'not-applied' } };
+    expect(results).toMatchObject([{ status: 'fulfilled' }, denied, denied, { status: 'fulfilled' }]);
+    const codes = await Promise.all(['locks/one', 'elsewhere'].map((key) => codeOf(conclave.get(key))));
+    expect(codes).toEqual([undefined, 'PERMISSION_DENIED']);
+    const left = await etcd.etcdctl(['--user=root:secret', 'get', 'elsewhere']);
     expect(left).toMatchObject({ stdout: '', code: 0 });
   });
 

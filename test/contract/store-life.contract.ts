@@ -109,6 +109,8 @@ function pauseContract(backend: Backend): void {
       const store = await at.connect();
       const call = store.txn({ success: [put(at.key('a'), '1')] });
       const rejected = expect(call).rejects.toMatchObject({ code: 'CLOSED', outcome: 'unknown' });
+      // A batching store sends in the next turn of the microtasks.
+      await new Promise(setImmediate);
       await store.close();
       await rejected;
       await at.resume();

@@ -1,6 +1,7 @@
 import { describe } from 'vitest';
 import { type Runtime, randomHex } from '../../src/core/runtime.js';
 import type { Store } from '../../src/store/store.js';
+import { batched } from './backends/batched.js';
 import { engineBackend } from './backends/engine.js';
 import { etcdBackend, npmEtcd3Backend } from './backends/etcd.js';
 import { fileBackend } from './backends/file.js';
@@ -45,7 +46,8 @@ export function freshPrefix(runtime: Runtime): string {
 }
 
 export function backends(): Backend[] {
-  return [engineBackend(), fileBackend(), ownServerBackend(), etcdBackend(), npmEtcd3Backend()];
+  const [server, etcd] = [ownServerBackend(), etcdBackend()];
+  return [engineBackend(), fileBackend(), server, batched(server), etcd, batched(etcd), npmEtcd3Backend()];
 }
 
 /** One suite over each backend: what holds for one holds for all. */

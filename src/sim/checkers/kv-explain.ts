@@ -1,6 +1,6 @@
 import type { KvEvent, KvTxn } from '../vocabulary.js';
 import type { Unsure } from './kv-linearizable.js';
-import type { KvModel } from './kv-model.js';
+import type { Changes, KvModel } from './kv-model.js';
 import type { KvEvidence } from './kv-replay.js';
 import { keysOf, sameChanges, txnOf } from './kv-requests.js';
 import { KvWriters } from './kv-writers.js';
@@ -60,15 +60,35 @@ export class KvExplain {
     }
     const events = facts.map(({ data }) => data);
     if (this.#evidence.foreignWrites || this.#byLease(revision, events, model)) return undefined;
-    const writers = this.#candidates(events).filter(({ operation, floor }) => {
-      if (floor >= revision) return false;
-      const { changes } = model.run(txnOf(operation) as KvTxn, BigInt(revision));
-      return sameChanges(changes, events);
-    });
-    if (this.#writers.explain(revision, writers)) return undefined;
+    return this.judgeRest(revision, events, model);
+  }
+
+  /** `events` of a revision, of which no more is acknowledged; `process`: who made the rest, in one batch. */
+  judgeRest(revision: number, events: readonly KvEvent[], model: KvModel, process?: string): Violation | undefined {
+    const tries = this.#triesAt(revision, events, model, process);
+    const whole = tries.filter(({ changes }) => sameChanges(changes, events)).map(({ unsure }) => unsure);
+    if (this.#writers.explain(revision, whole)) return undefined;
+    const processes = new Set(tries.map(({ unsure }) => unsure.operation.process));
+    for (const each of processes) {
+      const own = tries.filter(({ unsure }) => unsure.operation.process === each);
+      const parts = partsOf(events, own);
+      if (parts?.every((part) => this.#writers.explain(revision, part))) return undefined;
+    }
     if (this.#writers.exhausted) return gaveUp(revision);
-    const message = `nobody is known to have made revision ${revision}`;
-    return broken('kv-linearizable: nothing invented', message, ...facts.map(({ note }) => note));
+    const notes = (this.#log.get(revision) ?? []).map(({ note }) => note);
+    return broken('kv-linearizable: nothing invented', `nobody is known to have made revision ${revision}`, ...notes);
+  }
+
+  /** The writes of unknown fate that would have made some of `events`, and nothing else. */
+  #triesAt(revision: number, events: readonly KvEvent[], model: KvModel, process: string | undefined): Try[] {
+    const byKey = new Map(events.map((event) => [event.key, event]));
+    return this.#candidates(events).flatMap((unsure) => {
+      const { operation, floor } = unsure;
+      if (floor >= revision || (process !== undefined && operation.process !== process)) return [];
+      const { changes } = model.run(txnOf(operation) as KvTxn, BigInt(revision));
+      const made = [...changes.keys()].flatMap((key) => byKey.get(key) ?? []);
+      return changes.size > 0 && sameChanges(changes, made) ? [{ unsure, changes }] : [];
+    });
   }
 
   /**
@@ -104,12 +124,35 @@ export class KvExplain {
   }
 
   #candidates(events: readonly KvEvent[]): readonly Unsure[] {
-    const touching = events.slice(0, 1).flatMap(({ key }) => this.#unsure.get(key) ?? []);
-    return [...touching, ...(this.#unsure.get(null) ?? [])];
+    const touching = events.flatMap(({ key }) => this.#unsure.get(key) ?? []);
+    return [...new Set([...touching, ...(this.#unsure.get(null) ?? [])])];
   }
 }
 
 const none: readonly KvEvent[] = [];
+
+/** A write of unknown fate with what it would have changed. */
+interface Try {
+  readonly unsure: Unsure;
+  readonly changes: Changes;
+}
+
+/** `events` as the parts that members of one batch made, with who can have made each; undefined: they cannot have. */
+function partsOf(events: readonly KvEvent[], tries: readonly Try[]): Unsure[][] | undefined {
+  const parts: Unsure[][] = [];
+  const left = new Set(events.map(({ key }) => key));
+  for (const key of left) {
+    const first = tries.find(({ changes }) => changes.has(key) && [...changes.keys()].every((each) => left.has(each)));
+    if (first === undefined) return undefined;
+    const keys = [...first.changes.keys()];
+    const alike = tries.filter(
+      ({ changes }) => changes.size === keys.length && keys.every((each) => changes.has(each)),
+    );
+    parts.push(alike.map(({ unsure }) => unsure));
+    for (const each of keys) left.delete(each);
+  }
+  return parts;
+}
 
 function gaveUp(revision: number): Violation {
   const message = `too many writes of unknown fate could have made revision ${revision}: the search was given up`;

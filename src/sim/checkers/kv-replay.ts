@@ -1,8 +1,18 @@
 import type { KvEvent, KvItem, KvPut, KvRange, KvTxn } from '../vocabulary.js';
 import { KvExplain } from './kv-explain.js';
 import type { Acked, Unsure } from './kv-linearizable.js';
-import { type Changes, KvModel } from './kv-model.js';
-import { answerOf, type KvName, keysOf, sameAnswers, sameChanges, sameItem, sameItems, txnOf } from './kv-requests.js';
+import { type Changes, KvModel, type Outcome } from './kv-model.js';
+import {
+  answerOf,
+  type KvName,
+  keysOf,
+  sameAnswers,
+  sameChanges,
+  sameItem,
+  sameItems,
+  touches,
+  txnOf,
+} from './kv-requests.js';
 import type { Fact, OkOperation } from './operations.js';
 import { broken, undecided, type Violation } from './violation.js';
 import { itemOf } from './watch-log.js';
@@ -44,12 +54,17 @@ export class KvReplay {
 
   /** `acked` in the order of `at`, writes first. */
   judge(acked: readonly Acked[]): Violation[] {
-    for (const each of acked) {
-      if (this.#found.length >= findingsMax) break;
+    for (let i = 0; i < acked.length && this.#found.length < findingsMax; i++) {
+      const each = acked[i] as Acked;
       this.#fill(each.writes ? each.at - 1 : each.at);
       this.#begun = true;
-      if (each.writes) this.#write(each);
-      else this.#read(each);
+      if (!each.writes) {
+        this.#read(each);
+        continue;
+      }
+      const others = togetherWith(acked, i);
+      i += others.length;
+      this.#write(each, others);
     }
     this.#fill(Math.max(this.#revision, this.#explain.logUpTo));
     if (this.#unexplained > 0) {
@@ -84,7 +99,8 @@ export class KvReplay {
     this.#revision = revision;
   }
 
-  #write(acked: Acked): void {
+  /** `others`: what the same process wrote at the same revision, in one batch with `acked`. */
+  #write(acked: Acked, others: readonly Acked[]): void {
     const { operation, at } = acked;
     if (at <= this.#revision) {
       const other = this.#lastWrite?.at === at ? this.#lastWrite.operation : undefined;
@@ -94,17 +110,54 @@ export class KvReplay {
     }
     this.#revision = at;
     this.#lastWrite = acked;
-    const changes = this.#changesOf(operation, at);
     const events = this.#explain.eventsAt(at);
-    if (changes !== undefined && this.#explain.covers(at) && !sameChanges(changes, events)) {
-      const rule = events.length === 0 ? 'kv-linearizable: nothing lost' : 'kv-linearizable: log';
-      const message =
-        `${operation.process} wrote at revision ${at}, and the log shows ` +
-        `${events.length === 0 ? 'nothing' : 'something else'} there`;
-      this.#found.push(broken(rule, message, operation.invoke, operation.end, this.#explain.noteAt(at)));
+    const isCovered = this.#explain.covers(at);
+    // Whoever wrote beside it is known by the process, and was of its batch; what it wrote is found in the log.
+    if (others.length > 0 || (isCovered && events.length > 1)) this.#writeTogether([acked, ...others], events);
+    else {
+      const changes = this.#changesOf(operation, at);
+      if (changes !== undefined && isCovered && !sameChanges(changes, events)) this.#notLogged(acked, events);
     }
     // The log is the truth: a wrong answer must not make all that follow look wrong.
     this.#follow(events);
+  }
+
+  /** Members of a batch: each is judged by the state before all of them, since none may touch what another wrote. */
+  #writeTogether(batch: readonly Acked[], events: readonly KvEvent[]): void {
+    const [first] = batch as readonly [Acked];
+    const { at } = first;
+    if (!batch.every(({ operation }) => this.#knows(operation))) {
+      for (const { operation } of batch) this.#changesOf(operation, at);
+      return;
+    }
+    const outcomes = batch.map(({ operation }) => this.#model.run(txnOf(operation) as KvTxn, BigInt(at)));
+    batch.forEach(({ operation }, i) => {
+      this.#judgeTxn(operation, outcomes[i] as Outcome);
+      const touched = outcomes.some(
+        ({ changes }, j) => j !== i && [...changes.keys()].some((key) => touches(txnOf(operation) as KvTxn, key)),
+      );
+      if (!touched) return;
+      const message = `${operation.process}: two members of a batch at revision ${at} touch the same key`;
+      this.#found.push(broken('kv-linearizable: together', message, operation.invoke, operation.end));
+    });
+    const changes = new Map(outcomes.flatMap((outcome) => [...outcome.changes]));
+    if (this.#explain.covers(at)) {
+      const acknowledged = events.filter(({ key }) => changes.has(key));
+      const rest = events.filter(({ key }) => !changes.has(key));
+      if (!sameChanges(changes, acknowledged)) this.#notLogged(first, events);
+      const finding =
+        rest.length === 0 ? undefined : this.#explain.judgeRest(at, rest, this.#model, first.operation.process);
+      if (finding !== undefined) this.#found.push(finding);
+    }
+    this.#model.commit(changes);
+  }
+
+  #notLogged({ operation, at }: Acked, events: readonly KvEvent[]): void {
+    const rule = events.length === 0 ? 'kv-linearizable: nothing lost' : 'kv-linearizable: log';
+    const message =
+      `${operation.process} wrote at revision ${at}, and the log shows ` +
+      `${events.length === 0 ? 'nothing' : 'something else'} there`;
+    this.#found.push(broken(rule, message, operation.invoke, operation.end, this.#explain.noteAt(at)));
   }
 
   /** Judges the answer to a write and carries it out; what it changed, or undefined: its keys are not known. */
@@ -185,6 +238,20 @@ export class KvReplay {
     this.#model.set(key, kvs[0] ?? null);
     this.#known?.add(key);
   }
+}
+
+/** The writes behind `acked[at]` that the same process was told of at the same revision while it was under way. */
+function togetherWith(acked: readonly Acked[], at: number): Acked[] {
+  const first = acked[at] as Acked;
+  const others: Acked[] = [];
+  for (let i = at + 1; i < acked.length; i++) {
+    const each = acked[i] as Acked;
+    const { operation } = each;
+    const isBeside = operation.from < first.operation.endAt && first.operation.from < operation.endAt;
+    if (!each.writes || each.at !== first.at || operation.process !== first.operation.process || !isBeside) break;
+    others.push(each);
+  }
+  return others;
 }
 
 function plainPut(operation: OkOperation<KvName>): KvPut | undefined {

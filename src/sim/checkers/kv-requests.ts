@@ -1,7 +1,7 @@
 import type { KvAnswer, KvEvent, KvItem, KvOp, KvRange, KvTxn, Operations } from '../vocabulary.js';
 import type { Changes } from './kv-model.js';
 import type { OkOperation, Operation } from './operations.js';
-import { itemOf } from './watch-log.js';
+import { inRange, itemOf } from './watch-log.js';
 
 export type KvName = Extract<keyof Operations, `kv.${string}`>;
 
@@ -76,6 +76,17 @@ function keysOfOp(op: KvOp): readonly string[] | null {
   if (op.op === 'txn') return keysOfTxn(op.input);
   const rangeEnd = op.op === 'put' ? undefined : op.input.rangeEnd;
   return isOne(rangeEnd) ? [op.input.key] : null;
+}
+
+/** Whether a txn looks at `key` or may change it, whichever way its compares turn out. */
+export function touches({ compare, success, failure }: KvTxn, key: string): boolean {
+  return (
+    compare.some((each) => inRange(each.key, each.rangeEnd, key)) ||
+    [...success, ...failure].some((op) => {
+      if (op.op === 'txn') return touches(op.input, key);
+      return inRange(op.input.key, op.op === 'put' ? undefined : op.input.rangeEnd, key);
+    })
+  );
 }
 
 function isOne(rangeEnd: string | undefined): boolean {

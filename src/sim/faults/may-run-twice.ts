@@ -22,12 +22,16 @@ const recipeRoots: readonly string[] = ['locks/', 'semaphores/', 'elections/'];
 export function mayRunTwice({ path, body }: Message): boolean {
   if (repeatable.has(path)) return true;
   if (path !== kvMethods.txn.path) return false;
-  const { success = [], failure = [] } = body as TxnRequest;
+  return isRecipes(body as TxnRequest);
+}
+
+function isRecipes({ success = [], failure = [] }: TxnRequest): boolean {
   return [...success, ...failure].every(staysInRecipes);
 }
 
 function staysInRecipes(op: RequestOp): boolean {
   if (op.type === 'range') return true;
+  if (op.type === 'txn') return isRecipes(op.request);
   if (op.type !== 'put' && op.type !== 'deleteRange') return false;
   const key = latin1(op.request.key);
   return recipeRoots.some((root) => key.startsWith(root));

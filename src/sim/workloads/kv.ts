@@ -1,6 +1,6 @@
 import { pause } from '../../core/abort.js';
 import { prefixEnd, utf8 } from '../../core/bytes.js';
-import { ConclaveError } from '../../core/errors.js';
+import { ConclaveError, type ErrorCode } from '../../core/errors.js';
 import { WatchFilter } from '../../store/messages.js';
 import { createdAt, get, modifiedAt, put, remove } from '../../store/ops.js';
 import { heldInTime } from '../checkers/held-in-time.js';
@@ -22,6 +22,10 @@ type KvOperation = { readonly idleMs: number } & (
   | { readonly how: 'list'; readonly back: number }
   /** Read, then write only if nobody has written meanwhile. */
   | { readonly how: 'swap'; readonly key: string }
+  /** On a lease that is not there: refused, and nobody else with it. */
+  | { readonly how: 'stray'; readonly key: string }
+  /** Writes one key if another is not there: two of them in one revision could both have been too late. */
+  | { readonly how: 'cross'; readonly key: string; readonly other: string }
   /** Two keys in one revision, if the first was never made. */
   | { readonly how: 'both'; readonly key: string; readonly other: string }
   | {
@@ -35,6 +39,8 @@ type KvOperation = { readonly idleMs: number } & (
 );
 
 const prefix = 'kv/';
+/** Leases have ids of 63 random bits. */
+const strayLease = 1n;
 const keys = ['kv/a', 'kv/b', 'kv/c'] as const;
 
 /** Plain reads, writes, txns and watches: what everything else stands on. */
@@ -46,7 +52,10 @@ export const kvWorkload: Workload = {
   checkers: [kvLinearizable, watch, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) => {
     const turns = random.pick([3, 6, 10]);
-    return Array.from({ length: clients }, () => [Array.from({ length: turns }, () => drawOperation(random))]);
+    // Several side by side, so that there is something to be gathered.
+    const tasks = random.pick([1, 4]);
+    const script = () => Array.from({ length: turns }, () => drawOperation(random));
+    return Array.from({ length: clients }, () => Array.from({ length: tasks }, script));
   },
   // It makes watches lie: that is what they are tested for.
   suffers: (word) => word !== 'dropped-delete',
@@ -54,9 +63,10 @@ export const kvWorkload: Workload = {
 };
 
 function drawOperation(random: Prng): KvOperation {
-  const idleMs = Math.round(random.between(0, random.pick([5, 100, 1000])));
+  const idleMs = Math.round(random.between(0, random.pick([0, 5, 100, 1000])));
   const key = random.pick(keys);
-  const how = random.pick(['put', 'put', 'delete', 'get', 'list', 'swap', 'both', 'watch', 'watch'] as const);
+  const hows = ['put', 'put', 'delete', 'get', 'list', 'swap', 'both', 'cross', 'stray', 'watch', 'watch'] as const;
+  const how = random.pick(hows);
   switch (how) {
     case 'put':
     case 'delete':
@@ -65,8 +75,10 @@ function drawOperation(random: Prng): KvOperation {
     case 'list':
       return { idleMs, how, back: random.pick([0, 0, 1, 4]) };
     case 'swap':
+    case 'stray':
       return { idleMs, how, key };
     case 'both':
+    case 'cross':
       return { idleMs, how, key, other: key === 'kv/a' ? 'kv/b' : 'kv/a' };
     case 'watch':
       return {
@@ -79,6 +91,13 @@ function drawOperation(random: Prng): KvOperation {
         forMs: random.chance(0.5) ? Math.round(random.between(0, 3000)) : null,
       };
   }
+}
+
+/** Only who asks for a lease or for the past can be refused for it. */
+function refusalsOf(turn: KvOperation): [ErrorCode, ...ErrorCode[]] {
+  if (turn.how === 'list' || turn.how === 'watch') return ['COMPACTED', 'FUTURE_REVISION'];
+  if (turn.how === 'stray' || (turn.how === 'put' && turn.onLease)) return ['LEASE_NOT_FOUND'];
+  return ['SESSION_LOST'];
 }
 
 class KvStage implements Stage {
@@ -100,7 +119,7 @@ class KvStage implements Stage {
     try {
       await this.#perform(client, turn);
     } catch (error) {
-      if (!ConclaveError.is(error, 'COMPACTED', 'FUTURE_REVISION', 'LEASE_NOT_FOUND')) expectFailure(error);
+      if (!ConclaveError.is(error, ...refusalsOf(turn))) expectFailure(error);
     }
   }
 
@@ -122,6 +141,15 @@ class KvStage implements Stage {
         return this.#list(client, turn.back);
       case 'swap':
         return this.#swap(client, turn.key);
+      case 'stray':
+        await store.txn({ success: [put(turn.key, this.#newValue(client), { leaseId: strayLease })] });
+        return;
+      case 'cross': {
+        const { key, other } = turn;
+        const compare = [createdAt(key, 0n)];
+        await store.txn({ compare, success: [put(other, this.#newValue(client))], failure: [get(key)] });
+        return;
+      }
       case 'both': {
         const value = this.#newValue(client);
         const success = [put(turn.key, value), put(turn.other, value)];

@@ -29,6 +29,14 @@ function lostPut(tale: Tale, key: string, value: string) {
   tale.call('c', 'kv', 'kv.put', { key, value }).unknown(new Error('lost'));
 }
 
+/** Puts of `process` under way together and done at revision 2, and one more of which it never heard. */
+function batched(tale: Tale, process: string, keys: readonly string[]) {
+  const calls = keys.map((key) => tale.call(process, 'kv', 'kv.put', { key, value: key }));
+  const lost = tale.call(process, 'kv', 'kv.put', { key: 'z', value: 'z' });
+  for (const call of calls) call.ok({ revision: 2n });
+  lost.unknown(new Error('lost'));
+}
+
 /** A put that is done only where the key has less than `version` plus one versions. */
 function lostTxn(tale: Tale, key: string, value: string, version: string) {
   const compare = [{ key, target: 'version', result: '<', operand: BigInt(version) + 1n }] as const;
@@ -46,6 +54,67 @@ describe('kv linearizable', () => {
         put(tale, 'k', '2', 3n);
         read(tale, 'k', 3n, item('k', '2', 2n, 3n, 2n));
         read(tale, 'other', 3n);
+      },
+    ],
+    [
+      'Batch - two puts of one process at one revision, a third of unknown fate - pass',
+      [],
+      (tale) => {
+        batched(tale, 'a', ['x', 'y']);
+        logged(tale, item('x', 'x', 2n, 2n, 1n));
+        logged(tale, item('y', 'y', 2n, 2n, 1n));
+        logged(tale, item('z', 'z', 2n, 2n, 1n));
+      },
+    ],
+    [
+      'Batch - all of unknown fate - pass',
+      [],
+      (tale) => {
+        lostPut(tale, 'x', '1');
+        lostPut(tale, 'y', '2');
+        logged(tale, item('x', '1', 2n, 2n, 1n));
+        logged(tale, item('y', '2', 2n, 2n, 1n));
+      },
+    ],
+    [
+      'Batch - one of two of unknown fate, with what nobody wrote - fail',
+      ['kv-linearizable: nothing invented'],
+      (tale) => {
+        lostPut(tale, 'x', '1');
+        logged(tale, item('x', '1', 2n, 2n, 1n));
+        logged(tale, item('y', '2', 2n, 2n, 1n));
+      },
+    ],
+    [
+      'Batch - of two processes - fail',
+      ['kv-linearizable: nothing invented'],
+      (tale) => {
+        lostPut(tale, 'x', '1');
+        lostTxn(tale, 'y', '2', '0');
+        logged(tale, item('x', '1', 2n, 2n, 1n));
+        logged(tale, item('y', '2', 2n, 2n, 1n));
+      },
+    ],
+    [
+      'Batch - one member after the other had been answered - fail',
+      ['kv-linearizable: real time', 'kv-linearizable: unique'],
+      (tale) => {
+        put(tale, 'x', '1', 2n);
+        put(tale, 'y', '2', 2n);
+      },
+    ],
+    [
+      'Batch - a member compares what another one writes - fail',
+      ['kv-linearizable: together'],
+      (tale) => {
+        const compare = [{ key: 'x', target: 'create', result: '=', operand: 0n }] as const;
+        const input = { compare, success: [{ op: 'put', input: { key: 'y', value: '' } }], failure: [] } as const;
+        const [first, second] = [
+          tale.call('a', 'kv', 'kv.put', { key: 'x', value: '' }),
+          tale.call('a', 'kv', 'kv.txn', input),
+        ];
+        first.ok({ revision: 2n });
+        second.ok({ revision: 2n, succeeded: true, responses: [{ op: 'put' }] });
       },
     ],
     [

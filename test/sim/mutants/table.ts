@@ -1,3 +1,4 @@
+import { batchMutants } from './batch-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -8,6 +9,7 @@ import { queueMutants } from './queue-mutants.js';
  * must find every one of them, or it proves nothing about those that nobody has thought of.
  */
 export const mutants: readonly Mutant[] = [
+  ...batchMutants,
   ...queueMutants,
   ...crowdMutants,
   ...holdMutants,
