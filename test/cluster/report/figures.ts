@@ -4,6 +4,7 @@ import type { History } from '../../../src/sim/history.js';
 import type { WorkName } from '../messages.js';
 import type { Witnessed } from '../witness.js';
 import { countIn } from '../work/counter.js';
+import { detections } from './detection.js';
 
 /** What was done in the windows of one fault. */
 export interface Counts {
@@ -26,6 +27,8 @@ export interface Figures {
   readonly takeover: readonly number[];
   /** From the kill of a leader to the next answered write. */
   readonly outage: readonly number[];
+  /** From the end of a key that was lost to the moment at which its holder knew; below 0: it knew before. */
+  readonly detection: readonly number[];
 }
 
 interface Window {
@@ -170,7 +173,7 @@ function countOutside(history: History, windows: FaultWindows): void {
   });
 }
 
-export function figuresOf(history: History): Figures {
+export function figuresOf(history: History, events: readonly Witnessed[]): Figures {
   const handover: number[] = [];
   const takeover: number[] = [];
   for (const sections of sectionsOf(history, ['lock.acquire', 'election.campaign']).values()) {
@@ -185,7 +188,7 @@ export function figuresOf(history: History): Figures {
       else takeover.push(waitedMs);
     });
   }
-  return { handover, takeover, outage: outages(history) };
+  return { handover, takeover, outage: outages(history), detection: detections(history, events) };
 }
 
 function outages(history: History): number[] {

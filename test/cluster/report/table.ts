@@ -20,11 +20,12 @@ export function table(work: string, rows: readonly Counts[]): string {
   return cells.map(show).join('\n');
 }
 
-export function figuresText({ handover, takeover, outage }: Figures): string {
+export function figuresText({ handover, takeover, outage, detection }: Figures): string {
   const shown = [
     ['hand-over after release', handover],
     ['takeover from a holder that stopped, died or lost it', takeover],
     ['from the kill of a leader to the next answered write', outage],
+    ['from the end of a lost key to the holder that knows it', detection],
   ] as const;
   return shown
     .filter(([, values]) => values.length > 0)

@@ -26,5 +26,12 @@ export async function verdictOf(trial: Trial, variant: Variant): Promise<Verdict
   const rows = windows.all;
   const idle = rows.every(({ acknowledged }) => acknowledged === 0);
   const problems = [...trial.problems, ...(idle ? ['nothing was acknowledged: this proves nothing'] : [])];
-  return { rows, violations, problems, figures: figuresOf(history), early: early.length, history };
+  return {
+    rows,
+    violations,
+    problems,
+    figures: figuresOf(history, trial.witness.events),
+    early: early.length,
+    history,
+  };
 }
