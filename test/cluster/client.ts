@@ -9,6 +9,7 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { Prng } from '../../src/sim/prng.js';
 import { RecordingStore } from '../../src/sim/recording-store.js';
 import type { Store } from '../../src/store/store.js';
+import { monotonicMs } from './clock.js';
 import type { ClientConfig, Order, Report } from './messages.js';
 import { Tape } from './tape.js';
 import { electionWork } from './work/election.js';
@@ -18,6 +19,8 @@ import { queueWork } from './work/queue.js';
 import { registryWork } from './work/registry.js';
 import { sharedLocksWork } from './work/shared-locks.js';
 import type { Client, Work } from './work/work.js';
+
+const stallBeyondTtlMs = 1500;
 
 const works = {
   lock: lockWork,
@@ -62,6 +65,7 @@ async function clientMain(config: ClientConfig): Promise<void> {
     process.disconnect();
   };
   const obey: Record<Order, () => void> = {
+    stall: () => stall(client),
     finish: () => finish.abort(),
     settle: () => void settle(),
     close: () => void close(),
@@ -70,6 +74,17 @@ async function clientMain(config: ClientConfig): Promise<void> {
   client.tell({ type: 'ready' });
   await running;
   client.tell({ type: 'finished' });
+}
+
+/**
+ * The event loop stands still: no timer, no answer, no heartbeat, as by a long computation. Nothing is done meanwhile.
+ */
+function stall({ config, recorder, name }: Client): void {
+  recorder.note(name, 'client', 'pause', null);
+  const endMs = monotonicMs() + config.ttlMs + stallBeyondTtlMs;
+  // Bounded by `endMs`.
+  while (monotonicMs() < endMs);
+  recorder.note(name, 'client', 'resume', null);
 }
 
 /** As `connect()` does it, with a recording of what the session asks: `held` is judged by it. */

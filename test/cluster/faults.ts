@@ -1,6 +1,6 @@
 import { monotonicMs, sleep } from './clock.js';
-import { clientKill, clientStop } from './faults/client.js';
-import { diskFull } from './faults/disk.js';
+import { clientKill, clientStall, clientStop } from './faults/client.js';
+import { diskError, diskFull, diskSlow } from './faults/disk.js';
 import type { Fault } from './faults/fault.js';
 import { leaderCut, leaderKill, leaderStop, slowPeers } from './faults/leader.js';
 import { brokenLinks, clientCut, slowLinks } from './faults/links.js';
@@ -22,12 +22,15 @@ export const plainFaults: readonly Fault[] = [
   leaderCut,
   slowPeers,
   clientStop,
+  clientStall,
   clientKill,
   clientCut,
   slowLinks,
   brokenLinks,
   compaction,
   diskFull,
+  diskSlow,
+  diskError,
   leaderUnplugged,
   leaderPowerCut,
   leaderFirewall,

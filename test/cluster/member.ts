@@ -54,6 +54,10 @@ export class Member {
     return this.#spec.seat.running;
   }
 
+  pid(): Promise<number | undefined> {
+    return this.#spec.seat.pid();
+  }
+
   get paused(): boolean {
     return this.#paused;
   }

@@ -29,6 +29,8 @@ export type Variant = 'sound' | 'unfenced' | 'stale';
 
 /** From the suite to a client, in this order. */
 export type Order =
+  /** Now and then: block the event loop for longer than the TTL. */
+  | 'stall'
   /** Finish what is under way, begin nothing new. */
   | 'finish'
   /** Wait until the observers have seen the last state. */

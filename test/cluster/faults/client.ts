@@ -34,6 +34,15 @@ export const clientStop: Fault = {
   },
 };
 
+/** The event loop of one that holds is blocked for longer than the TTL: its timers are late, its clocks are not. */
+export const clientStall: Fault = {
+  word: 'client-stall',
+  run: async (trial) => {
+    (await holder(trial)).order('stall');
+    await sleep(trial.longMs + trial.random.between(500, 1500));
+  },
+};
+
 /** SIGKILL of one that holds; another process comes in its place. */
 export const clientKill: Fault = {
   word: 'client-kill',

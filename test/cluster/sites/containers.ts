@@ -64,6 +64,11 @@ class ContainerSeat implements Seat, SeatNetwork {
     return this.#running;
   }
 
+  async pid(): Promise<number | undefined> {
+    const pid = (await this.#container?.inspect())?.State.Pid ?? 0;
+    return pid === 0 ? undefined : pid;
+  }
+
   /** A new container each time: all that a member keeps is in its folder, and its arguments change. */
   async start(args: readonly string[], folder: string): Promise<void> {
     await this.remove();
@@ -118,8 +123,8 @@ class ContainerSeat implements Seat, SeatNetwork {
 
   /** A command of this machine, so that the image needs nothing but etcd. */
   async run(file: string, args: readonly string[]): Promise<void> {
-    const pid = (await this.#container?.inspect())?.State.Pid ?? 0;
-    if (pid !== 0) await run('nsenter', ['--target', String(pid), '--net', file, ...args]);
+    const pid = await this.pid();
+    if (pid !== undefined) await run('nsenter', ['--target', String(pid), '--net', file, ...args]);
   }
 
   async remove(): Promise<void> {

@@ -30,6 +30,10 @@ export class ProcessSeat implements Seat {
     return child !== undefined && child.exitCode === null && child.signalCode === null;
   }
 
+  async pid(): Promise<number | undefined> {
+    return this.running ? this.#child?.pid : undefined;
+  }
+
   async start(args: readonly string[]): Promise<void> {
     const [file, ...before] = this.#command as [string];
     this.#child = spawnTied(file, [...before, ...args]);

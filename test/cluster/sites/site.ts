@@ -12,6 +12,8 @@ export interface Seat {
   /** The address at which it is reached, from the suite and from nowhere else. */
   readonly host: string;
   readonly running: boolean;
+  /** Of etcd, as this machine counts; undefined: it does not run. */
+  pid(): Promise<number | undefined>;
   /** Undefined: it shares the network of the suite. */
   readonly network: SeatNetwork | undefined;
   /** etcd with these arguments; resolves when it serves clients. `folder` is where it may write. */
