@@ -1,3 +1,4 @@
+import { Config } from './config/config.js';
 import type { WaitOptions } from './core/abort.js';
 import { prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
@@ -12,6 +13,7 @@ import type { Held, HeldAll } from './line/held.js';
 import { Mutex } from './lock/mutex.js';
 import { type LockEntry, lockAll, tryLockAll } from './lock-all/lock-all.js';
 import { Locks } from './locks.js';
+import { LocalFiles } from './node/local-files.js';
 import type { QueueOptions } from './queue/options.js';
 import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
@@ -40,6 +42,8 @@ export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
 export class Conclave implements AsyncDisposable {
   /** Services: register instances, find those of others. See `Registry`. */
   readonly registry: Registry;
+  /** Live configuration: watch it, write it, roll it back. See `Config`. */
+  readonly config: Config;
   /** All locks at once: who holds what, who waits for whom; and locks as the Web Locks API has them. */
   readonly locks: Locks;
   readonly #context: RecipeContext;
@@ -52,6 +56,7 @@ export class Conclave implements AsyncDisposable {
     this.#context = context;
     this.#scope = scope;
     this.registry = new Registry(context);
+    this.config = new Config(context, new LocalFiles());
   }
 
   /**

@@ -1,9 +1,27 @@
 // For applications.
 export { Conclave, type KeyOrPrefix } from './conclave.js';
+export type {
+  ChangeCause,
+  ConfigChange,
+  ConfigProblem,
+  DeepReadonly,
+  KeyDiff,
+} from './config/change.js';
+export type { ValidationOptions } from './config/checks.js';
+export type { Config, RollbackOptions, RolloutStep, SetOptions, StoredValue } from './config/config.js';
+export type { HistoryEntry, HistoryOptions } from './config/history.js';
+export type { LayerName, Sources } from './config/layers.js';
+export type { LayerOptions, WatchConfigOptions } from './config/options.js';
+export type { ConfigWatcher } from './config/reports.js';
+export type { Audience, WatcherId } from './config/rollout.js';
+export type { Issue, SchemaIssue, SchemaResult, StandardSchema } from './config/standard-schema.js';
+export type { Decode } from './config/store-layer.js';
+export type { ConfigEvents, ConfigStatus, WatchedConfig } from './config/watched-config.js';
+export type { WriteOptions, Written } from './config/writer.js';
 export { connect } from './connect/connect.js';
 export type { ConnectOptions, TlsOptions } from './connect/options.js';
 export type { WaitOptions } from './core/abort.js';
-export { ConclaveError, type ErrorCode, type LossReason, type Outcome } from './core/errors.js';
+export { ConclaveError, type ErrorCode, type LossReason, type Outcome, type RevisionConflict } from './core/errors.js';
 export type { HealthOptions, HealthProbe } from './core/health.js';
 export { version } from './core/version.js';
 export type { CampaignOptions } from './election/campaign.js';

@@ -18,6 +18,8 @@ export type ErrorCode =
   | 'LEASE_EXISTS'
   | 'NOT_FOUND'
   | 'FAILED_PRECONDITION'
+  // What is on the store, or was to be, does not fit its schema.
+  | 'INVALID_VALUE'
   | 'RESOURCE_EXHAUSTED'
   // Somebody else was there first.
   | 'CONFLICT'
@@ -53,7 +55,16 @@ export interface ErrorDetails {
   readonly outcome?: Outcome;
   /** For `SESSION_LOST` and `LOST`. */
   readonly loss?: LossReason | undefined;
+  /** For a `CONFLICT` of writers. */
+  readonly conflict?: RevisionConflict | undefined;
   readonly cause?: unknown;
+}
+
+/** What a writer took for the last revision of a key, and what it was; 0n: there was no such key. */
+export interface RevisionConflict {
+  readonly key: string;
+  readonly expected: bigint;
+  readonly actual: bigint;
 }
 
 const brand = Symbol.for('conclave.error');
@@ -65,6 +76,7 @@ export class ConclaveError extends Error {
   readonly retryable: boolean;
   readonly outcome: Outcome;
   readonly loss: LossReason | undefined;
+  readonly conflict: RevisionConflict | undefined;
   /** @internal */
   readonly [brand] = true;
 
@@ -74,6 +86,7 @@ export class ConclaveError extends Error {
     this.retryable = details.retryable ?? (code === 'UNAVAILABLE' || code === 'TIMEOUT');
     this.outcome = details.outcome ?? 'not-applied';
     this.loss = details.loss;
+    this.conflict = details.conflict;
   }
 
   /** Whether `error` is a ConclaveError, and one of `codes` if any are given. */

@@ -26,6 +26,8 @@ export interface MirrorChange {
 export interface MirrorListener {
   /** The first call brings the first state. */
   onChange(change: MirrorChange): void;
+  /** The store has answered, or told something. */
+  onHeard?(): void;
   /** For good: the store refuses, or was closed. */
   onEnd(error: ConclaveError): void;
 }
@@ -129,6 +131,7 @@ export class Mirror {
 
   #heard(): void {
     this.#heardAtMs = this.#runtime.monotonicMs();
+    this.#listener.onHeard?.();
   }
 
   #arm(): void {

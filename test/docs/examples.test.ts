@@ -47,6 +47,13 @@ bob leads
 bob was told to stop: UNHEALTHY
 run() ended: enough
 `,
+  'config.js': `at the start: {"db":{"timeoutMs":500,"pool":5},"rateLimit":100}
+changed: rateLimit 100 -> 200, db/pool 5 -> 9
+refused: rateLimit: must be above 0
+invalid: must be above 0; still 200
+changed: rateLimit 200 -> 100, db/pool 9 -> 5
+live; 7 versions kept
+`,
   'election.js': `nobody leads
 host-1 leads
 host-1 (warm) leads

@@ -1,0 +1,266 @@
+import { type WaitOptions, withDeadline } from '../core/abort.js';
+import { type Bytes, sameBytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type { Files } from '../core/files.js';
+import type { RecipeContext } from '../line/context.js';
+import { untilAnswered } from '../store/repeat.js';
+import { SharedMirrors } from '../store/shared-mirrors.js';
+import type { KeyDiff } from './change.js';
+import { checkOf, encodeValue, type ValidationOptions } from './checks.js';
+import { ConfigFeed } from './feed.js';
+import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from './history.js';
+import { type KeyOrPrefix, keyOf, type Place, placeOf } from './names.js';
+import { checkWatchOptions, type WatchConfigOptions } from './options.js';
+import { type ConfigWatcher, Reporter, watchersOf } from './reports.js';
+import { type Audience, encodeRollout, type Rollout, rolloutOf, seenBy, type WatcherId } from './rollout.js';
+import { type StateAt, stateAt } from './state-at.js';
+import { WatchedConfig } from './watched-config.js';
+import { shown, type Wish, type WriteOptions, type Written, writeAll } from './writer.js';
+
+export type SetOptions = WriteOptions & ValidationOptions;
+
+export type RollbackOptions = SetOptions & { readonly toRevision: bigint };
+
+/** A value as it stands on the store. */
+export interface StoredValue {
+  /** JSON, or the text where it is none. */
+  readonly value: unknown;
+  readonly bytes: Bytes;
+  readonly revision: bigint;
+}
+
+/** A value on its way, and who sees it. */
+export interface RolloutStep extends Audience {
+  readonly value?: unknown;
+}
+
+const defaultTimeoutMs = 5_000;
+
+/** Live configuration. README.md beside this file says what it promises. */
+export class Config {
+  readonly #context: RecipeContext;
+  readonly #files: Files;
+  readonly #mirrors: SharedMirrors;
+
+  constructor(context: RecipeContext, files: Files) {
+    this.#context = context;
+    this.#files = files;
+    this.#mirrors = new SharedMirrors(context.store, context.runtime);
+  }
+
+  /**
+   * Follows one key, or all keys below a prefix as one object. Resolves when the first value is there, or refused:
+   * then `ready()` rejects. All who watch the same in this process share one watch.
+   * @throws `signal.reason` itself; ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`, `TIMEOUT` when `timeoutMs` passes
+   * before the first value, what the store refuses.
+   */
+  async watch<T = unknown>(options: WatchConfigOptions<T>): Promise<WatchedConfig<T>> {
+    options.signal?.throwIfAborted();
+    checkWatchOptions(options);
+    const { runtime } = this.#context;
+    const place = placeOf(this.#context, options);
+    const watcher = options.instance ?? this.#self();
+    const site = { runtime, files: this.#files, mirrors: this.#mirrors };
+    const handle = new WatchedConfig<T>(
+      runtime,
+      place.name,
+      (self) => new ConfigFeed(site, place, options, (key, rollout) => seenBy(watcher, key, rollout), self),
+      (more) => this.history(options, more),
+    );
+    if (options.onInvalid !== undefined) handle.events.on('invalid', options.onInvalid);
+    if (options.report === true) this.#report(place, watcher, handle);
+    try {
+      await handle.ready(options);
+    } catch (error) {
+      if (ConclaveError.is(error, 'INVALID_VALUE')) return handle;
+      await handle.close();
+      throw error;
+    }
+    return handle;
+  }
+
+  /** What stands at a key, or null. Linearizable. */
+  async get(name: string, options: WaitOptions = {}): Promise<StoredValue | null> {
+    const key = keyOf(this.#context, name);
+    const { store, runtime } = this.#context;
+    return this.#within(`get ${JSON.stringify(name)}`, options, async (signal) => {
+      const { kvs } = await untilAnswered(runtime, signal, () => store.range({ key }, { signal }));
+      const [kv] = kvs;
+      return kv === undefined ? null : { value: shown(kv.value), bytes: kv.value, revision: kv.modRevision };
+    });
+  }
+
+  /**
+   * Writes a value as JSON, whatever was there. With `prefix` the name is below it.
+   * @throws ConclaveError `INVALID_VALUE` when the schema refuses what would be, `INVALID_ARGUMENT`, `TIMEOUT`
+   * (outcome unknown) when the store has not answered within 5 s, what the store refuses.
+   */
+  set(name: string, value: unknown, options: SetOptions = {}): Promise<Written> {
+    return this.setAll({ [name]: value }, options);
+  }
+
+  /** Writes several values in one txn: watchers see all of them or none. An undefined value takes the key away. */
+  async setAll(values: Readonly<Record<string, unknown>>, options: SetOptions = {}): Promise<Written> {
+    const wishes = Object.entries(values).map(([name, value]) => this.#wish(name, value, options));
+    return this.#write(wishes, options);
+  }
+
+  /**
+   * Writes a value if the key is as the caller has seen it; 0n: if it is not there.
+   * @throws ConclaveError `CONFLICT`, which names both revisions; else as `set`.
+   */
+  async compareAndSet(
+    name: string,
+    value: unknown,
+    options: SetOptions & { readonly expectRevision: bigint },
+  ): Promise<Written> {
+    return this.#write([{ ...this.#wish(name, value, options), expected: options.expectRevision }], options);
+  }
+
+  /** Takes a key away. */
+  async delete(name: string, options: SetOptions = {}): Promise<Written> {
+    return this.#write([this.#wish(name, undefined, options)], options);
+  }
+
+  /** What was written to one key, or to all below a prefix, the newest first: the last 50 versions of each key. */
+  history(what: KeyOrPrefix, options: HistoryOptions = {}): Promise<readonly HistoryEntry[]> {
+    return this.#within('history', options, async (signal) =>
+      entriesOf(await readPast(this.#context, what, signal), options.limit),
+    );
+  }
+
+  /**
+   * What differs between two revisions. Default of `to`: now.
+   * @throws ConclaveError `COMPACTED` when a revision is too old for the history, `FUTURE_REVISION`.
+   */
+  diff(
+    what: KeyOrPrefix,
+    revisions: { readonly from: bigint; readonly to?: bigint | undefined },
+    options: WaitOptions = {},
+  ): Promise<readonly KeyDiff[]> {
+    return this.#within('diff', options, async (signal) => {
+      const past = await readPast(this.#context, what, signal);
+      const before = await stateAt(this.#context, what, past, revisions.from, signal);
+      const after =
+        revisions.to === undefined
+          ? new Map([...past.current].map(([name, { value }]) => [name, value]))
+          : await stateAt(this.#context, what, past, revisions.to, signal);
+      return differences(before, after);
+    });
+  }
+
+  /**
+   * Writes again what was there at a revision, in one txn, as a new revision.
+   * @throws ConclaveError `CONFLICT` when somebody writes meanwhile, `COMPACTED` when that revision is too old for the
+   * history; else as `set`.
+   */
+  async rollback(what: KeyOrPrefix, options: RollbackOptions): Promise<Written> {
+    const { toRevision, reason = `rollback to revision ${toRevision}` } = options;
+    return this.#within('rollback', options, async (signal) => {
+      const past = await readPast(this.#context, what, signal);
+      const state = await stateAt(this.#context, what, past, toRevision, signal);
+      const names = new Set([...past.current.keys(), ...state.keys()]);
+      const wishes = [...names]
+        .map((name) => ({
+          name,
+          bytes: state.get(name),
+          expected: past.current.get(name)?.modRevision ?? 0n,
+        }))
+        .filter(({ name, bytes }) => differs(past.current.get(name)?.value, bytes));
+      const validation = 'prefix' in what ? { prefix: what.prefix, ...options } : options;
+      const check = checkOf(this.#context, wishes, validation);
+      return writeAll(this.#context, wishes, { ...options, reason }, check, signal);
+    });
+  }
+
+  /**
+   * Shows a value to an audience only: chosen instances, those with some labels, a percentage of the rest. The same
+   * call with a higher percentage widens it, and drops nobody. Without `value` the one on its way stays. Default of
+   * what the others see: what is there now.
+   * @throws ConclaveError `NOT_FOUND` when there is nothing that the others could see, `CONFLICT`, else as `set`.
+   */
+  async rollout(name: string, step: RolloutStep, options: SetOptions = {}): Promise<Written> {
+    const { value: next, ...audience } = step;
+    return this.#step(name, options, (rollout, base) => {
+      const to = next === undefined ? rollout?.next : next;
+      if (to === undefined) throw new ConclaveError('NOT_FOUND', `no value of ${name} is on its way: give one`);
+      return encodeRollout({ base: rollout === undefined ? base : rollout.base, next: to, ...audience });
+    });
+  }
+
+  /** Ends a rollout: all see the new value. @throws as `rollout`. */
+  promote(name: string, options: SetOptions = {}): Promise<Written> {
+    return this.#step(name, options, (rollout) => rollout?.next ?? notRolledOut(name));
+  }
+
+  /** Ends a rollout: all see what was there before. @throws as `rollout`. */
+  abandon(name: string, options: SetOptions = {}): Promise<Written> {
+    return this.#step(name, options, (rollout) => rollout?.base ?? notRolledOut(name));
+  }
+
+  /** Who shows which revision of a place, of those that `report`. */
+  watchers(what: KeyOrPrefix, options: WaitOptions = {}): Promise<readonly ConfigWatcher[]> {
+    const place = placeOf(this.#context, what);
+    return this.#within('watchers', options, (signal) => watchersOf(this.#context, place, signal));
+  }
+
+  async #step(
+    name: string,
+    options: SetOptions,
+    next: (rollout: Rollout | undefined, base: unknown) => unknown,
+  ): Promise<Written> {
+    const full = this.#wish(name, undefined, options).name;
+    const found = await this.get(full, options);
+    if (found === null) throw new ConclaveError('NOT_FOUND', `there is no ${JSON.stringify(full)}`);
+    const value = next(rolloutOf(found.value), found.value);
+    return this.compareAndSet(name, value, { ...options, expectRevision: found.revision });
+  }
+
+  #report<T>(place: Place, watcher: WatcherId, handle: WatchedConfig<T>): void {
+    const reporter = new Reporter(this.#context, place, watcher, handle);
+    handle.events.once('change', () => {
+      reporter.start();
+      handle.events.on('change', () => reporter.changed());
+      handle.events.on('status', () => reporter.changed());
+    });
+    handle.with(() => reporter.stop());
+  }
+
+  #wish(name: string, value: unknown, { prefix }: ValidationOptions): Wish {
+    const full = prefix === undefined ? name : `${placeOf(this.#context, { prefix }).name}${name}`;
+    return { name: full, bytes: value === undefined ? undefined : encodeValue(full, value) };
+  }
+
+  #write(wishes: readonly Wish[], options: SetOptions): Promise<Written> {
+    const check = checkOf(this.#context, wishes, options);
+    const what = `write of ${wishes.map(({ name }) => JSON.stringify(name)).join(', ')}`;
+    return this.#within(what, options, (signal) => writeAll(this.#context, wishes, options, check, signal));
+  }
+
+  #within<T>(what: string, { signal, timeoutMs }: WaitOptions, fn: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(this.#context.runtime, what, { signal, timeoutMs: timeoutMs ?? defaultTimeoutMs }, fn);
+  }
+
+  #self(): WatcherId {
+    const { host = '', pid = 0, label } = this.#context.identity;
+    return { id: label ?? `${host}:${pid}` };
+  }
+}
+
+function notRolledOut(name: string): never {
+  throw new ConclaveError('NOT_FOUND', `no value of ${name} is on its way`);
+}
+
+function differences(before: StateAt, after: StateAt): KeyDiff[] {
+  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
+  return names.flatMap((key): KeyDiff[] => {
+    const [was, is] = [before.get(key), after.get(key)];
+    if (!differs(was, is)) return [];
+    const type = was === undefined ? 'added' : is === undefined ? 'deleted' : 'modified';
+    return [{ key, type, oldValue: shown(was), newValue: shown(is) }];
+  });
+}
+
+function differs(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === undefined || b === undefined ? a !== b : !sameBytes(a, b);
+}

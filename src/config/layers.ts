@@ -1,0 +1,103 @@
+import { isPlainObject, isSafeName, jsonOrText } from '../core/plain.js';
+
+/** Where a value can come from, the weakest first; `override` is the operator's file. */
+export const layerNames = ['defaults', 'file', 'store', 'environment', 'command-line', 'override'] as const;
+
+export type LayerName = (typeof layerNames)[number];
+
+export type Layers = Readonly<Partial<Record<LayerName, unknown>>>;
+
+/** Where each value comes from, by its place: `db/host`. */
+export type Sources = ReadonlyMap<string, LayerName>;
+
+/**
+ * One value of all layers: objects are merged by their members, everything else is taken from the strongest that has
+ * it. An absent layer is undefined.
+ */
+export function mergeLayers(layers: Layers): { readonly value: unknown; readonly sources: Sources } {
+  const sources = new Map<string, LayerName>();
+  const present = layerNames.filter((name) => layers[name] !== undefined);
+  const value = merge(
+    present.map((layer) => ({ layer, value: layers[layer] })),
+    '',
+    sources,
+  );
+  return { value, sources };
+}
+
+interface Layered {
+  readonly layer: LayerName;
+  readonly value: unknown;
+}
+
+function merge(layers: readonly Layered[], path: string, sources: Map<string, LayerName>): unknown {
+  const top = layers.at(-1);
+  if (top === undefined) return undefined;
+  if (!isPlainObject(top.value)) {
+    sources.set(path, top.layer);
+    return top.value;
+  }
+  // What lies below something that is no object cannot be merged with what lies above.
+  const from = layers.findLastIndex(({ value }) => !isPlainObject(value)) + 1;
+  const merged = layers.slice(from);
+  const names = new Set(
+    merged.flatMap(({ value }) => Object.keys(value as object)).filter((name) => name !== '__proto__'),
+  );
+  if (names.size === 0) sources.set(path, top.layer);
+  const members: Record<string, unknown> = {};
+  for (const name of names) {
+    const below = merged.flatMap(({ layer, value }) => {
+      const member = Object.hasOwn(value as object, name) ? (value as Record<string, unknown>)[name] : undefined;
+      return member === undefined ? [] : [{ layer, value: member }];
+    });
+    if (below.length > 0) members[name] = merge(below, path === '' ? name : `${path}/${name}`, sources);
+  }
+  return members;
+}
+
+/**
+ * The layer of environment variables: `APP_DB__POOL_SIZE=5` with the prefix `APP_` is `{ db: { poolSize: 5 } }`. Two
+ * underscores go a level down; a value that is no JSON is text.
+ */
+export function environmentLayer(
+  environment: Readonly<Record<string, string | undefined>>,
+  prefix: string,
+): Readonly<Record<string, unknown>> | undefined {
+  return layerOf(
+    Object.entries(environment).flatMap(([name, text]) =>
+      text === undefined || !name.startsWith(prefix) || name === prefix
+        ? []
+        : [[name.slice(prefix.length).split('__').map(camelCase), text] as const],
+    ),
+  );
+}
+
+/** The layer of the command line: `--config.db.poolSize=5`; a value that is no JSON is text. */
+export function commandLineLayer(args: readonly string[]): Readonly<Record<string, unknown>> | undefined {
+  return layerOf(
+    args.flatMap((arg) => {
+      const [, path, text] = /^--config\.([^=]+)=(.*)$/s.exec(arg) ?? [];
+      return path === undefined || text === undefined ? [] : [[path.split('.'), text] as const];
+    }),
+  );
+}
+
+function layerOf(entries: readonly (readonly [string[], string])[]): Record<string, unknown> | undefined {
+  const root: Record<string, unknown> = {};
+  for (const [names, text] of entries) {
+    if (!names.every(isSafeName)) continue;
+    const last = names.pop() as string;
+    let branch = root;
+    for (const name of names) {
+      const next = Object.hasOwn(branch, name) ? branch[name] : undefined;
+      branch[name] = isPlainObject(next) ? next : {};
+      branch = branch[name] as Record<string, unknown>;
+    }
+    branch[last] = jsonOrText(text);
+  }
+  return entries.length > 0 ? root : undefined;
+}
+
+function camelCase(name: string): string {
+  return name.toLowerCase().replace(/_+(.)/g, (_, letter: string) => letter.toUpperCase());
+}

@@ -1,0 +1,88 @@
+import { type Bytes, fromLatin1, latin1, prefixEnd, utf8, utf8Text } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import type { RecipeContext } from '../line/context.js';
+
+/** Where values live, below the namespace; beside them what has been, and who shows what. */
+const root = 'config/';
+const historyRoot = 'config-history/';
+const watchersRoot = 'config-watchers/';
+
+/** What can be watched: one key, or all keys below a prefix. */
+export type KeyOrPrefix = { readonly key: string } | { readonly prefix: string };
+
+/** A range of values and what they are called. */
+export interface Place {
+  /** As its user calls it. */
+  readonly name: string;
+  readonly key: Bytes;
+  /** Undefined: one key. */
+  readonly rangeEnd: Bytes | undefined;
+  /** Where a key of the store, one char per byte, stands in the whole: `db/host`; empty for the one key of a place. */
+  pathOf(key: string): string;
+  /** The key of the store at `path`. */
+  keyAt(path: string): Bytes;
+}
+
+/**
+ * A name that starts with `/` is the exact key, as everywhere; any other lives under `<namespace>config/`. A prefix is
+ * a folder: `app` and `app/` are the same, and never what begins with `apple`.
+ * @throws ConclaveError `INVALID_NAME`.
+ */
+export function placeOf(context: RecipeContext, what: KeyOrPrefix): Place {
+  if ('key' in what) {
+    const key = keyOf(context, what.key);
+    return { name: what.key, key, rangeEnd: undefined, pathOf: () => '', keyAt: () => key };
+  }
+  const folder = folderOf(what.prefix);
+  const key = utf8(absolute(context, folder));
+  const { length } = latin1(key);
+  return {
+    name: folder,
+    key,
+    rangeEnd: prefixEnd(key),
+    pathOf: (each) => utf8Text(fromLatin1(each.slice(length))),
+    keyAt: (path) => utf8(absolute(context, `${folder}${path}`)),
+  };
+}
+
+/** @throws ConclaveError `INVALID_NAME`. */
+export function keyOf(context: RecipeContext, name: string): Bytes {
+  if (typeof name !== 'string' || name === '' || name.endsWith('/') || /.\/\//.test(name)) throw invalidName(name);
+  return utf8(absolute(context, name));
+}
+
+/**
+ * Where what has been is kept: `<namespace>config-history/<name>//<entry>`. No name has two slashes in it but at its
+ * start, so that the last two end the name.
+ */
+export function historyPrefix({ namespace }: RecipeContext, what: KeyOrPrefix): Bytes {
+  return utf8(`${namespace}${historyRoot}${'key' in what ? `${what.key}//` : folderOf(what.prefix)}`);
+}
+
+/** The name of the key whose history entry this is. */
+export function nameOfHistory({ namespace }: RecipeContext, entry: Bytes): string {
+  const text = utf8Text(entry).slice(namespace.length + historyRoot.length);
+  return text.slice(0, text.lastIndexOf('//'));
+}
+
+/** Where those who show a place say so: `<namespace>config-watchers/<name>//<id>`. */
+export function watchersPrefix({ namespace }: RecipeContext, { name }: Place): Bytes {
+  return utf8(`${namespace}${watchersRoot}${name}//`);
+}
+
+function folderOf(prefix: string): string {
+  if (typeof prefix !== 'string' || /.\/\//.test(prefix)) throw invalidName(prefix);
+  return prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+}
+
+function absolute({ namespace }: RecipeContext, name: string): string {
+  return name.startsWith('/') ? name : `${namespace}${root}${name}`;
+}
+
+function invalidName(name: unknown): ConclaveError {
+  const shown = JSON.stringify(name);
+  return new ConclaveError(
+    'INVALID_NAME',
+    `a key has at least one character, no "/" at its end and no "//" in it, got ${shown}`,
+  );
+}

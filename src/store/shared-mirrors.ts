@@ -1,0 +1,35 @@
+import { latin1, noBytes } from '../core/bytes.js';
+import type { Runtime } from '../core/runtime.js';
+import { type Share, Shared } from '../core/shared.js';
+import type { FollowSpec } from './follow.js';
+import { Mirror, type MirrorListener } from './mirror.js';
+import type { Store } from './store.js';
+
+/**
+ * One read and one watch per range and process, however many look at it. A listener that comes later is not told the
+ * first state again: it reads `items` and `revision`, where a revision of 0n says that the first state is yet to come.
+ */
+export class SharedMirrors {
+  readonly #store: Store;
+  readonly #runtime: Runtime;
+  readonly #mirrors = new Shared<Mirror, MirrorListener>();
+
+  constructor(store: Store, runtime: Runtime) {
+    this.#store = store;
+    this.#runtime = runtime;
+  }
+
+  subscribe(spec: FollowSpec, listener: MirrorListener): Share<Mirror> {
+    const id = `${latin1(spec.key)} ${latin1(spec.rangeEnd ?? noBytes)}`;
+    return this.#mirrors.subscribe(
+      id,
+      (hub) =>
+        new Mirror(this.#store, this.#runtime, spec, {
+          onChange: (change) => hub.tell((each) => each.onChange(change)),
+          onHeard: () => hub.tell((each) => each.onHeard?.()),
+          onEnd: (error) => hub.end(error),
+        }),
+      listener,
+    );
+  }
+}
