@@ -9,11 +9,11 @@ import { type Conclave, connect } from '../../src/index.js';
 import { Prng } from '../../src/sim/prng.js';
 import { maintenanceMethods } from '../../src/wire/admin-methods.js';
 import { describeSkipped } from '../support/skip.js';
+import { checkWriters, newWriters, type Writer, writeUntilGone } from './support/acknowledged.js';
 import { conclave } from './support/cli.js';
 
 /** `CONCLAVE_KILL_ROUNDS=1000` does as many. */
 const rounds = Number(process.env.CONCLAVE_KILL_ROUNDS ?? 5);
-const writers = 8;
 
 vi.setConfig({ testTimeout: Math.max(90_000, rounds * 10_000) });
 
@@ -33,53 +33,15 @@ async function serve(...flags: string[]) {
   return { server, url };
 }
 
-/** What one writer has sent, and what it knows to be kept. The n-th put of its key has the value n. */
-interface Writer {
-  readonly key: string;
-  sent: number;
-  acknowledged: number;
-  revision: bigint;
-}
-
-/** Puts until the server is gone. */
-async function write(client: Conclave, writer: Writer, onAcknowledged: () => void): Promise<void> {
-  // Bounded by the kill.
-  for (;;) {
-    writer.sent += 1;
-    const value = `${writer.sent}`.padStart(writer.sent % 7 === 0 ? 3_000 : 1, '0');
-    try {
-      writer.revision = (await client.put(writer.key, value)).header.revision;
-    } catch {
-      return;
-    }
-    writer.acknowledged = writer.sent;
-    onAcknowledged();
-  }
-}
-
-async function check(client: Conclave, all: readonly Writer[]): Promise<void> {
-  for (const writer of all) {
-    const found = await client.get(writer.key);
-    const value = Number(found === null ? 0 : Buffer.from(found.value).toString());
-    expect(value).toBeGreaterThanOrEqual(writer.acknowledged);
-    expect(value).toBeLessThanOrEqual(writer.sent);
-    expect((await client.range({ key: writer.key })).header.revision).toBeGreaterThanOrEqual(writer.revision);
-    Object.assign(writer, { sent: value, acknowledged: value });
-  }
-}
-
 it(`serve --data: nothing acknowledged is lost by kill -9 under load (${rounds} rounds)`, async () => {
   const random = new Prng(rounds);
-  const all = Array.from(
-    { length: writers },
-    (_, i): Writer => ({ key: `k${i}`, sent: 0, acknowledged: 0, revision: 0n }),
-  );
+  const all = newWriters(8);
   let acknowledged = 0;
   for (let round = 0; round <= rounds; round++) {
     const { server, url } = await serve('--checkpoint-bytes', '50000');
     await using _server = server;
     await using client = await connect(url);
-    await check(client, all);
+    await checkWriters(client, all);
     if (round === rounds) break;
     let left = 50 + random.below(400);
     const onAcknowledged = () => {
@@ -87,7 +49,7 @@ it(`serve --data: nothing acknowledged is lost by kill -9 under load (${rounds} 
       left -= 1;
       if (left === 0) server.kill('SIGKILL');
     };
-    await Promise.all(all.map((writer) => write(client, writer, onAcknowledged)));
+    await Promise.all(all.map((writer) => writeUntilGone(client, writer, onAcknowledged)));
   }
   expect(acknowledged).toBeGreaterThanOrEqual(rounds * 50);
   expect((await readdir(dir)).some((name) => name.endsWith('.checkpoint'))).toBe(true);

@@ -1,0 +1,199 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Conclave, connect } from '../../src/index.js';
+import { executable } from '../support/etcd/machine.js';
+import { describeSkipped } from '../support/skip.js';
+import { checkWriters, newWriters, type Writer, writeUntilGone } from './support/acknowledged.js';
+import { builtCli } from './support/built.js';
+import { conclave } from './support/cli.js';
+import { Program } from './support/program.js';
+
+/**
+ * `CONCLAVE_KILL_CALLS=500` kills at each of the first 500 calls of each kind; `CONCLAVE_POWER_CUTS=200` cuts as often.
+ */
+const killCalls = Number(process.env.CONCLAVE_KILL_CALLS ?? 2);
+const powerCuts = Number(process.env.CONCLAVE_POWER_CUTS ?? 2);
+
+vi.setConfig({ testTimeout: Math.max(60_000, killCalls * 40_000, powerCuts * 20_000) });
+
+let dir: string;
+let data: string;
+let trace: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'conclave-faults-'));
+  data = join(dir, 'data');
+  trace = join(dir, 'trace');
+});
+
+afterEach(() => rm(dir, { recursive: true }));
+
+const flags = [
+  'serve',
+  '--listen',
+  '127.0.0.1:0',
+  '--json',
+  '--checkpoint-bytes',
+  '20000',
+  '--reserve-bytes',
+  '100000',
+];
+const calls = 'fdatasync,fsync,pwrite64,rename,unlink';
+
+/** The server under strace, which has the kernel answer what `inject` says. One thread: its calls have one order. */
+function underStrace(inject: string): Program {
+  const strace = ['-f', '-qq', '-y', '-o', trace, '-e', `trace=${calls}`, '-e', `inject=${inject}`];
+  // A server does not outlive its strace.
+  const server = ['setpriv', '--pdeathsig', 'KILL', process.execPath, builtCli(), ...flags, '--data', data];
+  return new Program('strace', [...strace, ...server], { UV_THREADPOOL_SIZE: '1' });
+}
+
+/** Writes until the server is gone; how that ended. Undefined: it did not even come up. */
+async function writeInto(server: Program, all: readonly Writer[]) {
+  const line = await server.line().catch(() => undefined);
+  if (line !== undefined) {
+    await using client = await connect((JSON.parse(line) as { url: string }).url);
+    await Promise.all(all.map((writer) => writeUntilGone(client, writer)));
+  }
+  return server.ended();
+}
+
+/** Starts again without faults: all that was acknowledged is there, and it can be written to. */
+async function checkAfter(all: readonly Writer[], where = data): Promise<void> {
+  await using server = conclave([...flags, '--data', where]);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  await using client = await connect(url);
+  await checkWriters(client, all);
+  await client.put('after', 'it goes on');
+  await client.close();
+  server.kill('SIGTERM');
+  expect(await server.ended()).toMatchObject({ code: 0, stderr: expect.not.stringContaining('damage') });
+}
+
+/** The traced calls that change a file of the store, from the injected one on, without that. */
+async function callsAfterFault(): Promise<string[]> {
+  const lines = (await readFile(trace, 'utf8')).split('\n').filter((line) => line.includes(data));
+  const at = lines.findIndex((line) => line.includes('(INJECTED)'));
+  expect(at).toBeGreaterThan(-1);
+  return lines.slice(at + 1);
+}
+
+const faults = () => {
+  it.each(['fdatasync:error=EIO:when=30+', 'fdatasync:error=EIO:when=30'])(
+    'a failed sync (%s) ends the server, and is never tried again',
+    async (inject) => {
+      const all = newWriters(4);
+      await using server = underStrace(inject);
+      const { code, stderr } = await writeInto(server, all);
+      expect([code, stderr]).toEqual([6, expect.stringMatching(/writing \S+\.log failed: EIO/)]);
+      expect((await callsAfterFault()).filter((line) => /sync|write|rename/.test(line))).toEqual([]);
+      expect(all.every(({ acknowledged }) => acknowledged > 0)).toBe(true);
+      await checkAfter(all);
+    },
+  );
+
+  it('a write that finds no room goes into the reserve: nothing is lost, puts are refused', async () => {
+    const all = newWriters(4);
+    await using server = underStrace('pwrite64:error=ENOSPC:when=60');
+    const { url } = JSON.parse(await server.line()) as { url: string };
+    await using client = await connect(url);
+    await Promise.all(all.map((writer) => writeUntilGone(client, writer)));
+    await expect(client.put('k', 'v')).rejects.toThrow('mvcc: database space exceeded');
+    await checkWriters(client, all);
+    expect((await callsAfterFault())[0]).toMatch(/unlink\("\S+reserve"/);
+  });
+
+  it('a disk that stays full when the reserve is used up ends it', async () => {
+    const all = newWriters(4);
+    await using server = underStrace('pwrite64:error=ENOSPC:when=60+');
+    const { code, stderr } = await writeInto(server, all);
+    expect([code, stderr]).toEqual([6, expect.stringContaining('the disk is full: make room and start again')]);
+    await checkAfter(all);
+  });
+
+  it.each(calls.split(','))(`%s: kill -9 at each of the first ${killCalls} calls loses nothing`, async (call) => {
+    const all = newWriters(4);
+    for (let nth = 1; nth <= killCalls; nth++) {
+      await using server = underStrace(`${call}:signal=SIGKILL:when=${nth}`);
+      await writeInto(server, all);
+      expect(await readFile(trace, 'utf8')).toContain('killed by SIGKILL');
+      await checkAfter(all);
+    }
+  });
+};
+
+const withStrace = 'a server whose calls to the kernel fail';
+const missing = ['strace', 'setpriv'].find((program) => executable(program, process.env.PATH) === undefined);
+const probe = missing === undefined ? spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status : 1;
+if (missing !== undefined) describeSkipped(withStrace, `no ${missing} on $PATH`, faults);
+else if (probe !== 0) describeSkipped(withStrace, 'this user may not trace processes', faults);
+else describe(withStrace, faults);
+
+function run(file: string, ...args: string[]): boolean {
+  return spawnSync(file, args).status === 0;
+}
+
+/**
+ * Serves from a disk whose image is taken while the server is stopped, `cutCount` times; each time all must be there.
+ */
+async function cutPower(cutCount: number, more: readonly string[]): Promise<void> {
+  const [image, copy, at] = ['image', 'copy', 'mounted'].map((name) => join(dir, name)) as [string, string, string];
+  const all = newWriters(4);
+  expect(run('truncate', '-s', '32M', image) && run('mkfs.ext4', '-q', image)).toBe(true);
+  for (let cut = 0; cut < cutCount; cut++) {
+    await mounted(image, at, async () => {
+      await using server = conclave([...flags, ...more, '--data', join(at, 'data')]);
+      const { url } = JSON.parse(await server.line()) as { url: string };
+      await using client = await connect(url);
+      await stopAfter(server, client, all, 60 + ((cut * 37) % 200));
+      // Of the disk, not of what the kernel has yet to write to it.
+      expect(run('cp', '--sparse=always', image, copy)).toBe(true);
+      server.kill('SIGKILL');
+      await server.ended();
+    });
+    await rename(copy, image);
+    await mounted(image, at, () => checkAfter(all, join(at, 'data')));
+  }
+}
+
+/** Writes until `count` writes are acknowledged; then the process stands still. */
+async function stopAfter(server: Program, client: Conclave, all: readonly Writer[], count: number): Promise<void> {
+  let left = count;
+  await new Promise<void>((resolve) => {
+    const onAcknowledged = () => {
+      left -= 1;
+      if (left !== 0) return;
+      server.kill('SIGSTOP');
+      resolve();
+    };
+    for (const writer of all) void writeUntilGone(client, writer, onAcknowledged);
+  });
+}
+
+const cuts = () => {
+  it(`a power cut, seen from the disk beneath a file system: nothing is lost (${powerCuts} cuts)`, () =>
+    cutPower(powerCuts, []));
+
+  it('without syncs it would be seen to lose something', async () => {
+    await expect(cutPower(1, ['--unsafe-no-fsync'])).rejects.toThrow();
+  });
+};
+
+async function mounted(image: string, at: string, fn: () => Promise<void>): Promise<void> {
+  await mkdir(at, { recursive: true });
+  if (!run('mount', '-o', 'loop', image, at)) throw new Error(`cannot mount ${image}`);
+  try {
+    await fn();
+  } finally {
+    if (!run('umount', at)) run('umount', '-l', at);
+  }
+}
+
+const onImage = 'a server on a disk of its own';
+const toolless = ['mkfs.ext4', 'mount', 'umount', 'truncate', 'cp'].find((name) => !run('which', name));
+if (toolless !== undefined) describeSkipped(onImage, `no ${toolless} on $PATH`, cuts);
+else if (process.getuid?.() !== 0) describeSkipped(onImage, 'only root may mount an image', cuts);
+else describe(onImage, cuts);
