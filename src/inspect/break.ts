@@ -1,9 +1,9 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
-import { mutexKind } from '../line/line-kind.js';
+import { type LineKind, type LineRoot, lockRoot, semaphoreRoot } from '../line/line-kind.js';
 import type { Place } from '../line/place.js';
-import { placesOf } from '../line/sight.js';
+import { readLine } from '../line/read-line.js';
 import { standingOf } from '../line/standing.js';
 import { createdAt, remove } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
@@ -11,6 +11,8 @@ import { unanswered, untilAnswered } from '../store/repeat.js';
 export interface BreakOptions extends WaitOptions {
   /** The fence of the holder that is meant, as `inspectLock` shows it: nobody else's place is touched. */
   readonly ifFence: bigint;
+  /** What the name is the name of. Default: a lock, which others may read as well. */
+  readonly type?: LineKind['type'] | undefined;
   /** As in `WaitOptions`. Default: 10,000. */
   readonly timeoutMs?: number | undefined;
 }
@@ -18,7 +20,8 @@ export interface BreakOptions extends WaitOptions {
 const defaultTimeoutMs = 10_000;
 
 /**
- * Takes the lock away from the holder with that fence, so that the next in line gets it: one guarded delete. Whoever
+ * Takes the lock, or permits, away from the holder with that fence, so that the next in line gets it: one guarded
+ * delete. Of a lock that several read it is that reader who loses it. Whoever
  * held it hears so by `signal`, and its guard fails from then on; what it is doing at this moment, only a fence stops.
  *
  * True: that holder was there and is no more. False: nobody holds with that fence, and nothing was deleted. If an
@@ -27,7 +30,8 @@ const defaultTimeoutMs = 10_000;
  * delete was sent; `options.signal.reason` itself on abort.
  */
 export async function breakLock(context: RecipeContext, name: string, options: BreakOptions): Promise<boolean> {
-  const prefix = linePrefix(context, mutexKind.root, name);
+  const lines = rootOf(options?.type);
+  const prefix = linePrefix(context, lines.root, name);
   const ifFence: unknown = options?.ifFence;
   if (typeof ifFence !== 'bigint' || ifFence <= 0n) {
     const got = typeof ifFence === 'bigint' ? ifFence : typeof ifFence;
@@ -36,11 +40,24 @@ export async function breakLock(context: RecipeContext, name: string, options: B
   }
   const { store, runtime } = context;
   const deadline = { signal: options.signal, timeoutMs: options.timeoutMs ?? defaultTimeoutMs };
-  return withDeadline(runtime, `breaking lock ${JSON.stringify(name)}`, deadline, async (signal) => {
-    const places = await untilAnswered(runtime, signal, () => placesOf(store, prefix, { signal }));
-    const holder = standingOf(mutexKind, places).holders.find(({ createRevision }) => createRevision === ifFence);
-    return holder !== undefined && removeHolder(context, holder, ifFence, signal);
-  });
+  return withDeadline(
+    runtime,
+    `breaking ${options.type ?? 'lock'} ${JSON.stringify(name)}`,
+    deadline,
+    async (signal) => {
+      const line = await untilAnswered(runtime, signal, () => readLine(store, prefix, lines, { signal }));
+      const holder = standingOf(line.kind, line.places).holders.find(
+        ({ createRevision }) => createRevision === ifFence,
+      );
+      return holder !== undefined && removeHolder(context, holder, ifFence, signal);
+    },
+  );
+}
+
+function rootOf(type: unknown = 'lock'): LineRoot {
+  if (type === 'lock') return lockRoot;
+  if (type === 'semaphore') return semaphoreRoot;
+  throw new ConclaveError('INVALID_ARGUMENT', `type must be 'lock' or 'semaphore', got ${String(type)}`);
 }
 
 async function removeHolder(

@@ -44,15 +44,15 @@ export interface LineRoot {
 /** The root of locks: also for absolute names, where nothing tells what a line is. */
 export const lockRoot: LineRoot = { root: mutexKind.root, isRecord: () => false, kindOf: () => mutexKind };
 
+/** The root of semaphores. */
+export const semaphoreRoot: LineRoot = {
+  root: 'semaphores',
+  isRecord: (key) => /\/(declared|permits)$/.test(key),
+  kindOf: (records) => semaphoreKind(permitsOf(records)),
+};
+
 /** Every kind of line whose places exclude each other. */
-export const lineRoots: readonly LineRoot[] = [
-  lockRoot,
-  {
-    root: 'semaphores',
-    isRecord: (key) => /\/(declared|permits)$/.test(key),
-    kindOf: (records) => semaphoreKind(permitsOf(records)),
-  },
-];
+export const lineRoots: readonly LineRoot[] = [lockRoot, semaphoreRoot];
 
 /** What stands before the relative names of this root in their keys. */
 export function rootPrefix(context: Pick<RecipeContext, 'namespace'>, { root }: Pick<LineRoot, 'root'>): Bytes {

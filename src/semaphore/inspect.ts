@@ -29,18 +29,20 @@ export interface SemaphoreState {
   readonly waiters: readonly SemaphorePlace[];
 }
 
-/** `declared`: the permits if nobody has said anything yet. */
+/** `unsaid`: the permits if nobody has said anything yet. */
 export async function inspectSemaphore(
   { store, runtime }: RecipeContext,
   name: string,
   prefix: Bytes,
-  declared: number,
+  unsaid: number,
   call: { readonly signal?: AbortSignal | undefined },
 ): Promise<SemaphoreState> {
   const keys = semaphoreKeys(prefix);
-  const read = await store.txn({ success: [get(keys.permits), get(keys.places.key, keys.places)] }, call);
-  const { permits } = permitsIn(rangeAt(read, 0), declared);
-  const places = rangeAt(read, 1)
+  const reads = [get(keys.declared), get(keys.permits), get(keys.places.key, keys.places)];
+  const read = await store.txn({ success: reads }, call);
+  const [said] = rangeAt(read, 0).kvs;
+  const { permits } = permitsIn(rangeAt(read, 1), said === undefined ? unsaid : Number(utf8Text(said.value)));
+  const places = rangeAt(read, 2)
     .kvs.filter((kv) => isPlace(prefix, kv))
     .sort(comparePlaces);
   const holders: SemaphorePlace[] = [];

@@ -112,8 +112,15 @@ describe('conclave lock', () => {
       { name: 'x', type: 'lock', holders: 2, waiters: 0 },
       { name: 's', type: 'semaphore', holders: 1, waiters: 0 },
     ]);
-    taken.kill('SIGTERM');
-    expect((await taken.ended()).code).toBe(0);
+    const one = (...args: string[]) => conclave(['locks', ...args, 's', '--semaphore', '--url', serving.url]).ended();
+    const shown = await one('inspect');
+    expect(shown.stdout).toMatch(/^ +OWNER +LABEL +FENCE +AGE +PERMITS +LEASE\nholds +\S+#\d+ .* 2 +[0-9a-f]+\n$/);
+    const state = JSON.parse((await one('inspect', '--json')).stdout) as { holders: { fence: string }[] };
+    expect(state).toMatchObject({ permits: 3, available: 1, waiters: [] });
+    const fence = state.holders[0]?.fence ?? '';
+    expect((await one('break', '--if-fence', '1')).code).toBe(77);
+    expect((await one('break', '--if-fence', fence)).stdout).toMatch(/^semaphore "s": the holder with fence \d+ /);
+    expect((await taken.ended()).code).toBe(76);
   });
 
   it.each([

@@ -55,6 +55,46 @@ describe('breakLock', () => {
       await world.until((await world.until(waiting)).release());
     }));
 
+  it('INSPECT-2: takes permits from the one holder that is meant, and from no waiter of a semaphore', () =>
+    inWorld(async (world) => {
+      const [a, b, operator] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client()];
+      const [ofA, ofB] = [a, b].map(({ conclave }) => conclave.semaphore('s', { permits: 3 }));
+      if (ofA === undefined || ofB === undefined) throw new Error('there are two');
+      const [first, second] = [await world.until(ofA.acquire()), await world.until(ofA.acquire({ permits: 2 }))];
+      const waiting = ofB.acquire({ permits: 2 });
+      await world.advance(200);
+      // Who knows nothing of it is told how many there are.
+      const state = await world.until(operator.conclave.semaphore('s', { permits: 1 }).inspect());
+      expect([state.permits, state.available, state.holders.length, state.waiters.length]).toEqual([3, 0, 2, 1]);
+      const breaks = (ifFence: bigint) => world.until(operator.conclave.breakLock('s', { ifFence, type: 'semaphore' }));
+      expect(await breaks(state.waiters[0]?.fence ?? 0n)).toBe(false);
+      expect(await world.until(operator.conclave.breakLock('s', { ifFence: second.fence }))).toBe(false);
+      expect(await breaks(second.fence)).toBe(true);
+      expect((await world.until(waiting)).held).toBe(true);
+      expect(await world.until(aborted(second.signal))).toMatchObject({ code: 'LOST', loss: 'key-deleted' });
+      expect([first.held, second.held]).toEqual([true, false]);
+      await world.until(first.release());
+      await world.until((await waiting).release());
+      expect(await world.until(ofA.delete())).toBe(true);
+    }));
+
+  it('INSPECT-2: takes a lock that several read from the one who is meant', () =>
+    inWorld(async (world) => {
+      const [a, b, operator] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client()];
+      const readers = [
+        await world.until(a.conclave.rwLock('x').read()),
+        await world.until(b.conclave.rwLock('x').read()),
+      ];
+      const writing = operator.conclave.lock('x');
+      await world.advance(200);
+      const [, second] = readers;
+      expect(await world.until(operator.conclave.breakLock('x', { ifFence: second?.fence ?? 0n }))).toBe(true);
+      await world.advance(200);
+      expect(readers.map(({ held }) => held)).toEqual([true, false]);
+      await world.until(readers[0]?.release() ?? Promise.resolve());
+      await world.until((await world.until(writing)).release());
+    }));
+
   it('INSPECT-2: who let go between the look and the delete is not broken, nor is who came after', () =>
     inWorld(async (world) => {
       const [a, b, operator] = [world.client({ ttlMs }), world.client({ ttlMs }), world.client()];

@@ -3,6 +3,7 @@ import type { Conclave } from '../../conclave.js';
 import type { InspectedPlace, LockState } from '../../inspect/inspect.js';
 import type { LockPlace } from '../../inspect/line-state.js';
 import type { WaitForGraph } from '../../inspect/wait-for.js';
+import type { SemaphorePlace } from '../../semaphore/inspect.js';
 import { runConnected } from '../connection.js';
 import { ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
@@ -10,7 +11,11 @@ import { complain, print, printJson } from '../output.js';
 import { type Cell, duration, printable, table } from '../table.js';
 import { fence, name as lockName } from '../values.js';
 
-interface BreakFlags extends GlobalFlags {
+interface OneFlags extends GlobalFlags {
+  readonly semaphore?: boolean;
+}
+
+interface BreakFlags extends OneFlags {
   readonly ifFence: bigint;
 }
 
@@ -20,6 +25,7 @@ type Work = (conclave: Conclave, signal: AbortSignal) => Promise<ExitCode>;
 export function defineLocks(command: Command): void {
   const prefix = ['[prefix]', 'of the names; with a leading / of the keys themselves, foreign ones included'] as const;
   const name = ['<name>', 'the lock; with a leading / the key prefix itself, as etcdctl has it', lockName] as const;
+  const semaphore = ['--semaphore', 'the name is that of a semaphore'] as const;
   const flagsOf = <F extends GlobalFlags>(sub: Command) => sub.optsWithGlobals<F>();
 
   const list = command.command('ls').description('every lock with its holder and how many wait');
@@ -28,11 +34,16 @@ export function defineLocks(command: Command): void {
   const inspect = command.command('inspect').description('who holds a lock and who waits, in order');
   inspect
     .argument(...name)
-    .action((given: string) => runConnected(flagsOf(inspect), inspectOne(given, flagsOf(inspect))));
+    .option(...semaphore)
+    .action((given: string) => {
+      const flags = flagsOf<OneFlags>(inspect);
+      return runConnected(flags, flags.semaphore ? inspectPermits(given, flags) : inspectOne(given, flags));
+    });
 
   const breaking = command.command('break').description('take a lock away from the holder with this fence');
   breaking
     .argument(...name)
+    .option(...semaphore)
     .requiredOption('--if-fence <n>', 'the fence of the holder that is meant, as inspect shows it', fence)
     .action((given: string) => runConnected(flagsOf(breaking), breakOne(given, flagsOf<BreakFlags>(breaking))));
 
@@ -66,7 +77,7 @@ function inspectOne(name: string, flags: GlobalFlags): Work {
 
 function placeRows({ holders, waiters }: LockState): Cell[][] {
   const row = (role: string, place: InspectedPlace): Cell[] => [
-    `${role}, ${place.mode}s`,
+    `${role}, ${place.mode}s${place.callers === undefined ? '' : `, for ${place.callers}`}`,
     ...ownerCells(place),
     place.leaseId.toString(16),
     place.lease && duration(place.lease.grantedMs),
@@ -75,13 +86,33 @@ function placeRows({ holders, waiters }: LockState): Cell[][] {
   return [...holders.map((each) => row('holds', each)), ...waiters.map((each) => row('waits', each))];
 }
 
+function inspectPermits(name: string, flags: GlobalFlags): Work {
+  return async (conclave, signal) => {
+    // How many it has tell those who use it.
+    const state = await conclave.semaphore(name, { permits: 1 }).inspect({ signal });
+    const row = (role: string) => (place: SemaphorePlace) => [
+      role,
+      ...ownerCells(place),
+      place.permits,
+      place.leaseId.toString(16),
+    ];
+    const rows = [...state.holders.map(row('holds')), ...state.waiters.map(row('waits'))];
+    if (flags.json) printJson(state);
+    else print(table(['', 'OWNER', 'LABEL', 'FENCE', 'AGE', 'PERMITS', 'LEASE'], rows));
+    return ExitCode.ok;
+  };
+}
+
 function breakOne(name: string, flags: BreakFlags): Work {
   return async (conclave, signal) => {
-    const broken = await conclave.breakLock(name, { ifFence: flags.ifFence, signal });
-    if (flags.json) printJson({ name, fence: flags.ifFence, broken });
-    else if (broken) print(`lock ${JSON.stringify(name)}: the holder with fence ${flags.ifFence} holds it no more`);
+    const { ifFence, semaphore } = flags;
+    const type = semaphore ? 'semaphore' : 'lock';
+    const what = `${type} ${JSON.stringify(name)}`;
+    const broken = await conclave.breakLock(name, { ifFence, type, signal });
+    if (flags.json) printJson({ name, fence: ifFence, broken });
+    else if (broken) print(`${what}: the holder with fence ${ifFence} holds it no more`);
     if (broken) return ExitCode.ok;
-    complain(`lock ${JSON.stringify(name)}: nobody holds it with fence ${flags.ifFence}, nothing was broken`);
+    complain(`${what}: nobody holds it with fence ${ifFence}, nothing was broken`);
     return ExitCode.staleFence;
   };
 }
@@ -102,7 +133,7 @@ function graphText({ waits: edges, deadlocks }: WaitForGraph): string {
   return [table(['WAITER', 'WAITS FOR', 'HELD BY', 'LABEL', 'FENCE'], rows), ...circles].join('\n');
 }
 
-function ownerCells({ host, pid, leaseId, label, fence: held, ageMs }: LockPlace): Cell[] {
+function ownerCells({ host, pid, leaseId, label, fence: held, ageMs }: Omit<LockPlace, 'mode'>): Cell[] {
   const owner = host === undefined || pid === undefined ? `lease ${leaseId.toString(16)}` : `${host}#${pid}`;
   return [owner, label, held, ageMs === undefined ? undefined : duration(ageMs)];
 }
