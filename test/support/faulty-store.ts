@@ -52,6 +52,8 @@ export class FaultyStore implements Store {
     leaseLeases: 0,
     watch: 0,
   };
+  /** Events that watches were told. */
+  events = 0;
   /** What a named call was asked, in order. */
   readonly log: { readonly name: CallName; readonly request: unknown }[] = [];
   /** While true, watches do not hear of deletes: etcd #18089, #19179. */
@@ -179,12 +181,19 @@ export class FaultyStore implements Store {
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
     this.counts.watch += 1;
-    const watch = new FaultyWatch(listener, {
-      silent: () => this.#cut,
-      drops: (event) => this.dropDeletes && event.type === EventType.delete,
-      over: () => this.#watches.delete(watch),
-      lag: (fn) => (this.watchLagMs === 0 ? fn() : void this.#sleep(this.watchLagMs).then(fn)),
-    });
+    const onEvents: WatchListener['onEvents'] = (events, revision) => {
+      this.events += events.length;
+      listener.onEvents(events, revision);
+    };
+    const watch = new FaultyWatch(
+      { ...listener, onEvents },
+      {
+        silent: () => this.#cut,
+        drops: (event) => this.dropDeletes && event.type === EventType.delete,
+        over: () => this.#watches.delete(watch),
+        lag: (fn) => (this.watchLagMs === 0 ? fn() : void this.#sleep(this.watchLagMs).then(fn)),
+      },
+    );
     this.#watches.add(watch);
     watch.start(this.#inner, request);
     return () => watch.cancel();
