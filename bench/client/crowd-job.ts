@@ -11,6 +11,8 @@ export type CrowdJob =
       readonly type: 'wait';
       readonly url: string;
       readonly count: number;
+      /** On so many leases, so that there are as many places as callers; 0: on the one that the process has. */
+      readonly sessions: number;
       readonly handOvers: number;
     };
 

@@ -56,16 +56,17 @@ async function hold({ url, count }: Extract<CrowdJob, { type: 'hold' }>): Promis
   return result;
 }
 
-async function wait({ url, count, handOvers }: Extract<CrowdJob, { type: 'wait' }>): Promise<WaitResult> {
+async function wait({ url, count, sessions, handOvers }: Extract<CrowdJob, { type: 'wait' }>): Promise<WaitResult> {
   const conclave = await connect(url, { requestTimeoutMs: 60_000 });
   await conclave.session.open();
+  const own = await Promise.all(Array.from({ length: sessions }, () => conclave.newSession({ ttlMs: 60_000 })));
   const bytesBefore = usedBytes();
   const admitted = new Admissions();
   for (let waiting = 0; waiting < count; ) {
     const batch = Math.min(callers, count - waiting);
-    for (let i = 0; i < batch; i++) admitted.expect(conclave.lock(line));
+    for (let i = 0; i < batch; i++) admitted.expect(conclave.lock(line, { session: own[(waiting + i) % sessions] }));
     waiting += batch;
-    await standing(conclave, waiting, admitted);
+    await standing(conclave, sessions === 0 ? 1 : waiting, admitted);
   }
   await pause(1_000);
   const bytesPerWaiter = (usedBytes() - bytesBefore) / count;

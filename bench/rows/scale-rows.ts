@@ -9,6 +9,8 @@ import { roundTrip } from './hand-over-rows.js';
 
 const held = '10,000 held';
 const waiterCounts = [100, 1_000, 10_000];
+/** So many of one session have places of their own. */
+const callersPerSession = 8;
 const handOvers = 60;
 const conclave = 'conclave';
 const bare = 'bare txn round trip';
@@ -33,26 +35,39 @@ export const scaleRows: readonly Row[] = [
   },
   ...waiterCounts.map(
     (count): Row => ({
-      id: `scale/waiters-${count}`,
+      ...waiting(`scale/waiters-${count}`, count, 0),
       title: `hand-over of one lock for which ${count} callers of one process wait, p50`,
-      unit: 'ms',
-      better: 'less',
-      fullOnly: true,
-      because: 'etcd sorts the whole line for each look',
-      rounds: count > 1_000 ? 1 : 3,
-      comparisons: [{ of: conclave, to: bare, aim: 1 / 3 }],
       point: { chart: 'scale-waiters', x: count, xLabel: 'callers in line' },
-      open: (lab) => openWaiters(lab, count),
+    }),
+  ),
+  ...waiterCounts.map(
+    (count): Row => ({
+      ...waiting(`scale/places-${count}`, count, Math.ceil(count / callersPerSession)),
+      title: `hand-over of one lock with ${count} places in its line, p50`,
+      because: 'etcd reads the whole line for each look',
+      point: { chart: 'scale-places', x: count, xLabel: 'places in line' },
     }),
   ),
 ];
 
-async function openWaiters(lab: Lab, count: number): Promise<Opened> {
+function waiting(id: string, count: number, sessions: number): Omit<Row, 'title'> {
+  return {
+    id,
+    unit: 'ms',
+    better: 'less',
+    fullOnly: true,
+    rounds: count > 1_000 ? 1 : 3,
+    comparisons: [{ of: conclave, to: bare, aim: 1 / 3 }],
+    open: (lab) => openWaiters(lab, count, sessions),
+  };
+}
+
+async function openWaiters(lab: Lab, count: number, sessions: number): Promise<Opened> {
   const { url } = await lab.server('etcd no-fsync');
   const floor = bareStore(url);
   return {
     subjects: new Map([
-      [conclave, () => waitMany(url, count)],
+      [conclave, () => waitMany(url, count, sessions)],
       [bare, () => roundTrip(floor, handOvers)],
     ]),
     close: () => floor.close(),
@@ -74,8 +89,8 @@ async function holdMany(lab: Lab): Promise<Sample> {
   };
 }
 
-async function waitMany(url: string, count: number): Promise<Sample> {
-  const job: CrowdJob = { type: 'wait', url, count, handOvers };
+async function waitMany(url: string, count: number, sessions: number): Promise<Sample> {
+  const job: CrowdJob = { type: 'wait', url, count, sessions, handOvers };
   const { handOversMs, bytesPerWaiter } = await inCrowd<WaitResult>(job);
   const { value, details } = latencySample(handOversMs);
   return { value, details: { ...details, 'B/waiter': bytesPerWaiter } };

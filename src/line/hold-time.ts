@@ -21,8 +21,9 @@ export class HoldTime {
     return Math.max(0, this.#maxMs - elapsedMs(this.#runtime, this.#since));
   }
 
-  /** Calls `over` when it is; returns the clean-up. */
+  /** Calls `over` when it is; returns the clean-up. Without a limit there is no timer: very many are held at once. */
   start(over: () => void): () => void {
+    if (this.#maxMs === Number.POSITIVE_INFINITY) return () => {};
     let stopTimer = () => {};
     const arm = () => {
       const { remainingMs } = this;

@@ -5,15 +5,18 @@ import { errorOf, inWorld } from '../support/sim-world.js';
 const ttlMs = 6_000;
 
 describe('handles and sessions', () => {
-  it('LEASE-10: a thousand handles live on one lease and one heartbeat, and are lost together', () =>
+  it('LEASE-13: a thousand handles live on one lease, one heartbeat and one timer, and are lost together', () =>
     inWorld(async (world) => {
-      const { conclave, store } = world.client({ ttlMs });
+      const { conclave, store, runtime } = world.client({ ttlMs });
       await world.until(conclave.session.open());
       const names = Array.from({ length: 500 }, (_, i) => `${i}`);
       const held = await world.until(Promise.all(names.map((name) => conclave.lock(name))));
       const led = await world.until(Promise.all(names.map((name) => conclave.election(name).campaign(name))));
       const handles = [...held, ...led];
       await world.advance(1_000);
+      // The heartbeat's; what tells a handle of its own key is a watch.
+      expect(runtime.pendingTimers).toBe(1);
+      expect(store.openWatches).toBe(1_000);
       const { leaseKeepAlive: before, leaseGrant } = store.counts;
       await world.advance(ttlMs);
       expect(store.counts.leaseKeepAlive - before).toBe(3);
