@@ -60,11 +60,11 @@ export interface LockOptions extends HoldOptions {
  * The prefix of all places of the line `name`. A name that starts with `/` is the exact key prefix, as Go's
  * `concurrency.NewMutex(session, "/a/b")` and `etcdctl lock /a/b` take it; any other lives under the recipe's own
  * `root`.
- * @throws ConclaveError `INVALID_NAME` for an empty name.
+ * @throws ConclaveError `INVALID_NAME` for an empty name, and for half a surrogate pair: in UTF-8 all of these are one.
  */
 export function linePrefix(context: RecipeContext, root: string, name: string): Bytes {
-  if (typeof name !== 'string' || name === '') {
-    throw new ConclaveError('INVALID_NAME', 'a name must be a string of at least one character');
+  if (typeof name !== 'string' || name === '' || /\p{Surrogate}/u.test(name)) {
+    throw new ConclaveError('INVALID_NAME', 'a name must be a well-formed string of at least one character');
   }
   return utf8(name.startsWith('/') ? `${name}/` : `${context.namespace}${root}/${name}/`);
 }

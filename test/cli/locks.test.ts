@@ -90,7 +90,7 @@ describe('conclave locks', () => {
 });
 
 describe('conclave lock', () => {
-  it('--shared reads beside others who read, --of and --permits take permits, and nobody else gets them', async () => {
+  it('--shared reads beside others who read, --permits and --take take permits, and nobody else gets them', async () => {
     await using serving = await serve();
     const lock = (...args: string[]) => conclave(['--url', serving.url, '--json', 'lock', ...args]);
     await using reader = lock('x', '--shared');
@@ -98,11 +98,11 @@ describe('conclave lock', () => {
     await using beside = lock('x', '--shared');
     await beside.line();
     expect((await lock('x', '--try').ended()).code).toBe(75);
-    await using taken = lock('s', '--of', '3', '--permits', '2', '--lock-delay', '1s');
+    await using taken = lock('s', '--permits', '3', '--take', '2', '--lock-delay', '1s');
     await taken.line();
-    expect((await lock('s', '--of', '3', '--permits', '2', '--try').ended()).code).toBe(75);
-    expect((await lock('s', '--of', '3', '--', 'echo', 'in').ended()).code).toBe(0);
-    expect((await lock('s', '--of', '4', '--try').ended()).code).toBe(3);
+    expect((await lock('s', '--permits', '3', '--take', '2', '--try').ended()).code).toBe(75);
+    expect((await lock('s', '--permits', '3', '--', 'echo', 'in').ended()).code).toBe(0);
+    expect((await lock('s', '--permits', '4', '--try').ended()).code).toBe(3);
     const { stdout } = await conclave(['locks', 'ls', '--url', serving.url, '--json']).ended();
     const lines = stdout
       .trim()
@@ -124,13 +124,13 @@ describe('conclave lock', () => {
   });
 
   it.each([
-    [['lock', 'x', '--permits', '2'], 3],
-    [['lock', 'x', '--of', '0'], 3],
-    [['lock', 'x', '--of', '2', '--permits', '3'], 3],
+    [['lock', 'x', '--take', '2'], 3],
+    [['lock', 'x', '--permits', '0'], 3],
+    [['lock', 'x', '--permits', '2', '--take', '3'], 3],
     [['lock', 'x', '--lock-delay', 'long'], 3],
-    [['lock', 'x', '--shared', '--of', '2'], 128],
+    [['lock', 'x', '--shared', '--permits', '2'], 128],
   ])('%j: %i', async (args, code) => {
-    const url = args.includes('3') || args.includes('--permits') ? 'memory:' : 'http://127.0.0.1:1';
+    const url = args.includes('--take') ? 'memory:' : 'http://127.0.0.1:1';
     expect((await conclave(args, { CONCLAVE_URL: url }).ended()).code).toBe(code);
   });
 });

@@ -77,6 +77,40 @@ describe('lock()', () => {
       expect(world.sim.nowMs).toBe(releasedMs);
     }));
 
+  it('LOCK-1: names with any characters are names of their own; what UTF-8 cannot tell apart is refused', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client({ ttlMs });
+      const names = [
+        'a',
+        'a\0',
+        '\0',
+        ' ',
+        'a.b',
+        'a/',
+        '/',
+        '//',
+        'ä',
+        'a\u0308',
+        '\u{1f512}',
+        '-',
+        '\n',
+        '..',
+        'r.x',
+        'x'.repeat(9_000),
+      ];
+      const held = await world.until(Promise.all(names.map((name) => conclave.lock(name, { timeoutMs: 1_000 }))));
+      expect(held.map(({ name }) => name)).toEqual(names);
+      expect(new Set(held.map(({ key }) => key)).size).toBe(names.length);
+      for (const each of held) await world.until(each.release());
+      for (const bad of ['', '\ud800', 'a\udfff', 'x\ud83d/y', undefined, 7, ['a']] as string[]) {
+        const refused = { code: 'INVALID_NAME', outcome: 'not-applied' };
+        expect(await world.until(errorOf(conclave.lock(bad)))).toMatchObject(refused);
+        expect(await world.until(errorOf(conclave.inspectLock(bad)))).toMatchObject(refused);
+        expect(() => conclave.semaphore(bad, { permits: 1 })).toThrow('well-formed');
+        expect(() => conclave.election(bad)).toThrow('well-formed');
+      }
+    }));
+
   it('LOCK-6: an abort while waiting rejects with the reason itself and leaves nothing', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];

@@ -19,7 +19,7 @@ interface LockFlags extends GlobalFlags {
   readonly killAfter: number;
   readonly shared?: boolean;
   readonly permits?: number;
-  readonly of?: number;
+  readonly take?: number;
   readonly lockDelay?: number;
 }
 
@@ -44,11 +44,11 @@ export function defineLock(command: Command): void {
         .argParser(durationMs)
         .default(5000, '5000'),
     )
-    .addOption(new Option('--shared', 'to read, beside others who only read').conflicts(['permits', 'of']))
+    .addOption(new Option('--shared', 'to read, beside others who only read').conflicts(['permits', 'take']))
     .addOption(
-      new Option('--of <n>', 'a semaphore with that many permits, on which all its users agree').argParser(count),
+      new Option('--permits <n>', 'a semaphore with so many permits, on which all its users agree').argParser(count),
     )
-    .addOption(new Option('--permits <n>', 'with --of: how many of them to take; default 1').argParser(count))
+    .addOption(new Option('--take <n>', 'with --permits: how many of them to take; default 1').argParser(count))
     .addOption(
       new Option('--lock-delay <ms>', 'nobody else gets it for so long after we were lost').argParser(durationMs),
     )
@@ -78,17 +78,17 @@ async function acquire(conclave: Conclave, name: string, flags: LockFlags, signa
   throw new CliFailure(ExitCode.notAcquired, `${wanted.what} is held by somebody else${when}`);
 }
 
-function wantedOf(conclave: Conclave, name: string, { shared, of, permits }: LockFlags): Wanted {
+function wantedOf(conclave: Conclave, name: string, { shared, permits, take }: LockFlags): Wanted {
   const named = JSON.stringify(name);
-  if (of !== undefined) {
-    const semaphore = conclave.semaphore(name, { permits: of });
+  if (permits !== undefined) {
+    const semaphore = conclave.semaphore(name, { permits });
     return {
       what: `semaphore ${named}`,
-      take: (options) => semaphore.acquire({ ...options, permits }),
-      try: (options) => semaphore.tryAcquire({ ...options, permits }),
+      take: (options) => semaphore.acquire({ ...options, permits: take }),
+      try: (options) => semaphore.tryAcquire({ ...options, permits: take }),
     };
   }
-  if (permits !== undefined) throw new CliFailure(ExitCode.invalidInput, '--permits needs --of: how many there are');
+  if (take !== undefined) throw new CliFailure(ExitCode.invalidInput, '--take needs --permits: how many there are');
   const lock = conclave.rwLock(name);
   return {
     what: `lock ${named}`,
