@@ -99,19 +99,31 @@ class Runner {
     if (why !== undefined) this.#summary.notRun('members with networks of their own', why);
     const { faults, missing } = await usableFaults(site, clock, this.#options.faults);
     for (const [word, reason] of missing) this.#summary.notRun(word, reason);
-    const shareMs = (minutes * 60_000) / works.length;
-    const env = 'missing' in clock ? undefined : clock.env;
     for (const work of works) {
-      const control = controls[work];
-      const controlledMs = control === undefined ? 0 : controlMs + overheadMs;
-      const forMs = Math.max(shortestMs, shareMs - overheadMs - controlledMs);
-      this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
       if (this.#stop.aborted) break;
-      if (control !== undefined) this.#control(work, await this.#trial(work, 'unfenced', [control], controlMs));
+      try {
+        await this.#work(work, faults, (minutes * 60_000) / works.length);
+      } catch (error) {
+        // No reason to leave the other works unjudged.
+        console.log(`problem: ${(error as Error).stack}`);
+        this.#summary.broken(work, error as Error);
+      }
     }
     if (this.#stop.aborted) this.#summary.notRun('the rest', 'interrupted');
     console.log(`\n${this.#summary.text(seed)}`);
     return this.#summary.failed || this.#stop.aborted ? 1 : 0;
+  }
+
+  async #work(work: WorkName, faults: readonly Fault[], shareMs: number): Promise<void> {
+    const { clock } = this.#machine;
+    const env = 'missing' in clock ? undefined : clock.env;
+    const control = controls[work];
+    const controlledMs = control === undefined ? 0 : controlMs + overheadMs;
+    const forMs = Math.max(shortestMs, shareMs - overheadMs - controlledMs);
+    this.#summary.add(work, await this.#trial(work, 'sound', faults, forMs, env));
+    if (control === undefined || this.#stop.aborted) return;
+    const { rows } = await this.#trial(work, 'unfenced', [control], controlMs);
+    this.#summary.control({ work, lost: sum(rows, 'lost'), acknowledged: sum(rows, 'acknowledged') });
   }
 
   /** Clients that break the rules must be found, or the checkers prove nothing. */
@@ -137,10 +149,6 @@ class Runner {
     const good = passed.every((each) => each);
     console.log(`self-check: ${good ? 'passed' : 'FAILED'}`);
     return good ? 0 : 1;
-  }
-
-  #control(work: WorkName, { rows }: Verdict): void {
-    this.#summary.control({ work, lost: sum(rows, 'lost'), acknowledged: sum(rows, 'acknowledged') });
   }
 
   async #trial(

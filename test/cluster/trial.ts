@@ -30,6 +30,8 @@ export interface TrialOptions {
 }
 
 const requestTimeoutMs = 2000;
+/** Of a client, on a machine with far more to do than it can. */
+const startBoundMs = 120_000;
 /** In which each client must do something again after everything is healed. */
 const progressBoundMs = 20_000;
 /** In which a call that is under way must have ended. */
@@ -205,7 +207,8 @@ export class Trial implements AsyncDisposable {
     const env = { ...process.env, ...this.#options.env };
     const client = new ClientProcess(this.#script('client.js'), place, config, env);
     this.clients.push(client);
-    if (!(await until(20_000, () => client.has('ready') || !client.running))) throw new Error(`${name} is not ready`);
+    const started = await until(startBoundMs, () => client.has('ready') || !client.running);
+    if (started === undefined) throw new Error(`${name} is not ready within ${startBoundMs} ms: ${client.stderr}`);
     if (!client.running) throw new Error(`${name} ended at once: ${client.stderr}`);
   }
 

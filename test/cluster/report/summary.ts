@@ -6,6 +6,7 @@ export class Summary {
   readonly #verdicts: { readonly work: string; readonly verdict: Verdict }[] = [];
   readonly #notRun: string[] = [];
   readonly #controls: Control[] = [];
+  readonly #broken: string[] = [];
 
   add(work: string, verdict: Verdict): void {
     this.#verdicts.push({ work, verdict });
@@ -16,12 +17,17 @@ export class Summary {
     this.#notRun.push(`${word} (${why})`);
   }
 
+  /** A work that came to no verdict. */
+  broken(work: string, { message }: Error): void {
+    this.#broken.push(`${work} came to no verdict (${message.split('\n')[0]})`);
+  }
+
   control(control: Control): void {
     this.#controls.push(control);
   }
 
   get failed(): boolean {
-    const bad = this.#verdicts.some(({ verdict }) => isBad(verdict));
+    const bad = this.#verdicts.some(({ verdict }) => isBad(verdict)) || this.#broken.length > 0;
     return bad || this.#verdicts.length === 0 || this.#controls.some(({ lost }) => lost === 0);
   }
 
@@ -39,6 +45,7 @@ export class Summary {
       `${problems} problems`,
       `${early} live leases taken early by etcd`,
       ...this.#controls.map(controlText),
+      ...this.#broken,
       ...(this.#notRun.length === 0 ? [] : [`not run: ${this.#notRun.join(', ')}`]),
     ];
     const works = this.#verdicts.map(({ work }) => work).join(', ');
