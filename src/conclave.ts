@@ -5,6 +5,7 @@ import { ConclaveError } from './core/errors.js';
 import type { Scope } from './core/scope.js';
 import { Election } from './election/election.js';
 import { Elections } from './election/elections.js';
+import { Flags } from './flags/flags.js';
 import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
 import type { Session, SessionOptions } from './lease/session.js';
@@ -44,6 +45,8 @@ export class Conclave implements AsyncDisposable {
   readonly registry: Registry;
   /** Live configuration: watch it, write it, roll it back. See `Config`. */
   readonly config: Config;
+  /** Feature flags: switch them, roll them out. Evaluated by `conclave/openfeature`. See `Flags`. */
+  readonly flags: Flags;
   /** All locks at once: who holds what, who waits for whom; and locks as the Web Locks API has them. */
   readonly locks: Locks;
   readonly #context: RecipeContext;
@@ -57,6 +60,7 @@ export class Conclave implements AsyncDisposable {
     this.#scope = scope;
     this.registry = new Registry(context);
     this.config = new Config(context, new LocalFiles());
+    this.flags = new Flags(context);
   }
 
   /**

@@ -42,6 +42,10 @@ export {
   type StoredObject,
 } from './fence/fenced-object.js';
 export { type FencedUpdate, fencedUpdate, type SqlStatement } from './fence/fenced-sql.js';
+export type { FlagDefinition, FlagFile } from './flags/flag.js';
+export type { FlagSet, FlagSetEvents, FlagSetOptions, FlagsChange } from './flags/flag-set.js';
+export type { Flags, Imported, ImportOptions, StoredFlag } from './flags/flags.js';
+export type { FlagRollout } from './flags/rollout.js';
 export type { BreakOptions } from './inspect/break.js';
 export type { Deadlock } from './inspect/deadlocks.js';
 export type { InspectedPlace, LeaseLife, LockState } from './inspect/inspect.js';

@@ -54,6 +54,12 @@ invalid: must be above 0; still 200
 changed: rateLimit 200 -> 100, db/pool 9 -> 5
 live; 7 versions kept
 `,
+  'flags.js': `at the start: false
+switched on: true
+10 %: ada true, 108 of 1000 others
+50 %: ada true, 497 of 1000 others
+refused: new-ui: state is ENABLED or DISABLED; ada true
+`,
   'election.js': `nobody leads
 host-1 leads
 host-1 (warm) leads

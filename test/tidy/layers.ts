@@ -32,6 +32,7 @@ const assembly = {
     'server',
     'sim',
     'testing',
+    'openfeature',
   ],
   node: true,
   globals: 'host',
@@ -60,6 +61,13 @@ const table: Readonly<Record<string, Layer>> = {
   sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
   // Hands out what `connect()` does, hence the facade and how its context is made; `node` for its real time.
   testing: { ...pure, mayImport: ['', 'connect', 'node', ...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },
+  // An OpenFeature provider: evaluates in process, with flagd's evaluator.
+  openfeature: {
+    mayImport: ['', ...base, 'recipes'],
+    node: false,
+    packages: ['@openfeature/core', '@openfeature/flagd-core', '@openfeature/server-sdk'],
+    globals: 'none',
+  },
   // Puts the parts together. Of `etcd3` only types, see `packageRule`.
   connect: { ...assembly, packages: ['etcd3', 'p-retry'] },
   // `src/*.ts`.
