@@ -32,6 +32,8 @@ export interface Operations {
   /** Lets go of any of them; the object is the line. */
   readonly release: { input: { fence: bigint }; output: null };
   readonly 'lock.break': { input: { fence: bigint }; output: boolean };
+  /** Ends when the thief has it. */
+  readonly 'lock.steal': { input: null; output: { fence: bigint } };
 
   /**
    * A write that only a holder may make; the object is what is protected, `line` the lock's object. `saw` and `wrote`

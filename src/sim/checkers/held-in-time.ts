@@ -44,6 +44,7 @@ function afterExpiry(history: History, believed: readonly Reading[]): Violation[
   const ended = factsOf(history, 'lease.ended');
   const byLease = groupBy(ended, ({ data }) => data.lease);
   const grants = groupBy(factsOf(history, 'lease.granted'), ({ data }) => data.lease);
+  const steals = groupBy(operationsOf(history, 'lock.steal'), ({ object }) => object);
   const breaks = groupBy(operationsOf(history, 'lock.break'), ({ object, input }) => `${object}\n${input.fence}`);
   return believed.flatMap((reading) => {
     // A grant that is sent again may make the lease anew after it has expired.
@@ -51,7 +52,11 @@ function afterExpiry(history: History, believed: readonly Reading[]): Violation[
     const ends = (byLease.get(reading.data.lease) ?? []).filter(({ at }) => at > granted);
     const early = ends.some(({ data, at }) => data.cause !== 'expired' && at < reading.at);
     const expiry = ends.find(({ data, at }) => data.cause === 'expired' && at < reading.at);
-    const byOthers = breaks.get(`${reading.object}\n${reading.data.fence}`)?.some(({ from }) => from < reading.at);
+    const taking = [
+      ...(breaks.get(`${reading.object}\n${reading.data.fence}`) ?? []),
+      ...(steals.get(reading.object) ?? []),
+    ];
+    const byOthers = taking.some(({ from }) => from < reading.at);
     if (early || (expiry === undefined && (reading.data.serverHas !== false || byOthers))) return [];
     const message = `${who(reading)} read held = true when the server had let the lease expire`;
     return [broken('held-in-time: expired', message, expiry?.note, reading.note)];

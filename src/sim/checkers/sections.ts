@@ -134,6 +134,7 @@ function endsByHold(history: History): Ends {
     holdKey(process, input.line, input.fence),
   );
   const injected = injectedEnds(history);
+  const stolen = stolenFrom(history);
   const crashes = groupBy(factsOf(history, 'crash'), ({ process }) => process);
   return {
     of: ({ op, process, object }, { fence, lease }) => {
@@ -147,6 +148,7 @@ function endsByHold(history: History): Ends {
         ...(crashes.get(process) ?? []).map(endOfFact),
         ...(injected.get(lease) ?? []).map((each) => ({ ...endOfFact(each), early: true })),
         ...(broke.get(holdKey('', object, fence)) ?? []).map((each) => ({ ...endOfCall(each), early: true })),
+        ...stolen(object, fence).map((each) => ({ ...endOfFact(each), early: true })),
       ];
     },
     lastSeen: ({ process, object, endAt }, { fence }, to) => {
@@ -169,6 +171,19 @@ function endOfFact({ at, note }: { readonly at: number; readonly note: Entry }):
 function injectedEnds(history: History): Map<bigint, Fact<'lease.ended'>[]> {
   const ended = factsOf(history, 'lease.ended').filter(({ data }) => data.cause === 'injected');
   return groupBy(ended, ({ data }) => data.lease);
+}
+
+/** Where the server's line had a place no more while somebody was stealing it: no holder can know that at once. */
+function stolenFrom(history: History): (object: string, fence: bigint) => Fact<'line.state'>[] {
+  const steals = groupBy(operationsOf(history, 'lock.steal'), ({ object }) => object);
+  const states = groupBy(factsOf(history, 'line.state'), ({ object }) => object);
+  return (object, fence) => {
+    const thieves = steals.get(object);
+    const line = thieves === undefined ? [] : (states.get(object) ?? []);
+    const stood = line.findLastIndex(({ data }) => data.places.some((place) => place.fence === fence));
+    const gone = stood < 0 ? undefined : line[stood + 1];
+    return gone !== undefined && thieves?.some(({ from, endAt }) => from < gone.at && gone.at < endAt) ? [gone] : [];
+  };
 }
 
 function holdKey(process: string, object: string, fence: bigint): string {

@@ -23,7 +23,7 @@ export class GuardedCounters {
     this.#outside = new OutsideStore(new Prng(plan.seed + outsideSalt), fenced);
   }
 
-  async writeEtcd(client: SimClient, name: string, line: string, held: Held): Promise<void> {
+  async writeEtcd(client: SimClient, name: string, line: string, held: Pick<Held, 'fence' | 'guard'>): Promise<void> {
     const key = `data/${name}`;
     const saw = await read(client, key);
     if (saw === undefined) return;

@@ -9,6 +9,7 @@ import { RwLock } from '../../rwlock/rw-lock.js';
 import { Semaphore } from '../../semaphore/semaphore.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
 import { heldInTime } from '../checkers/held-in-time.js';
+import { inTurn } from '../checkers/in-turn.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
@@ -72,7 +73,17 @@ export const sharedLocksWorkload: Workload = {
   hasWatchers: false,
   // How many permits a semaphore has stays.
   keeps: (key) => key === 'semaphores/s/declared' || key === 'semaphores/s/permits',
-  checkers: [rwlock, semaphore, permitsGiven, fenceGrowth, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  checkers: [
+    inTurn,
+    rwlock,
+    semaphore,
+    permitsGiven,
+    fenceGrowth,
+    heldInTime,
+    leaseNotEarly,
+    noHangingPromise,
+    nothingLeft,
+  ],
   draw: (random, clients) => {
     const kinds = random.pick([['rwlock'], ['semaphore'], ['rwlock', 'semaphore', 'all']] as const);
     const tasks = random.pick([1, 1, 2]);
@@ -112,10 +123,13 @@ function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', { least }:
 
 class SharedLocksStage implements Stage {
   readonly #samples = new HeldSamples();
-  readonly #truth = new LineTruth('semaphore/s', utf8('semaphores/s/'), limit);
+  readonly #truths = [
+    new LineTruth('semaphore/s', utf8('semaphores/s/'), limit),
+    ...['x', 'y'].map((name) => new LineTruth(`rwlock/${name}`, utf8(`locks/${name}/`))),
+  ];
 
   changed(server: SimServer, revision: Revision): void {
-    this.#truth.look(server, revision);
+    for (const truth of this.#truths) truth.look(server, revision);
   }
 
   look(): void {

@@ -6,6 +6,7 @@ import { lockCrowdWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { sharedLocksWorkload } from './shared-locks.js';
+import { webLocksWorkload } from './web-locks.js';
 
 export const workloads: readonly Workload[] = [
   lockWorkload,
@@ -16,6 +17,7 @@ export const workloads: readonly Workload[] = [
   registryWorkload,
   sharedLocksWorkload,
   lockCrowdWorkload,
+  webLocksWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -85,4 +85,17 @@ export const holdMutants: readonly Mutant[] = [
     workloads: ['lock'],
     rules: ['lock-delay: kept'],
   },
+  {
+    name: 'a steal that takes from those who wait as well',
+    origin: 'WEBLOCKS-10; breaking places one by one until nobody is before the thief',
+    edits: [
+      {
+        file: 'web-locks/steal.js',
+        find: 'if (placeName(stands, place.key) === undefined)',
+        replace: 'if (true)',
+      },
+    ],
+    workloads: ['web-locks'],
+    rules: ['steals: only holders'],
+  },
 ];
