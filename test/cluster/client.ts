@@ -12,6 +12,7 @@ import type { Store } from '../../src/store/store.js';
 import { monotonicMs } from './clock.js';
 import type { ClientConfig, Order, Report } from './messages.js';
 import { Tape } from './tape.js';
+import { configWork } from './work/config.js';
 import { electionWork } from './work/election.js';
 import { kvWork } from './work/kv.js';
 import { lockWork } from './work/lock.js';
@@ -29,6 +30,7 @@ const works = {
   election: electionWork,
   queue: queueWork,
   registry: registryWork,
+  config: configWork,
   kv: kvWork,
 } as const satisfies Record<ClientConfig['work'], Work>;
 

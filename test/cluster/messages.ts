@@ -16,7 +16,7 @@ export interface ClientConfig {
   readonly storePort?: number | undefined;
 }
 
-export const workNames = ['lock', 'outside', 'shared', 'election', 'queue', 'registry', 'kv'] as const;
+export const workNames = ['lock', 'outside', 'shared', 'election', 'queue', 'registry', 'config', 'kv'] as const;
 export type WorkName = (typeof workNames)[number];
 
 /**

@@ -45,6 +45,7 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   election: ['a'],
   queue: ['q'],
   registry: ['users'],
+  config: ['app'],
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
 };
 

@@ -79,7 +79,10 @@ const answered = [
   'registry.register',
   'registry.update',
   'registry.deregister',
+  'config.set',
 ];
+
+const isCounter = /^data\/|^config\/app\/count$/;
 
 /** Writes with the value that each would leave, which is written once only. */
 interface Write {
@@ -120,7 +123,12 @@ function writesOf(history: History): Write[] {
     if (put?.op !== 'put') return [];
     return [{ operation, value: put.input.value, applied: isOk(operation) && operation.output.succeeded }];
   });
-  return [...guarded, ...txns];
+  const compared = operationsOf(history, 'config.compareAndSet').map((operation) => ({
+    operation,
+    value: (operation.input as { wrote: string }).wrote,
+    applied: operation.result === 'ok',
+  }));
+  return [...guarded, ...txns, ...compared];
 }
 
 /** The log of etcd as the witness saw it: each acknowledged value is in it once, and counters miss no number. */
@@ -135,7 +143,7 @@ function countInLog(writes: readonly Write[], events: readonly Witnessed[], wind
     if (applied && times === 0) counts.lost += 1;
     if (times > 1) counts.doubled += 1;
   }
-  const counters = events.filter(({ key, deleted }) => key.startsWith('data/') && !deleted);
+  const counters = events.filter(({ key, deleted }) => isCounter.test(key) && !deleted);
   for (const each of groupBy(counters, ({ key }) => key).values()) {
     each.forEach((event, i) => {
       const before = i === 0 ? 0 : countIn(each[i - 1]?.value ?? '');

@@ -31,6 +31,7 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   election: [check.election, ...held],
   queue: [check.queue, check.heldInTime, ...always],
   registry: [check.convergence, registrations, check.heldInTime, ...always],
+  config: [check.convergence, check.heldInTime, ...always],
   kv: [check.kvLinearizable, check.noHangingPromise, unexpectedErrors],
 };
 

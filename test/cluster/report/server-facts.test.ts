@@ -115,3 +115,23 @@ describe('the states of a registry', () => {
     ]);
   });
 });
+
+describe('the states of a configuration', () => {
+  const put = (mod: bigint, key: string, value: string): Witnessed => {
+    const zeros = { create: mod, version: 1n, lease: 0n, leaseBefore: 0n };
+    return { atMs: Number(mod), deleted: false, key, value, mod, ...zeros };
+  };
+
+  it('are what each txn left, whatever else it wrote', () => {
+    const log = [
+      put(2n, 'config/app/left', '"a"'),
+      put(2n, 'config/app/right', '"a"'),
+      put(2n, 'config-history/app/left//1.x', '{}'),
+    ];
+    const states = serverFacts(log, 'config').map((entry) => (entry.type === 'note' ? entry.data : undefined));
+    expect(states).toEqual([
+      { revision: 1n, value: '[]' },
+      { revision: 2n, value: JSON.stringify(['left "a"', 'right "a"']) },
+    ]);
+  });
+});

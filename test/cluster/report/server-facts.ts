@@ -15,6 +15,7 @@ export function serverFacts(events: readonly Witnessed[], work: string): History
   if (work === 'kv') return events.map(kvEvent);
   if (work === 'election') return statesOf(events, 'elections/a/', 'election/a', leaderOf);
   if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
+  if (work === 'config') return statesOf(events, 'config/app/', 'config/app', settingsOf);
   if (work === 'queue') return queueFacts(events);
   return [];
 }
@@ -27,7 +28,7 @@ function kvEvent({ atMs, deleted, key, value, create, mod, version, lease }: Wit
   return { type: 'note', atMs, process: 'server', object: 'kv', fact: 'kv.event', data };
 }
 
-/** What stood directly below the prefix, on leases, from which revision on, as `valueOf` sees it. */
+/** What stood directly below the prefix, from which revision on, as `valueOf` sees it. */
 function statesOf(
   events: readonly Witnessed[],
   prefix: string,
@@ -41,12 +42,12 @@ function statesOf(
   };
   const states = [state(0, 1n)];
   let last = plainText(valueOf([]));
-  events.forEach((event, i) => {
-    const suffix = event.key.startsWith(prefix) ? event.key.slice(prefix.length) : '';
-    if (suffix === '' || suffix.includes('/')) return;
-    if (event.deleted || event.lease === 0n) standing.delete(event.key);
+  const inside = events.filter(({ key }) => key.startsWith(prefix) && /^[^/]+$/.test(key.slice(prefix.length)));
+  inside.forEach((event, i) => {
+    if (event.deleted) standing.delete(event.key);
     else standing.set(event.key, event);
-    if (events[i + 1]?.mod === event.mod) return;
+    // A txn is one state.
+    if (inside[i + 1]?.mod === event.mod) return;
     const value = plainText(valueOf([...standing.values()]));
     if (value === last) return;
     last = value;
@@ -55,9 +56,9 @@ function statesOf(
   return states;
 }
 
-/** Whoever came first of those who stand. */
+/** Whoever came first of those who stand, on a lease. */
 function leaderOf(standing: readonly Witnessed[]): Plain {
-  const [first] = [...standing].sort((a, b) => (a.create < b.create ? -1 : 1));
+  const [first] = standing.filter(({ lease }) => lease !== 0n).sort((a, b) => (a.create < b.create ? -1 : 1));
   return first === undefined ? null : { term: first.create, value: first.value };
 }
 
@@ -67,6 +68,10 @@ function instancesOf(standing: readonly Witnessed[]): Plain {
     return shownEntry(id, goNaming.decode(latin1Bytes(value), { service, id }));
   });
   return JSON.stringify(shown.sort());
+}
+
+function settingsOf(standing: readonly Witnessed[]): Plain {
+  return JSON.stringify(standing.map(({ key, value }) => `${key.slice('config/app/'.length)} ${value}`).sort());
 }
 
 function latin1Bytes(text: string): Uint8Array {

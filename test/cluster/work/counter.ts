@@ -1,4 +1,4 @@
-/** Values are `count:turn`, so that each is written once only. */
+/** Values are `count:turn`, or that as JSON, so that each is written once only. */
 export function countIn(value: string): number {
-  return value === '' ? 0 : Number(value.slice(0, value.indexOf(':')));
+  return Number(/^"?(\d+):/.exec(value)?.[1] ?? 0);
 }
