@@ -45,6 +45,9 @@ export interface Operations {
     output: { applied: boolean; position?: bigint };
   };
 
+  /** The object is the configuration: one more on its counter. */
+  readonly 'config.add': { input: null; output: { revision: bigint } };
+
   /** The object is the queue; `item` is unique per enqueue. `revision` orders enqueues, `claim` orders deliveries. */
   readonly 'queue.enqueue': { input: QueueItem; output: { revision: bigint } };
   readonly 'queue.take': { input: null; output: QueueDelivery | null };

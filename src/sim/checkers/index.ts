@@ -1,4 +1,5 @@
 export { barrier } from './barrier.js';
+export { config } from './config.js';
 export { convergence } from './convergence.js';
 export { election } from './election.js';
 export { fenceGrowth } from './fence-growth.js';

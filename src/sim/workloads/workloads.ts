@@ -1,4 +1,5 @@
 import type { Workload } from '../workload.js';
+import { configWorkload } from './config.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
@@ -15,6 +16,7 @@ export const workloads: readonly Workload[] = [
   leaseWorkload,
   queueWorkload,
   registryWorkload,
+  configWorkload,
   sharedLocksWorkload,
   lockCrowdWorkload,
   webLocksWorkload,

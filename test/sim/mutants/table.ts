@@ -1,4 +1,5 @@
 import { batchMutants } from './batch-mutants.js';
+import { configMutants } from './config-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -11,6 +12,7 @@ import { queueMutants } from './queue-mutants.js';
 export const mutants: readonly Mutant[] = [
   ...batchMutants,
   ...queueMutants,
+  ...configMutants,
   ...crowdMutants,
   ...holdMutants,
   {
