@@ -53,7 +53,7 @@ function counted(history: History): Violation[] {
   if (last === undefined) return [];
   const { n } = valueOf(last.data.value);
   if (n >= least && n <= most) return [];
-  const message = `the counter is ${n} after ${least} additions that were acknowledged and ${most - least} unknown ones`;
+  const message = `the counter is ${n} after ${least} acknowledged additions and ${most - least} of unknown fate`;
   return [broken('config: counted', message, last.note)];
 }
 
