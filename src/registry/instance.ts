@@ -1,5 +1,6 @@
 import { utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { endpointOf } from './endpoint.js';
 
 /** What JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
@@ -81,13 +82,8 @@ export function checkId(id: string): void {
   throw new ConclaveError('INVALID_NAME', `an instance id is 1 to ${idBytesMax} bytes without "/", got ${shown}`);
 }
 
-function checkAddress(address: string): void {
-  if (typeof address === 'string' && /^unix:.+/.test(address)) return;
-  const [, host, port] =
-    /^(?:[a-z][a-z0-9+.-]*:\/\/)?(\[[0-9a-f:.%]+\]|[^\s/:[\]?#@]+):(\d{1,5})(?:[/?].*)?$/i.exec(
-      typeof address === 'string' ? address : '',
-    ) ?? [];
-  if (host !== undefined && Number(port) >= 1 && Number(port) <= 65_535) return;
+function checkAddress(address: unknown): void {
+  if (typeof address === 'string' && endpointOf(address) !== undefined) return;
   throw invalid(`an address is host:port, a URL with both, or unix:/path, got ${JSON.stringify(address)}`);
 }
 

@@ -46,6 +46,8 @@ export interface RegistrationEvents {
   status: [status: RegistrationStatus, error: ConclaveError | undefined];
   /** The probe found it well again, or ill. */
   health: [healthy: boolean];
+  /** An operator has switched it on, or off. */
+  enabled: [enabled: boolean];
 }
 
 /** How long `deregister()` waits for the store's word. */
@@ -213,8 +215,8 @@ export class Registration implements AsyncDisposable {
 
   #felt(healthy: boolean): void {
     if (this.signal.aborted || this.#gone) return;
-    this.events.emit('health', healthy);
     this.#write({ healthy }).catch(() => {});
+    this.events.emit('health', healthy);
   }
 
   /** Foreign formats have no room for the owner: there the lease tells. */
@@ -230,7 +232,9 @@ export class Registration implements AsyncDisposable {
   /** An operator may have switched the instance off or on: all that anybody else has a say in. */
   #adopt(value: Bytes): void {
     const { owner, enabled } = this.#codec.decode(value, this);
-    if (owner !== undefined && enabled !== this.#entry.enabled) this.#entry = { ...this.#entry, enabled };
+    if (owner === undefined || enabled === this.#entry.enabled) return;
+    this.#entry = { ...this.#entry, enabled };
+    this.events.emit('enabled', enabled);
   }
 
   #session(): Session {

@@ -68,6 +68,9 @@ const table: Readonly<Record<string, Layer>> = {
     packages: ['@openfeature/core', '@openfeature/flagd-core', '@openfeature/server-sdk'],
     globals: 'none',
   },
+  // Adapters for other libraries' users: each knows its library, and the recipe that it opens to them.
+  grpc: { mayImport: ['core', 'recipes'], node: false, packages: ['@grpc/grpc-js'], globals: 'host' },
+  http: { mayImport: ['core', 'recipes'], node: false, packages: ['undici'], globals: 'host' },
   // Puts the parts together. Of `etcd3` only types, see `packageRule`.
   connect: { ...assembly, packages: ['etcd3', 'p-retry'] },
   // `src/*.ts`.
