@@ -74,7 +74,11 @@ export class InstanceResolver implements experimental.Resolver {
       if (!this.#isCurrent(discovery)) return;
       this.#fail(ConclaveError.from(error));
       // The list may come yet; what ends the discovery for good is told there.
-      if (ConclaveError.is(error, 'TIMEOUT')) discovery.ready().then(() => this.#tell(discovery), () => {});
+      if (ConclaveError.is(error, 'TIMEOUT'))
+        discovery.ready().then(
+          () => this.#tell(discovery),
+          () => {},
+        );
     }
   }
 

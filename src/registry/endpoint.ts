@@ -5,7 +5,8 @@ export type Endpoint = { readonly host: string; readonly port: number } | { read
 export function endpointOf(address: string): Endpoint | undefined {
   const [, path] = /^unix:(?:\/\/)?(.+)$/.exec(address) ?? [];
   if (path !== undefined) return { path };
-  const [, host, port] = /^(?:[a-z][a-z0-9+.-]*:\/\/)?(\[[^\]]+\]|[^\s/:[\]?#@]+):(\d{1,5})(?:[/?].*)?$/i.exec(address) ?? [];
+  const [, host, port] =
+    /^(?:[a-z][a-z0-9+.-]*:\/\/)?(\[[^\]]+\]|[^\s/:[\]?#@]+):(\d{1,5})(?:[/?].*)?$/i.exec(address) ?? [];
   if (host === undefined || Number(port) < 1 || Number(port) > 65_535) return undefined;
   return { host: host.replace(/^\[|\]$/g, ''), port: Number(port) };
 }

@@ -42,9 +42,10 @@ export class Fleet {
       release = resolve;
     });
     server.addService(methods, {
-      whoAreYou: async (call: { request: string }, reply: (error: null, answer: string) => void) => {
-        if (call.request === 'wait') await held;
-        reply(null, id);
+      whoAreYou: (call: { request: string }, reply: (error: null, answer: string) => void) => {
+        const answer = () => reply(null, id);
+        if (call.request === 'wait') void held.then(answer);
+        else answer();
       },
     });
     this.scope.add(() => {

@@ -40,7 +40,8 @@ describe('the gRPC resolver', () => {
     for (const id of ['a', 'b']) await fleet.join(conclave, id);
     const seen = new Set<string>();
     // Bounded by the test's own time; each channel draws.
-    while (seen.size < 2) seen.add(await fleet.caller('conclave:///users', { 'grpc.use_local_subchannel_pool': 1 }).ask());
+    while (seen.size < 2)
+      seen.add(await fleet.caller('conclave:///users', { 'grpc.use_local_subchannel_pool': 1 }).ask());
     expect([...seen].sort()).toEqual(['a', 'b']);
   });
 
@@ -143,7 +144,7 @@ describe('the gRPC resolver', () => {
 
   it('keeps the last list while the store is away', async () => {
     const store = await startServer({ runtime: new NodeRuntime(), listen: { host: '127.0.0.1', port: 0 } });
-    const remote = await connect(`http://127.0.0.1:${store.port}`);
+    const remote = await connect(`http://127.0.0.1:${store.port}`, { ttlMs: 2000 });
     fleet.scope.add(() => remote.close().catch(() => {}));
     registerResolver(remote.registry, { schemes: ['remote'] });
     const recovering = new Promise<void>((resolve) => {
