@@ -199,6 +199,7 @@ export class Registration implements AsyncDisposable {
   async #write(change: Partial<Entry>): Promise<void> {
     if (this.#gone) throw new ConclaveError('RELEASED', `${this.key}: deregistered`);
     this.#entry = { ...this.#entry, ...change };
+    if (this.#told !== undefined) this.#tell();
     await this.#kept.changed();
   }
 
@@ -247,8 +248,12 @@ export class Registration implements AsyncDisposable {
 
   #turned(status: KeptKeyStatus, error: ConclaveError | undefined): void {
     if (status === 'ended') this.#health?.stop();
+    // Until it has been on the store once, nothing is told: `register` rejects.
+    if (this.#told !== undefined || status === 'kept') this.#tell(error);
+  }
+
+  #tell(error?: ConclaveError): void {
     const now = this.status;
-    if (this.#told === undefined && status !== 'kept') return;
     if (now === this.#told) return;
     this.#told = now;
     this.events.emit('status', now, error);

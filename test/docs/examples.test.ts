@@ -85,6 +85,13 @@ the next one reads 100, and writes 70
 the slow one writes: turned away
 balance: 70
 `,
+  'registry-http.js': `answered by a, b, c
+after a has drained: b, c
+after b has died: c
+`,
+  'registry-grpc.js': `answered by a, b
+after a has drained: b; health of a: NOT_SERVING
+`,
   'registry.js': `instances: eu-1 in eu, us-1 in us
 first call: eu-1, second call: us-1
 a call that fails: eu-1, the next two: us-1, us-1

@@ -19,6 +19,8 @@ describe('tieHealth', () => {
     await switched;
     await conclave.registry.setEnabled('users', registration.id, true);
     await registration.drain();
+    expect(said.at(-1)).toBe('users.Users: NOT_SERVING');
+    expect(registration.status).toBe('draining');
     await registration.deregister();
     untie();
     const last = (index: number) => said.filter((each) => each.startsWith(index === 0 ? ': ' : 'users'));
