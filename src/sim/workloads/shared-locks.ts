@@ -4,7 +4,7 @@ import { ConclaveError } from '../../core/errors.js';
 import type { Revision } from '../../engine/key-record.js';
 import type { HoldOptions } from '../../line/context.js';
 import type { Held, LockHeld } from '../../line/held.js';
-import { type LockEntry, lockAll } from '../../lock-all/lock-all.js';
+import { lockAll } from '../../lock-all/lock-all.js';
 import { RwLock } from '../../rwlock/rw-lock.js';
 import { Semaphore } from '../../semaphore/semaphore.js';
 import { fenceGrowth } from '../checkers/fence-growth.js';
@@ -25,11 +25,7 @@ import type { Stage, Workload } from '../workload.js';
 import { expectFailure, givesUpAfter } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
 import { LineTruth } from './line-truth.js';
-
-/** What is taken of one line. */
-type Part =
-  | { readonly op: 'rwlock.read' | 'rwlock.write'; readonly name: string }
-  | { readonly op: 'semaphore.acquire'; readonly permits: number };
+import { entryOf, grantOf, inputOf, type LockPart, lineOf, permitsInAll } from './lock-parts.js';
 
 /** One turn of a task. */
 type Operation = Turn | PermitChange;
@@ -42,7 +38,7 @@ interface PermitChange {
 
 /** One part is taken by itself, several by `lockAll`. */
 interface Turn {
-  readonly parts: readonly Part[];
+  readonly parts: readonly LockPart[];
   readonly tries: boolean;
   readonly downgrades: boolean;
   readonly idleMs: number;
@@ -50,9 +46,6 @@ interface Turn {
   readonly timeoutMs: number | null;
   readonly abortAfterMs: number | null;
 }
-
-/** How many permits the semaphore has, as its users declare it. */
-const limit = 3;
 
 /** How often a turn changes the number of permits, if any does, and to what. */
 interface Changes {
@@ -62,8 +55,8 @@ interface Changes {
 }
 
 /** Where there may be fewer permits than anybody wants, nobody waits for ever. */
-const noChanges: Changes = { chance: 0, least: limit, most: limit };
-const more: Changes = { chance: 0.2, least: limit, most: 6 };
+const noChanges: Changes = { chance: 0, least: permitsInAll, most: permitsInAll };
+const more: Changes = { chance: 0.2, least: permitsInAll, most: 6 };
 const moreOrFewer: Changes = { chance: 0.2, least: 0, most: 6 };
 
 /** Readers, writers that read on, permits, and all of them at once. */
@@ -104,9 +97,12 @@ function drawOperation(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', chang
 }
 
 function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', { least }: Changes) {
-  const lock = (name: string): Part => ({ op: random.pick(['rwlock.read', 'rwlock.write'] as const), name });
-  const mayNotFit = kind !== 'rwlock' && least < limit;
-  const permits: Part = { op: 'semaphore.acquire', permits: 1 + random.below(mayNotFit ? limit + 2 : limit) };
+  const lock = (name: string): LockPart => ({ op: random.pick(['rwlock.read', 'rwlock.write'] as const), name });
+  const mayNotFit = kind !== 'rwlock' && least < permitsInAll;
+  const permits: LockPart = {
+    op: 'semaphore.acquire',
+    permits: 1 + random.below(mayNotFit ? permitsInAll + 2 : permitsInAll),
+  };
   const parts = { rwlock: [lock('x')], semaphore: [permits], all: [lock('y'), permits, lock('x')] }[kind];
   // Callers have orders of their own; `lockAll` has one.
   const given = random.chance(0.5) ? parts : [...parts].reverse();
@@ -124,7 +120,7 @@ function drawTurn(random: Prng, kind: 'rwlock' | 'semaphore' | 'all', { least }:
 class SharedLocksStage implements Stage {
   readonly #samples = new HeldSamples();
   readonly #truths = [
-    new LineTruth('semaphore/s', utf8('semaphores/s/'), limit),
+    new LineTruth('semaphore/s', utf8('semaphores/s/'), permitsInAll),
     ...['x', 'y'].map((name) => new LineTruth(`rwlock/${name}`, utf8(`locks/${name}/`))),
   ];
 
@@ -190,7 +186,7 @@ async function take(client: SimClient, { parts, tries }: Turn, options: HoldOpti
     return { parts: all.parts as readonly unknown[] as readonly Held[], release: () => all.release() };
   }
   if (first.op === 'semaphore.acquire') {
-    const s = new Semaphore(context, 's', { permits: limit });
+    const s = new Semaphore(context, 's', { permits: permitsInAll });
     const wish = { ...options, permits: first.permits };
     const held = tries ? await s.tryAcquire(wish) : await s.acquire(wish);
     return held && { parts: [held], release: () => held.release() };
@@ -203,12 +199,12 @@ async function take(client: SimClient, { parts, tries }: Turn, options: HoldOpti
 
 async function setPermits({ context, recorder, name }: SimClient, permits: number): Promise<void> {
   const pending = recorder.invoke(name, 'semaphore/s', 'semaphore.setPermits', { permits });
-  await settle([pending], () => new Semaphore(context, 's', { permits: limit }).setPermits(permits));
+  await settle([pending], () => new Semaphore(context, 's', { permits: permitsInAll }).setPermits(permits));
 }
 
 /** More permits than are declared are refused while there are not so many. */
 function wantsMore({ parts }: Turn): boolean {
-  return parts.some((part) => part.op === 'semaphore.acquire' && part.permits > limit);
+  return parts.some((part) => part.op === 'semaphore.acquire' && part.permits > permitsInAll);
 }
 
 async function downgrade({ recorder, name }: SimClient, line: string, held: LockHeld): Promise<void> {
@@ -230,21 +226,4 @@ async function settle(pending: readonly Pending[], work: () => Promise<void>): P
     for (const each of pending) each.threw(error);
     expectFailure(error);
   }
-}
-
-function entryOf(part: Part): LockEntry {
-  if (part.op === 'semaphore.acquire') return { semaphore: 's', of: limit, permits: part.permits };
-  return part.op === 'rwlock.read' ? { read: part.name } : { write: part.name };
-}
-
-function lineOf(part: Part): string {
-  return part.op === 'semaphore.acquire' ? 'semaphore/s' : `rwlock/${part.name}`;
-}
-
-function inputOf(part: Part) {
-  return part.op === 'semaphore.acquire' ? { permits: part.permits, limit } : null;
-}
-
-function grantOf(held: Held | undefined) {
-  return held === undefined ? null : { fence: held.fence, lease: held.leaseId, key: held.key };
 }

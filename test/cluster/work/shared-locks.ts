@@ -1,15 +1,17 @@
 import type { Held, HeldAll, LockHeld } from '../../../src/line/held.js';
-import type { LockEntry } from '../../../src/lock-all/lock-all.js';
 import type { Pending } from '../../../src/sim/history.js';
 import type { Grant } from '../../../src/sim/vocabulary.js';
+import {
+  entryOf,
+  grantOf,
+  inputOf,
+  type LockPart,
+  lineOf,
+  permitsInAll,
+} from '../../../src/sim/workloads/lock-parts.js';
 import { monotonicMs, sleep } from '../clock.js';
 import { addOne, tellHolding } from './guarded-write.js';
 import { type Client, expectError, type Holding, type Work, watchHeld } from './work.js';
-
-/** What is taken of one line. */
-type Part =
-  | { readonly op: 'rwlock.read' | 'rwlock.write'; readonly name: string }
-  | { readonly op: 'semaphore.acquire'; readonly permits: number };
 
 /** One of the lines that are held. */
 type PartHeld = Holding & Pick<Held, 'key' | 'guard'>;
@@ -21,8 +23,6 @@ interface Taken {
 }
 
 const acquireTimeoutMs = 8000;
-const limit = 3;
-
 /**
  * Readers, writers that read on, permits, and all of them by `lockAll`; writers add one to the counter of their lock.
  */
@@ -37,18 +37,18 @@ export const sharedLocksWork: Work = {
   },
 };
 
-function drawParts({ config, random }: Client): readonly Part[] {
+function drawParts({ config, random }: Client): readonly LockPart[] {
   const [x, y] = config.names as readonly [string, string];
-  const permits: Part = { op: 'semaphore.acquire', permits: 1 + random.below(limit) };
+  const permits: LockPart = { op: 'semaphore.acquire', permits: 1 + random.below(permitsInAll) };
   if (random.chance(0.2)) return [permits];
-  const write: Part = { op: 'rwlock.write', name: x };
+  const write: LockPart = { op: 'rwlock.write', name: x };
   // Everybody names them in an order of their own; `lockAll` has one.
   if (random.chance(0.2))
     return random.pick([[{ op: 'rwlock.write', name: y }, permits, write] as const, [write, permits]]);
   return [random.chance(0.6) ? write : { op: 'rwlock.read', name: x }];
 }
 
-async function oneTurn(client: Client, parts: readonly Part[], turn: string): Promise<void> {
+async function oneTurn(client: Client, parts: readonly LockPart[], turn: string): Promise<void> {
   const lines = parts.map(lineOf);
   const taken = await acquire(client, parts);
   if (taken === undefined) return sleep(client.random.between(20, 100));
@@ -66,7 +66,7 @@ async function oneTurn(client: Client, parts: readonly Part[], turn: string): Pr
 }
 
 /** A writer writes; whoever else there is stays for a while. */
-async function use(client: Client, part: Part, held: PartHeld, turn: string): Promise<void> {
+async function use(client: Client, part: LockPart, held: PartHeld, turn: string): Promise<void> {
   const line = lineOf(part);
   if (part.op === 'rwlock.write') return addOne(client, part.name, line, held, turn);
   // Those who break the rules are to be stopped while they write.
@@ -75,7 +75,7 @@ async function use(client: Client, part: Part, held: PartHeld, turn: string): Pr
   await sleep(long ? client.random.between(20, 60) : client.random.between(0, 6));
 }
 
-async function acquire(client: Client, parts: readonly Part[]): Promise<Taken | undefined> {
+async function acquire(client: Client, parts: readonly LockPart[]): Promise<Taken | undefined> {
   const { recorder, name, tape } = client;
   const pending = parts.map((part) => recorder.invoke(name, lineOf(part), part.op, inputOf(part) as never));
   try {
@@ -92,15 +92,17 @@ async function acquire(client: Client, parts: readonly Part[]): Promise<Taken | 
   }
 }
 
-async function take({ conclave, finishing }: Client, parts: readonly Part[]): Promise<Taken> {
+async function take({ conclave, finishing }: Client, parts: readonly LockPart[]): Promise<Taken> {
   const options = { timeoutMs: acquireTimeoutMs, signal: finishing };
-  const [first] = parts as readonly [Part];
+  const [first] = parts as readonly [LockPart];
   if (parts.length > 1) {
     const all = await conclave.lockAll(parts.map(entryOf), options);
     return { parts: all.parts.map((part) => new PartOfAll(all, part)), release: () => all.release() };
   }
   if (first.op === 'semaphore.acquire') {
-    const held = await conclave.semaphore('s', { permits: limit }).acquire({ ...options, permits: first.permits });
+    const held = await conclave
+      .semaphore('s', { permits: permitsInAll })
+      .acquire({ ...options, permits: first.permits });
     return { parts: [held], release: () => held.release() };
   }
   const lock = conclave.rwLock(first.name);
@@ -163,21 +165,4 @@ async function settled(client: Client, pending: readonly Pending[], work: () => 
     for (const each of pending) each.threw(error);
     expectError(client, error);
   }
-}
-
-function entryOf(part: Part): LockEntry {
-  if (part.op === 'semaphore.acquire') return { semaphore: 's', of: limit, permits: part.permits };
-  return part.op === 'rwlock.read' ? { read: part.name } : { write: part.name };
-}
-
-function lineOf(part: Part): string {
-  return part.op === 'semaphore.acquire' ? 'semaphore/s' : `rwlock/${part.name}`;
-}
-
-function inputOf(part: Part) {
-  return part.op === 'semaphore.acquire' ? { permits: part.permits, limit } : null;
-}
-
-function grantOf(held: PartHeld | undefined): Grant | null {
-  return held === undefined ? null : { fence: held.fence, lease: held.leaseId, key: held.key };
 }
