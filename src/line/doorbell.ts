@@ -5,22 +5,28 @@ import type { Store } from '../store/store.js';
 import type { Bell } from './rule.js';
 
 /**
- * Rings when one of `bells` has an event, when a watch had to end, or after `boundMs`: somebody should look again. It
- * never says what happened: a watch is a hint (events were lost around compaction, etcd #18089, #19179), the look
- * decides.
+ * Rings when one of `bells` has an event, or when a watch had to end: somebody should look again, as they should when
+ * it has been quiet for `boundMs`. It never says what happened: a watch is a hint (events were lost around compaction,
+ * etcd #18089, #19179), the look decides.
  */
 export class Doorbell {
-  /** Resolves when every watch is in place: what happens from now on rings. Resolves with the bell at the latest. */
+  /** Resolves when every watch is in place: what happens from now on rings. Resolves after `boundMs` at the latest. */
   readonly armed: Promise<void>;
-  /** Resolves at the first ring; rejects if the store says that watching will never work. */
-  readonly rung: Promise<void>;
+  readonly #runtime: Runtime;
+  readonly #boundMs: number;
   readonly #cleanups: (() => void)[];
+  #stopTimer = () => {};
+  /** How it has rung, or has turned out never to. */
+  #rung: { readonly error?: ConclaveError } | undefined;
+  #tell = () => {};
 
   constructor(store: Store, runtime: Runtime, bells: readonly Bell[], boundMs: number) {
+    this.#runtime = runtime;
+    this.#boundMs = boundMs;
     const armed = deferred();
-    const rung = deferred();
     let unarmed = bells.length;
-    const watches = bells.map((bell) =>
+    const rung = { resolve: () => this.#ring({}), reject: (error: ConclaveError) => this.#ring({ error }) };
+    this.#cleanups = bells.map((bell) =>
       store.watch(
         { ...bell, lane: 'control' },
         {
@@ -33,16 +39,36 @@ export class Doorbell {
         },
       ),
     );
-    this.#cleanups = [...watches, runtime.setTimer(boundMs, () => rung.resolve())];
-    this.rung = rung.promise;
-    this.armed = Promise.race([armed.promise, this.rung]);
+    this.armed = Promise.race([armed.promise, this.rings().then(() => {})]);
     // Nobody may be listening any more when it fails.
-    this.rung.catch(() => {});
     this.armed.catch(() => {});
+  }
+
+  /**
+   * Resolves to true as soon as it has rung, to false when it has been quiet for `boundMs`: then it may be asked again.
+   * Rejects if the store says that watching will never work.
+   */
+  rings(): Promise<boolean> {
+    this.#stopTimer();
+    return new Promise((resolve, reject) => {
+      this.#tell = () => {
+        if (this.#rung?.error === undefined) resolve(this.#rung !== undefined);
+        else reject(this.#rung.error);
+      };
+      if (this.#rung !== undefined) this.#tell();
+      else this.#stopTimer = this.#runtime.setTimer(this.#boundMs, this.#tell);
+    });
   }
 
   /** Ends watches and timer. Idempotent. */
   close(): void {
+    this.#stopTimer();
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
+  }
+
+  #ring(how: { readonly error?: ConclaveError }): void {
+    this.#rung ??= how;
+    this.#stopTimer();
+    this.#tell();
   }
 }

@@ -1,4 +1,5 @@
 import type { Bytes } from '../core/bytes.js';
+import { createdAt } from '../store/ops.js';
 import { admitAlone } from './admit.js';
 import { below, deletionOf, eldersIn, newestIn, noneIn, type Rule } from './rule.js';
 
@@ -18,6 +19,8 @@ export function exclusive(prefix: Bytes): Rule {
       // The page may hold nothing but keys of nested names.
       return elders.length === 0 && page.more ? undefined : admitAlone(elders);
     },
+    // Older places only go: who was the newest of them still is, as long as it is there.
+    stillWaits: (wait) => (wait.type === 'wait' ? createdAt(wait.behind.key, wait.behind.createRevision) : undefined),
     bells: (wait, own) => (wait.type === 'wait' ? [deletionOf(wait.behind.key), deletionOf(own)] : [deletionOf(own)]),
   };
 }

@@ -12,7 +12,7 @@ import { keepOrLeave } from './keep-or-leave.js';
 import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
 import { type Rule, sameWait } from './rule.js';
-import { look, type Seen, type Standing } from './sight.js';
+import { look, lookAgain, type Seen, type Standing } from './sight.js';
 
 /** A place whose turn has come. */
 export interface Turn {
@@ -176,28 +176,31 @@ export class Line {
     return { ...standing, admitted: seen.header };
   }
 
-  #look(standing: Standing, signal: AbortSignal): Promise<Seen> {
+  /** `wait`: what the last look has said. */
+  #look(standing: Standing, signal: AbortSignal, wait?: Wait): Promise<Seen> {
     const { store, runtime } = this.#context;
-    return abortable(
-      untilAnswered(runtime, signal, () => look(store, this.#rule, standing)),
-      signal,
-    );
+    const attempt = () =>
+      wait === undefined ? look(store, this.#rule, standing) : lookAgain(store, this.#rule, standing, wait);
+    return abortable(untilAnswered(runtime, signal, attempt), signal);
   }
 
-  /** Watches what the place waits for and its key, looks, and unless that has changed anything looks at the ring. */
+  /**
+   * Watches what the place waits for and its key, and looks: once, whenever it has been quiet for long, at the ring.
+   */
   async #wait(wait: Wait, standing: Standing, signal: AbortSignal): Promise<Seen> {
     const { store, runtime } = this.#context;
     const bell = new Doorbell(store, runtime, this.#rule.bells(wait, standing.key), lookAgainMs);
     try {
       // The watch comes first: what happens after the look rings, and no event is older than the watch.
       await abortable(bell.armed, signal);
-      const seen = await this.#look(standing, signal);
-      if (!sameWait(seen.verdict, wait)) return seen;
-      await abortable(bell.rung, signal);
+      for (let rung = false; !rung; rung = await abortable(bell.rings(), signal)) {
+        const seen = await this.#look(standing, signal, wait);
+        if (!sameWait(seen.verdict, wait)) return seen;
+      }
     } finally {
       bell.close();
     }
-    return this.#look(standing, signal);
+    return this.#look(standing, signal, wait);
   }
 
   async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {

@@ -35,6 +35,8 @@ export interface Rule {
    * undefined: they do not show enough, read the whole.
    */
   admit(pages: readonly RangeResponse[], createRevision: bigint | undefined): Admission | undefined;
+  /** Holds as long as `wait` is still the verdict: no need to read the line. Undefined: nothing tells. */
+  stillWaits(wait: Wait): Compare | undefined;
   /** What to watch while the place `own` waits: its own key, and whatever may change the verdict. Two at most. */
   bells(wait: Wait, own: Bytes): readonly Bell[];
 }

@@ -1,4 +1,5 @@
 import { type Bytes, concatBytes, latin1, sameBytes, utf8 } from '../core/bytes.js';
+import { modifiedAt } from '../store/ops.js';
 import { admitAlone } from './admit.js';
 import { deletionOf, eldersIn, newestIn, noneIn, type Rule, tagged } from './rule.js';
 
@@ -48,6 +49,7 @@ export function shared(prefix: Bytes): Rule {
       const elders = eldersIn(page, prefix, createRevision).filter(({ value }) => !isDowngraded(value));
       return elders.length === 0 && page.more ? undefined : admitAlone(elders);
     },
+    stillWaits: (wait) => (wait.type === 'wait' ? modifiedAt(wait.behind.key, wait.behind.modRevision) : undefined),
     // A writer that reads only now lets readers in: its puts count as well.
     bells: (wait, own) => (wait.type === 'wait' ? [{ key: wait.behind.key }, deletionOf(own)] : [deletionOf(own)]),
   };

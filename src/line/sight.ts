@@ -2,7 +2,7 @@ import { type Bytes, prefixEnd } from '../core/bytes.js';
 import { type RangeRequest, type ResponseHeader, SortOrder, SortTarget } from '../store/messages.js';
 import { createdAt, get, rangeAt, rangesFrom } from '../store/ops.js';
 import type { Store } from '../store/store.js';
-import type { Verdict } from './admit.js';
+import type { Verdict, Wait } from './admit.js';
 import { isPlace, type Place, type Stem } from './place.js';
 import type { Rule } from './rule.js';
 
@@ -35,6 +35,27 @@ export async function look(store: Store, rule: Rule, standing: Standing, whole =
   const { header } = txn;
   if (!txn.succeeded) return { verdict: goneOrMoved(stem === undefined ? undefined : rangeAt(txn, 0).kvs[0]), header };
   const verdict = rule.admit(rangesFrom(txn, 0), createRevision);
+  return verdict === undefined ? look(store, rule, standing, true) : { verdict, header };
+}
+
+/**
+ * The same for a place that was told to wait: if it and what it waits for are as they were, so is the verdict, and the
+ * line is not read. etcd reads all of a line for its newest keys: ten thousand who look every few seconds would keep it
+ * busy with nothing else.
+ */
+export async function lookAgain(store: Store, rule: Rule, standing: Standing, wait: Wait): Promise<Seen> {
+  const still = rule.stillWaits(wait);
+  if (still === undefined) return look(store, rule, standing);
+  const { key, createRevision, stem } = standing;
+  const txn = await store.txn({
+    compare: [createdAt(key, createRevision), still],
+    failure: [get(stem?.key ?? key, stem), ...rule.reads({ before: createRevision, whole: false })],
+  });
+  const { header } = txn;
+  if (txn.succeeded) return { verdict: wait, header };
+  const own = rangeAt(txn, 0).kvs[0];
+  if (own?.createRevision !== createRevision) return { verdict: goneOrMoved(stem && own), header };
+  const verdict = rule.admit(rangesFrom(txn, 1), createRevision);
   return verdict === undefined ? look(store, rule, standing, true) : { verdict, header };
 }
 

@@ -58,6 +58,8 @@ export function weighted(prefix: Bytes, { declared, weight, seen }: Load): Rule 
       if (page.more && sumOf(weights) <= current.highest) return undefined;
       return admitByWeight(weights, elders[0], weight, current);
     },
+    // The number of permits may have changed.
+    stillWaits: () => undefined,
     bells: (wait, own) =>
       wait.type === 'wait'
         ? [{ key: wait.behind.key }, deletionOf(own)]

@@ -133,7 +133,7 @@ export class Consumer<T> implements AsyncDisposable {
       await abortable(bell.armed, signal);
       const job = await this.#claim(slot, turn, signal);
       if (job !== undefined) return job;
-      await abortable(bell.rung, signal);
+      await abortable(bell.rings(), signal);
     } finally {
       bell.close();
     }

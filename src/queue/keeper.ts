@@ -69,7 +69,7 @@ async function keepClaims(site: ClaimSite, signal: AbortSignal): Promise<never> 
       // The watch comes first: what happens after the look rings.
       await abortable(bell.armed, signal);
       await giveBackOrphans(site, signal);
-      await abortable(bell.rung, signal);
+      await abortable(bell.rings(), signal);
     } finally {
       bell.close();
     }

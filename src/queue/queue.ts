@@ -183,7 +183,7 @@ export class Queue<T = unknown> {
     const going = { key: utf8(`${this.#keys.gone}jobs`), filters: [WatchFilter.noDelete] };
     const bell = new Doorbell(store, runtime, [going], roomAgainMs);
     try {
-      await abortable(bell.rung, signal);
+      await abortable(bell.rings(), signal);
     } finally {
       bell.close();
     }

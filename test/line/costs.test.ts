@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Held } from '../../src/line/held.js';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { type Client, inWorld, type SimWorld } from '../support/sim-world.js';
 
 const ttlMs = 60_000;
@@ -134,4 +135,22 @@ describe('what an operation costs', () => {
       await world.until(Promise.all(rest));
     }),
   );
+
+  it('LINE-11: who goes on waiting has two keys compared every 10 s, and reads none', () =>
+    inWorld(async (world) => {
+      const [client, other] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      const held = await taken(world, other);
+      const waiting = [client.conclave.lock('x'), client.conclave.rwLock('x').read()];
+      await world.settle();
+      const { length } = client.store.log;
+      const cost = await costing(world, client, () => world.advance(20_000));
+      expect(cost).toEqual({ ...nothing, txn: 4 });
+      const txns = client.store.log.slice(length).filter(({ name }) => name === 'txn');
+      const asked = txns.map(({ request }) => request as TxnRequest);
+      expect(asked.map(({ compare, success }) => [compare?.length, success?.length ?? 0])).toEqual(
+        Array(4).fill([2, 0]),
+      );
+      await world.until(held.release());
+      for (const each of waiting) await world.until((await world.until(each)).release());
+    }));
 });

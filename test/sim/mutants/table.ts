@@ -39,6 +39,11 @@ export const mutants: readonly Mutant[] = [
         replace: `        compare: [],
         success: rule.reads(`,
       },
+      {
+        file: 'line/sight.js',
+        find: 'if (own?.createRevision !== createRevision)',
+        replace: 'if (own?.createRevision === 0n)',
+      },
     ],
     workloads: ['lock', 'election'],
     rules: ['first-in-line'],
@@ -86,7 +91,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'line/line.js',
-        find: `        return this.#look(standing, signal);
+        find: `        return this.#look(standing, signal, wait);
     }`,
         replace: `        return { verdict: { type: 'admitted' }, header: { revision: 0n } };
     }`,
