@@ -4,7 +4,8 @@ import type { Change, Revision } from './key-record.js';
 export class ChangeLog {
   /** Main revision of `#revisions[0]`, or of the next one to come. */
   #first: bigint;
-  #revisions: Revision[] = [];
+  /** Most revisions have one change: that alone, since the rest would take as much as it. */
+  #revisions: (Revision | Change)[] = [];
 
   /** `first` is the revision that the first `append` will bring. */
   constructor(first: bigint) {
@@ -12,12 +13,13 @@ export class ChangeLog {
   }
 
   append(revision: Revision): void {
-    this.#revisions.push(revision);
+    this.#revisions.push(shortest(revision));
   }
 
   /** Undefined if compacted away or not there yet. */
   get(revision: bigint): Revision | undefined {
-    return revision < this.#first ? undefined : this.#revisions[Number(revision - this.#first)];
+    const entry = revision < this.#first ? undefined : this.#revisions[Number(revision - this.#first)];
+    return entry && whole(entry);
   }
 
   /**
@@ -28,12 +30,21 @@ export class ChangeLog {
     if (revision < this.#first) return [];
     const cut = Number(revision - this.#first);
     const kept = this.#revisions[cut];
-    const gone = this.#revisions.slice(0, cut + 1);
+    const gone = this.#revisions.slice(0, cut + 1).map(whole);
     this.#revisions = this.#revisions.slice(kept === undefined ? cut + 1 : cut);
-    if (kept !== undefined) this.#revisions[0] = lastOfEachKey(kept);
+    if (kept !== undefined) this.#revisions[0] = shortest(lastOfEachKey(whole(kept)));
     this.#first = kept === undefined ? revision + 1n : revision;
     return gone;
   }
+}
+
+function shortest(revision: Revision): Revision | Change {
+  const [change, second] = revision.changes;
+  return change === undefined || second !== undefined ? revision : change;
+}
+
+function whole(entry: Revision | Change): Revision {
+  return 'changes' in entry ? entry : { revision: entry.kv.modRevision, changes: [entry] };
 }
 
 function lastOfEachKey({ revision, changes }: Revision): Revision {

@@ -16,11 +16,12 @@ export interface Revision {
   readonly changes: readonly Change[];
 }
 
-/** One key and its changes since the last compaction, oldest first. Never without changes while the store knows it. */
+/** One key and its changes since the last compaction. Never without changes while the store knows it. */
 export class KeyRecord {
   readonly text: string;
   readonly key: Bytes;
-  #changes: Change[] = [];
+  /** Oldest first. Most keys have one change: that alone, since an array would take as much as it. */
+  #changes: Change | Change[] | undefined;
 
   constructor(text: string, key: Bytes) {
     this.text = text;
@@ -28,17 +29,19 @@ export class KeyRecord {
   }
 
   get isEmpty(): boolean {
-    return this.#changes.length === 0;
+    return this.#changes === undefined;
   }
 
   /** The newest value; undefined if the key is deleted. */
   get latest(): KeyValue | undefined {
-    return liveValue(this.#changes[this.#changes.length - 1]);
+    const changes = this.#changes;
+    return liveValue(Array.isArray(changes) ? changes[changes.length - 1] : changes);
   }
 
   /** The value as of the end of `revision`. */
   at(revision: bigint): KeyValue | undefined {
-    return liveValue(this.#changes[this.#countUntil(revision) - 1]);
+    const changes = this.#list();
+    return liveValue(changes[countUntil(changes, revision) - 1]);
   }
 
   put(revision: bigint, value: Bytes, lease: bigint): Change {
@@ -47,7 +50,8 @@ export class KeyRecord {
       key: this.key,
       createRevision: previous?.createRevision ?? revision,
       modRevision: revision,
-      version: (previous?.version ?? 0n) + 1n,
+      // A sum would be a number of its own for every key.
+      version: previous === undefined ? 1n : previous.version + 1n,
       value,
       lease,
     };
@@ -60,31 +64,39 @@ export class KeyRecord {
   }
 
   add(change: Change): Change {
-    // A first `push` would make room for 17; most keys have one change.
-    if (this.isEmpty) this.#changes = [change];
-    else this.#changes.push(change);
+    if (this.#changes === undefined) this.#changes = change;
+    else if (Array.isArray(this.#changes)) this.#changes.push(change);
+    else this.#changes = [this.#changes, change];
     return change;
   }
 
   /** Forgets what no read at `revision` or later can see, and returns it. */
   compact(revision: bigint): readonly Change[] {
-    const newest = this.#countUntil(revision) - 1;
+    const changes = this.#list();
+    const newest = countUntil(changes, revision) - 1;
     if (newest < 0) return [];
     // A deletion reads like nothing at all; the change log keeps the one that happened at `revision` itself.
-    return this.#changes.splice(0, this.#changes[newest]?.deleted ? newest + 1 : newest);
+    const kept = changes.slice(changes[newest]?.deleted ? newest + 1 : newest);
+    this.#changes = kept.length > 1 ? kept : kept[0];
+    return changes.slice(0, changes.length - kept.length);
   }
 
-  /** How many changes happened up to the end of `revision`. */
-  #countUntil(revision: bigint): number {
-    let low = 0;
-    let high = this.#changes.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#changes[middle] as Change).kv.modRevision <= revision) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+  #list(): readonly Change[] {
+    if (this.#changes === undefined) return [];
+    return Array.isArray(this.#changes) ? this.#changes : [this.#changes];
   }
+}
+
+/** How many changes happened up to the end of `revision`. */
+function countUntil(changes: readonly Change[], revision: bigint): number {
+  let low = 0;
+  let high = changes.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((changes[middle] as Change).kv.modRevision <= revision) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }
 
 function liveValue(change: Change | undefined): KeyValue | undefined {

@@ -115,9 +115,10 @@ export class KeySpace {
 
   /** Makes what was written one revision; undefined if nothing was. */
   commit(): Revision | undefined {
-    if (!this.dirty) return undefined;
-    this.#revision++;
-    // A copy that has no room to spare: there is one for each revision.
+    const [first] = this.#writing;
+    if (first === undefined) return undefined;
+    // The same number as its changes have, not an equal one: there is one for each revision.
+    this.#revision = first.kv.modRevision;
     const revision = { revision: this.#revision, changes: this.#writing.slice() };
     this.#writing.length = 0;
     this.#log.append(revision);
