@@ -9,6 +9,7 @@ import {
 } from '../../src/wire/admin-methods.js';
 import type { Codec } from '../../src/wire/codec/codec.js';
 import type { DowngradeInfo } from '../../src/wire/codec/maintenance.js';
+import { sharedWatchResponse } from '../../src/wire/codec/watch.js';
 import { authMethods, kvMethods, leaseMethods, watchMethods } from '../../src/wire/methods.js';
 import * as arbitrary from '../support/arbitrary-messages.js';
 import { expectSameMessage, loadOracle } from '../support/protobuf-oracle.js';
@@ -290,3 +291,23 @@ function depthOf(txn: TxnRequest): number {
   const inner = txn.success?.find((op): op is RequestOp & { type: 'txn' } => op.type === 'txn');
   return inner === undefined ? 0 : 1 + depthOf(inner.request);
 }
+
+describe('a server’s watch responses', () => {
+  it('are the same bytes whether or not they share header and event with the one before', () => {
+    const told = fc.tuple(arbitrary.watchResponse, fc.array(fc.nat(3), { maxLength: 6 }));
+    fc.assert(
+      fc.property(fc.array(told, { minLength: 1, maxLength: 4 }), (all) => {
+        const shared = sharedWatchResponse();
+        const plain = watchMethods.watch.response;
+        for (const [response, alike] of all) {
+          // The very objects, told again with other ids and with more or less beside them.
+          for (const i of alike) {
+            const { events } = all[i % all.length]?.[0] ?? response;
+            const message = { ...response, watchId: BigInt(i), events: i === 0 ? events : events.slice(0, 1) };
+            expect(Buffer.compare(shared.encode(message), plain.encode(message))).toBe(0);
+          }
+        }
+      }),
+    );
+  });
+});

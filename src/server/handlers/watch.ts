@@ -3,6 +3,7 @@ import type { EngineHost } from '../../engine/engine-host.js';
 import type { WatchStream } from '../../engine/watch-stream.js';
 import { etcdError } from '../../store/etcd-errors.js';
 import type { WatchRequest, WatchResponse } from '../../store/messages.js';
+import { sharedWatchResponse } from '../../wire/codec/watch.js';
 import { watchMethods } from '../../wire/methods.js';
 import type { DuplexCall, DuplexHandler, DuplexReply } from '../../wire/rpc-service.js';
 
@@ -21,7 +22,7 @@ export function watchHandler(
   limits: WatchLimits,
 ): DuplexHandler<WatchRequest, WatchResponse> {
   return {
-    method: watchMethods.watch,
+    method: { ...watchMethods.watch, response: sharedWatchResponse() },
     open: (reply) => new WatchCall(host, runtime, limits, reply),
   };
 }

@@ -1,10 +1,17 @@
-import { noBytes } from '../../core/bytes.js';
-import type { Event, KeyValue, WatchCreateRequest, WatchRequest, WatchResponse } from '../../store/messages.js';
+import { type Bytes, noBytes } from '../../core/bytes.js';
+import type {
+  Event,
+  KeyValue,
+  ResponseHeader,
+  WatchCreateRequest,
+  WatchRequest,
+  WatchResponse,
+} from '../../store/messages.js';
 import type { Codec } from './codec.js';
 import { noHeader, readHeader, readKeyValue, writeHeader, writeKeyValue } from './common.js';
 import { messageCodec } from './message-codec.js';
 import type { Reader } from './reader.js';
-import type { Writer } from './writer.js';
+import { type Write, Writer } from './writer.js';
 
 function writeWatchRequest(writer: Writer, message: WatchRequest): void {
   switch (message.type) {
@@ -91,15 +98,20 @@ function readNothing(reader: Reader): void {
   while (reader.next()) reader.skip();
 }
 
-function writeWatchResponse(writer: Writer, response: WatchResponse): void {
-  writer.message(1, response.header, writeHeader);
+function writeWatchResponse(
+  writer: Writer,
+  response: WatchResponse,
+  header: Write<ResponseHeader> = writeHeader,
+  event: Write<Event> = writeEvent,
+): void {
+  writer.message(1, response.header, header);
   writer.int64(2, response.watchId);
   writer.bool(3, response.created);
   writer.bool(4, response.canceled);
   writer.int64(5, response.compactRevision);
   writer.text(6, response.cancelReason);
   writer.bool(7, response.fragment);
-  writer.messages(11, response.events, writeEvent);
+  writer.messages(11, response.events, event);
 }
 
 function readWatchResponse(reader: Reader): WatchResponse {
@@ -157,4 +169,40 @@ const noKeyValue: KeyValue = {
 };
 
 export const watchRequest: Codec<WatchRequest> = messageCodec(writeWatchRequest, readWatchRequest);
-export const watchResponse: Codec<WatchResponse> = messageCodec(writeWatchResponse, readWatchResponse);
+export const watchResponse: Codec<WatchResponse> = messageCodec(
+  (writer, response) => writeWatchResponse(writer, response),
+  readWatchResponse,
+);
+
+/**
+ * The same for a server, many of whose watches are told the same: header and event that were written last are not
+ * encoded again. An event must not be changed once it was given.
+ */
+export function sharedWatchResponse(): Codec<WatchResponse> {
+  const header = rememberLast(writeHeader, sameHeader);
+  const event = rememberLast(writeEvent, (a, b) => a === b);
+  return messageCodec(
+    // Of many events none is the last one's.
+    (writer, response) =>
+      writeWatchResponse(writer, response, header, response.events.length === 1 ? event : writeEvent),
+    readWatchResponse,
+  );
+}
+
+function rememberLast<Message>(write: Write<Message>, same: (a: Message, b: Message) => boolean): Write<Message> {
+  let last: { readonly message: Message; readonly bytes: Bytes } | undefined;
+  return (writer, message) => {
+    if (last === undefined || !same(last.message, message)) {
+      const own = new Writer();
+      write(own, message);
+      last = { message, bytes: own.finish() };
+    }
+    writer.encoded(last.bytes);
+  };
+}
+
+function sameHeader(a: ResponseHeader, b: ResponseHeader): boolean {
+  return (
+    a.revision === b.revision && a.clusterId === b.clusterId && a.memberId === b.memberId && a.raftTerm === b.raftTerm
+  );
+}

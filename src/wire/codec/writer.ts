@@ -19,6 +19,13 @@ export class Writer {
     return this.#buffer.subarray(0, this.#at);
   }
 
+  /** Fields that another writer has written. */
+  encoded(fields: Bytes): void {
+    this.#reserve(fields.length);
+    this.#buffer.set(fields, this.#at);
+    this.#at += fields.length;
+  }
+
   bytes(field: number, value: Bytes | undefined): void {
     if (value !== undefined && value.length > 0) this.bytesAlways(field, value);
   }
