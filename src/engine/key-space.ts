@@ -1,5 +1,6 @@
-import { type Bytes, fromLatin1, latin1 } from '../core/bytes.js';
+import { type Bytes, fromLatin1, latin1, noBytes } from '../core/bytes.js';
 import type { KeyValue } from '../store/messages.js';
+import { BytePool } from './byte-pool.js';
 import { ChangeLog } from './change-log.js';
 import { inRange, type KeyRange } from './key-range.js';
 import { type Change, KeyRecord, type Revision } from './key-record.js';
@@ -28,6 +29,7 @@ export class KeySpace {
   #compactRevision = -1n;
   readonly #writing: Change[] = [];
   readonly #size = new SpaceSize();
+  readonly #pool = new BytePool();
 
   /** Bytes of what is kept, and of what exists now; estimates of the memory that they take. */
   get bytes(): { readonly kept: number; readonly live: number } {
@@ -87,12 +89,16 @@ export class KeySpace {
     return this.#scanAt({ start: '', end: undefined, single: false }, revision, Number.POSITIVE_INFINITY).kvs;
   }
 
-  /** `value` becomes the store's own: the caller must not write to it any more. */
+  /** A copy that is the store's own; whatever is put must be one. */
+  own(bytes: Bytes): Bytes {
+    return this.#pool.copy(bytes);
+  }
+
+  /** `value` is the store's own: nobody writes to it any more. */
   put(text: string, value: Bytes, lease: bigint): Change {
     let record = this.#records.get(text);
     if (record === undefined) {
-      // Not a slice of Node's buffer pool, which would stay for as long as one key in it.
-      record = new KeyRecord(text, new Uint8Array(fromLatin1(text)));
+      record = new KeyRecord(text, this.#pool.copy(fromLatin1(text)));
       this.#records.set(text, record);
       this.#live.set(text, record);
     } else if (record.latest === undefined) {
@@ -127,21 +133,22 @@ export class KeySpace {
 
   /** Begins with the keys as of a compacted revision. Only for a fresh store. */
   load(revision: bigint, kvs: readonly KeyValue[]): void {
-    for (const kv of kvs) this.#replayChange({ deleted: false, text: latin1(kv.key), kv });
+    for (const kv of kvs) this.#replayChange(this.#ownChange({ deleted: false, text: latin1(kv.key), kv }));
     this.#compactRevision = revision;
     this.#revision = revision > 1n ? revision : 1n;
     this.#log = new ChangeLog(this.#revision + 1n);
   }
 
   /** Makes a revision again that `commit` made once: the next one, or that of `load`, whose keys are there already. */
-  replay(revision: Revision): void {
-    if (revision.revision === this.#revision) {
+  replay({ revision, changes }: Revision): void {
+    const own = changes.map((change) => this.#ownChange(change));
+    if (revision === this.#revision) {
       this.#log = new ChangeLog(this.#revision);
     } else {
-      for (const change of revision.changes) this.#replayChange(change);
-      this.#revision = revision.revision;
+      for (const change of own) this.#replayChange(change);
+      this.#revision = revision;
     }
-    this.#log.append(revision);
+    this.#log.append({ revision, changes: own });
   }
 
   /** The changes of one committed revision, or undefined. */
@@ -155,6 +162,14 @@ export class KeySpace {
     for (const gone of this.#log.compact(revision)) {
       for (const { text } of gone.changes) this.#compactKey(text, revision);
     }
+  }
+
+  /** What a journal tells may be part of a whole record that was read from disk, which would stay in memory with it. */
+  #ownChange({ deleted, text, kv }: Change): Change {
+    const record = this.#records.get(text);
+    const key = record?.key ?? this.#pool.copy(kv.key);
+    const value = kv.value.length === 0 ? noBytes : this.#pool.copy(kv.value);
+    return { deleted, text: record?.text ?? text, kv: { ...kv, key, value } };
   }
 
   #replayChange(change: Change): void {

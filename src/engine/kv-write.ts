@@ -23,7 +23,7 @@ export function checkPutTarget({ space, leases }: WriteTarget, request: PutReque
 export function writePut({ space, leases }: WriteTarget, request: PutRequest): KeyValue | undefined {
   const text = latin1(request.key);
   const previous = space.get(text);
-  const value = request.ignoreValue ? previous?.value : copyOf(request.value);
+  const value = request.ignoreValue ? previous?.value : copyOf(space, request.value);
   const lease = (request.ignoreLease ? previous?.lease : request.lease) ?? 0n;
   space.put(text, value ?? noBytes, lease);
   if (previous !== undefined && previous.lease !== lease) leases.detach(previous.lease, text);
@@ -45,6 +45,6 @@ function deleteKey({ space, leases }: WriteTarget, text: string, lease: bigint):
 }
 
 /** The caller may write to its buffer as soon as the call is over. */
-function copyOf(bytes: Bytes | undefined): Bytes {
-  return bytes === undefined || bytes.length === 0 ? noBytes : new Uint8Array(bytes);
+function copyOf(space: KeySpace, bytes: Bytes | undefined): Bytes {
+  return bytes === undefined || bytes.length === 0 ? noBytes : space.own(bytes);
 }

@@ -120,10 +120,7 @@ function changeOf([key, value]: Entry): Change {
   const main = Buffer.from(key.buffer, key.byteOffset, key.length).readBigInt64BE();
   const deleted = key[revisionBytes] === deletionMark;
   const read = storedKeyValue.decode(value);
-  // Else one small key would keep the whole file in memory for as long as it lives.
-  const kv = deleted
-    ? { ...tombstoneOf(new Uint8Array(read.key)), modRevision: main }
-    : { ...read, key: new Uint8Array(read.key), value: new Uint8Array(read.value) };
+  const kv = deleted ? { ...tombstoneOf(read.key), modRevision: main } : read;
   if (kv.modRevision !== main || main < 2n) throw senseless(`a change of revision ${kv.modRevision} stands at ${main}`);
   return { deleted, text: latin1(kv.key), kv };
 }
