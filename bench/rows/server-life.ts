@@ -33,7 +33,6 @@ export const serverLifeRows: readonly Row[] = [
   },
   {
     id: 'server/memory',
-    because: 'a key is eight objects of JavaScript yet; a slab of encoded records is to come',
     title: 'memory that a process gains per key of 40 B with a value of 100 B, at 1,000,000 keys (--quick: 20,000)',
     unit: 'B/key',
     better: 'less',
