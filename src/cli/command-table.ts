@@ -54,4 +54,14 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'list elections, watch who leads',
     load: async () => (await import('./commands/elections.js')).defineElections,
   },
+  {
+    name: 'config',
+    summary: 'read, write, watch and roll back configuration',
+    load: async () => (await import('./commands/config.js')).defineConfig,
+  },
+  {
+    name: 'flags',
+    summary: 'switch, roll out and evaluate feature flags',
+    load: async () => (await import('./commands/flags.js')).defineFlags,
+  },
 ];

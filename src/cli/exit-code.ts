@@ -34,6 +34,7 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   INVALID_URL: ExitCode.invalidInput,
   MISMATCH: ExitCode.invalidInput,
   UNSUPPORTED: ExitCode.invalidInput,
+  INVALID_VALUE: ExitCode.invalidInput,
   UNAVAILABLE: ExitCode.badConnection,
   TIMEOUT: ExitCode.badConnection,
   LOST: ExitCode.lost,

@@ -11,7 +11,7 @@ import type { ConnectOptions } from './options.js';
 import { reach } from './reach.js';
 
 /**
- * Connects and makes sure that the store answers.
+ * Connects and makes sure that the store answers, unless `options.lazy`.
  *
  * `target`: `memory:` (an embedded store of this connection's own), `memory:name` (shared by all of this process),
  * `file:./data` (an embedded store on disk, for one process at a time),
@@ -30,7 +30,7 @@ export async function connect(target?: string | Etcd3, options: ConnectOptions =
   try {
     const opened = await openStore(target ?? urlFromEnvironment(), options, runtime);
     scope.add(() => opened.close());
-    if (opened.remote) await reach(opened.store, opened.where, options);
+    if (opened.remote && options.lazy !== true) await reach(opened.store, opened.where, options);
     return new Conclave(contextOf(opened.store, runtime, options), scope);
   } catch (error) {
     await scope.close();

@@ -25,6 +25,11 @@ export interface ConnectOptions {
    * true.
    */
   readonly batching?: boolean | undefined;
+  /**
+   * Whether to come back at once, with the store not asked yet: for a service that starts from a snapshot of its
+   * configuration while the store is away. Default: false.
+   */
+  readonly lazy?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Time and chance; for tests on simulated time. Default: the real ones. */
   readonly runtime?: Runtime | undefined;

@@ -1,4 +1,7 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { ConclaveError, type ConnectOptions, connect, type ErrorCode, put } from '../../src/index.js';
@@ -213,6 +216,21 @@ describe('bad input', () => {
     await using conclave = await connect('memory:');
     expect((await failure(call(conclave))).code).toBe(code);
     expect((await conclave.range({ prefix: '' })).count).toBe(0n);
+  });
+
+  it('lazy comes back before the store answers: a service starts from the snapshot of its configuration', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'conclave-lazy-'));
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    const snapshotFile = join(folder, 'snapshot.json');
+    const server = await ownServer();
+    const first = await connect(server.url);
+    await first.config.set('shop/rateLimit', 5);
+    await (await first.config.watch({ prefix: 'shop', snapshotFile })).close();
+    await first.close();
+    await using away = await connect(`http://127.0.0.1:${await freePort()}`, { lazy: true });
+    const config = await away.config.watch({ prefix: 'shop', snapshotFile, startWaitMs: 10 });
+    expect(config).toMatchObject({ value: { rateLimit: 5 }, status: 'stale' });
+    await config.close();
   });
 
   it('takes names with any characters', async () => {

@@ -1,0 +1,236 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { type Command, Option } from 'commander';
+import type { Conclave } from '../../conclave.js';
+import { describeIssues, type KeyDiff } from '../../config/change.js';
+import type { SetOptions } from '../../config/config.js';
+import type { KeyOrPrefix } from '../../config/names.js';
+import type { Written } from '../../config/writer.js';
+import { jsonOrText } from '../../core/plain.js';
+import { runConnected } from '../connection.js';
+import { CliFailure, ExitCode } from '../exit-code.js';
+import type { GlobalFlags } from '../global-flags.js';
+import { print, printJson } from '../output.js';
+import { schemaOf } from '../schema-file.js';
+import { table } from '../table.js';
+import { readText, writeText } from '../text-files.js';
+import { durationMs, name as keyName, fence as revision } from '../values.js';
+import { type WatchFlags, watchConfig } from './config-watch.js';
+
+interface WriteFlags extends GlobalFlags {
+  readonly schema?: string;
+  readonly prefix?: string;
+  readonly author?: string;
+  readonly reason?: string;
+  readonly dryRun?: boolean;
+  readonly ifRevision?: bigint;
+  readonly to?: bigint;
+  readonly out?: string;
+}
+
+const place = ['<place>', 'a key, or with a "/" at its end all below it', keyName] as const;
+
+/** One subcommand that asks and goes. */
+type Act = (conclave: Conclave, words: readonly string[], flags: WriteFlags, signal: AbortSignal) => Promise<ExitCode>;
+
+export function defineConfig(command: Command): void {
+  const sub = (word: string, what: string, act: Act) => {
+    const made = command.command(word).description(what);
+    return made.action(() => {
+      const flags = made.optsWithGlobals<WriteFlags>();
+      return runConnected(flags, (conclave, signal) => act(conclave, made.args, flags, signal));
+    });
+  };
+  sub('get', 'what stands there', get).argument(...place);
+  writing(sub('set', 'write a value: JSON, or text; - reads it from stdin', set))
+    .argument('<key>', 'the key', keyName)
+    .argument('<value>', 'JSON, or text')
+    .option('--if-revision <n>', 'only if the key is at this revision', (text) => (text === '0' ? 0n : revision(text)));
+  writing(sub('edit', 'change a value in $EDITOR', edit)).argument('<key>', 'the key', keyName);
+  writing(sub('delete', 'take a key away', remove)).argument('<key>', 'the key', keyName);
+  sub('history', 'who wrote what, when and why', history).argument(...place);
+  sub('diff', 'what differs between two revisions, or from one to now', diff)
+    .argument(...place)
+    .argument('<from>', 'a revision')
+    .argument('[to]', 'a later one');
+  writing(sub('rollback', 'write again what was there', rollback))
+    .argument(...place)
+    .addOption(new Option('--to <revision>', 'when it was there').argParser(revision).makeOptionMandatory());
+  sub('validate', 'whether what stands there fits a schema', validate)
+    .argument(...place)
+    .requiredOption('--schema <module>', 'exports a Standard Schema (zod, valibot, arktype)');
+  sub('render', 'a template with {{db.host}} filled in', render)
+    .argument('<template>', 'a file; - is stdin')
+    .requiredOption('--prefix <prefix>', 'where the values are')
+    .option('--out <file>', 'default: stdout');
+  sub('watchers', 'who shows which revision', watchers).argument(...place);
+  defineWatch(command.command('watch'));
+}
+
+function defineWatch(command: Command): void {
+  command
+    .description('print each valid change; or run a command, and restart or signal it at each')
+    .usage('[options] <place> [-- command args…]')
+    .argument(...place)
+    .argument('[command...]', 'gets $CONCLAVE_CONFIG and $CONCLAVE_CONFIG_REVISION')
+    .option('--schema <module>', 'exports a Standard Schema: what it refuses changes nothing')
+    .option('--check <command>', 'reads the value from stdin; if it fails, the change is not taken')
+    .option('--file <file>', 'where the value is written before the command starts or is told')
+    .addOption(new Option('--signal <name>', 'instead of a restart').choices(['SIGHUP', 'SIGINT', 'SIGTERM']))
+    .addOption(new Option('--kill-after <ms>', 'from SIGTERM to SIGKILL').argParser(durationMs).default(5000, '5000'))
+    .action((given: string, words: string[]) => {
+      const flags = command.optsWithGlobals<WatchFlags>();
+      const act = (conclave: Conclave, signal: AbortSignal) =>
+        watchConfig(conclave, placeAt(given), words, flags, signal) as Promise<ExitCode>;
+      return runConnected(flags, act);
+    });
+}
+
+function writing(command: Command): Command {
+  return command
+    .option('--schema <module>', 'exports a Standard Schema that decides')
+    .option('--prefix <prefix>', 'the key is below it, and the schema is of all below it')
+    .option('--author <name>', 'default: this user')
+    .option('--reason <text>', 'for the history')
+    .option('--dry-run', 'say what would change');
+}
+
+function placeAt(given: string): KeyOrPrefix {
+  return given.endsWith('/') ? { prefix: given } : { key: given };
+}
+
+async function optionsOf(flags: WriteFlags, signal: AbortSignal): Promise<SetOptions> {
+  const { author = userInfo().username, reason, dryRun, prefix } = flags;
+  return { author, reason, dryRun, prefix, signal, schema: await schemaOf(flags.schema) };
+}
+
+const get: Act = async (conclave, [given = ''], flags, signal) => {
+  if (given.endsWith('/')) {
+    await using config = await conclave.config.watch({ prefix: given, signal });
+    if (config.problem !== undefined) {
+      throw new CliFailure(ExitCode.invalidInput, describeIssues(config.problem.issues));
+    }
+    if (flags.json) printJson({ revision: config.revision, value: config.value });
+    else print(JSON.stringify(config.value, undefined, 2));
+    return ExitCode.ok;
+  }
+  const found = await conclave.config.get(given, { signal });
+  if (found === null) throw new CliFailure(ExitCode.error, `there is no ${JSON.stringify(given)}`);
+  if (flags.json) printJson({ revision: found.revision, value: found.value });
+  else print(JSON.stringify(found.value, undefined, 2));
+  return ExitCode.ok;
+};
+
+const set: Act = async (conclave, [key = '', text = ''], flags, signal) => {
+  const value = jsonOrText(text === '-' ? readText('-').trim() : text);
+  const options = await optionsOf(flags, signal);
+  const { ifRevision: expectRevision } = flags;
+  const { config } = conclave;
+  const written =
+    expectRevision === undefined
+      ? config.set(key, value, options)
+      : config.compareAndSet(key, value, { ...options, expectRevision });
+  return told(await written, flags);
+};
+
+const edit: Act = async (conclave, [key = ''], flags, signal) => {
+  const found = await conclave.config.get(key, { signal });
+  const folder = mkdtempSync(join(tmpdir(), 'conclave-'));
+  try {
+    const file = join(folder, 'value.json');
+    writeText(file, `${JSON.stringify(found?.value ?? null, undefined, 2)}\n`);
+    const editor = process.env.VISUAL || process.env.EDITOR || 'vi';
+    // $EDITOR may have arguments of its own, as in `code --wait`.
+    const { status } = spawnSync('sh', ['-c', `${editor} "$0"`, file], { stdio: 'inherit' });
+    if (status !== 0) throw new CliFailure(ExitCode.error, `${editor} ended with ${status}: nothing is written`);
+    const options = { ...(await optionsOf(flags, signal)), expectRevision: found?.revision ?? 0n };
+    return told(await conclave.config.compareAndSet(key, jsonOrText(readText(file).trim()), options), flags);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+};
+
+const remove: Act = async (conclave, [key = ''], flags, signal) =>
+  told(await conclave.config.delete(key, await optionsOf(flags, signal)), flags);
+
+const history: Act = async (conclave, [given = ''], flags, signal) => {
+  const entries = await conclave.config.history(placeAt(given), { signal });
+  if (flags.json) for (const each of entries) printJson(each);
+  else {
+    const rows = entries.map(({ key, revision, text, author, reason, atMs, foreign }) => [
+      ...[revision, key, text ?? '(deleted)', foreign ? '(not through conclave)' : author, reason],
+      atMs === undefined ? undefined : new Date(atMs).toISOString(),
+    ]);
+    print(table(['REVISION', 'KEY', 'VALUE', 'AUTHOR', 'REASON', 'AT'], rows));
+  }
+  return ExitCode.ok;
+};
+
+const diff: Act = async (conclave, [given = '', from = '', to], flags, signal) => {
+  const revisions = { from: revision(from), to: to === undefined ? undefined : revision(to) };
+  show(await conclave.config.diff(placeAt(given), revisions, { signal }), flags);
+  return ExitCode.ok;
+};
+
+const rollback: Act = async (conclave, [given = ''], flags, signal) => {
+  const options = { ...(await optionsOf(flags, signal)), toRevision: flags.to as bigint };
+  return told(await conclave.config.rollback(placeAt(given), options), flags);
+};
+
+const validate: Act = async (conclave, [given = ''], flags, signal) => {
+  const schema = await schemaOf(flags.schema);
+  await using config = await conclave.config.watch({ ...placeAt(given), schema, signal });
+  if (config.problem !== undefined) throw new CliFailure(ExitCode.invalidInput, describeIssues(config.problem.issues));
+  print(`valid at revision ${config.revision}`);
+  return ExitCode.ok;
+};
+
+const render: Act = async (conclave, [template = ''], flags, signal) => {
+  const text = readText(template);
+  await using config = await conclave.config.watch({ prefix: flags.prefix ?? '', signal });
+  const rendered = text.replace(/\{\{\s*([^{}\s]+)\s*\}\}/g, (_, path: string) => {
+    const value = path
+      .split('.')
+      .reduce<unknown>(
+        (at, name) => (Object.hasOwn(Object(at), name) ? (at as Record<string, unknown>)[name] : undefined),
+        config.value,
+      );
+    if (value === undefined) throw new CliFailure(ExitCode.invalidInput, `${template}: there is no ${path}`);
+    return typeof value === 'string' ? value : JSON.stringify(value);
+  });
+  if (flags.out === undefined) process.stdout.write(rendered);
+  else writeText(flags.out, rendered);
+  return ExitCode.ok;
+};
+
+const watchers: Act = async (conclave, [given = ''], flags, signal) => {
+  const all = await conclave.config.watchers(placeAt(given), { signal });
+  if (flags.json) for (const each of all) printJson(each);
+  else {
+    const rows = all.map(({ id, revision, status, host, pid }) => [id, revision, status, host, pid]);
+    print(table(['ID', 'REVISION', 'STATUS', 'HOST', 'PID'], rows));
+  }
+  return ExitCode.ok;
+};
+
+function told(written: Written, flags: GlobalFlags): ExitCode {
+  if (flags.json) printJson(written);
+  else {
+    show(written.changes, flags);
+    print(written.dryRun ? 'nothing is written' : `revision ${written.revision}`);
+  }
+  return ExitCode.ok;
+}
+
+function show(changes: readonly KeyDiff[], flags: GlobalFlags): void {
+  for (const each of changes) {
+    const { key, oldValue, newValue } = each;
+    if (flags.json) printJson(each);
+    else {
+      if (oldValue !== undefined) print(`- ${key}  ${JSON.stringify(oldValue)}`);
+      if (newValue !== undefined) print(`+ ${key}  ${JSON.stringify(newValue)}`);
+    }
+  }
+}
