@@ -165,7 +165,7 @@ function historyOps(
   { author = authorOf(context), reason }: WriteOptions,
 ): RequestOp[] {
   const { name } = wish;
-  const atMs = Math.round(context.runtime.clocks().wallMs);
+  const atMs = Math.round(context.runtime.wallMs());
   const record = encodeRecord({ bytes: wish.bytes, author, reason, atMs, replaced: kv?.modRevision ?? 0n });
   const ops = [put(entryKey(context, name, revision, nonce), record)];
   if (kv !== undefined && kv.modRevision !== revisionOf(newest)) {

@@ -7,6 +7,8 @@ export interface Runtime {
   clocks(): ClockReading;
   /** `clocks().monotonicMs` alone, which is cheap: for everything else that measures time. */
   monotonicMs(): number;
+  /** `clocks().wallMs` alone, as cheap: for what people and other machines are told. */
+  wallMs(): number;
   /** Calls `fn` once, after at least `delayMs`; the function returned takes the call back (idempotent). */
   setTimer(delayMs: number, fn: () => void): () => void;
   /** `length` unpredictable bytes. */

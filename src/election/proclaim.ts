@@ -1,3 +1,4 @@
+import type { AnySignal } from '../core/abort.js';
 import { type Bytes, sameBytes } from '../core/bytes.js';
 import type { SessionContext } from '../lease/session.js';
 import type { ResponseHeader, TxnRequest } from '../store/messages.js';
@@ -25,7 +26,7 @@ export interface Proclaimed {
  */
 export async function proclaim(
   { store, runtime }: SessionContext,
-  signal: AbortSignal,
+  signal: AnySignal,
   candidacy: Candidacy,
   value: Bytes,
 ): Promise<Proclaimed | undefined> {

@@ -43,7 +43,7 @@ export async function inspectLock(
   name: string,
   options: { signal?: AbortSignal | undefined } = {},
 ): Promise<LockState> {
-  const nowMs = context.runtime.clocks().wallMs;
+  const nowMs = context.runtime.wallMs();
   const all = await placesOf(context.store, linePrefix(context, mutexKind.root, name), options);
   const standing = standingOf(mutexKind, all);
   const [holders, waiters] = [standing.holders, standing.waiters].map((places) =>

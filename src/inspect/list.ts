@@ -25,7 +25,7 @@ export async function* listLines(
   prefix = '',
   options: ListOptions = {},
 ): AsyncGenerator<LineSummary, void, undefined> {
-  const nowMs = context.runtime.clocks().wallMs;
+  const nowMs = context.runtime.wallMs();
   for await (const { name, kind, places } of wholeLines(context, prefix, options)) {
     const { holders, waiters } = standingOf(kind, places);
     const holder = lockPlace(places[0] as Place, nowMs);

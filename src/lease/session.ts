@@ -118,6 +118,11 @@ export class Session implements Footing {
     return left;
   }
 
+  /** Whether the lease was granted and nobody has found it over since. Looks at no clock: `alive` does. */
+  get opened(): boolean {
+    return this.#state.type === 'live';
+  }
+
   /** The lease's time to live in milliseconds, less the reserve: as granted, before that as asked for. */
   get ttlMs(): number {
     return this.#state.type === 'live' ? this.#state.deadline.ttlMs : Number(this.#ttlSeconds) * 1000 - this.#reserveMs;

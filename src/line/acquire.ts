@@ -35,7 +35,8 @@ export function onSession<T>(
       entered = true;
     };
     try {
-      await session.open({ signal });
+      // The keeper has just looked at the clocks.
+      if (options.session !== undefined || !session.opened) await session.open({ signal });
       return await work(session, signal, enter);
     } catch (error) {
       const mayAskAgain = options.session === undefined && !signal.aborted;
@@ -84,7 +85,7 @@ export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>
       const turn = await new Line(context, session, rule, entered).join(value, signal);
       return wish.make(context, session, { ...turn, value }, options.maxHoldMs);
     }
-    const since = context.runtime.clocks().wallMs;
+    const since = context.runtime.wallMs();
     const value = (callers: number) => encodeHolder(identityOf(context, options), since, callers);
     const turn = await context.crowds.of(context, session, rule).take({ value, entered }, signal);
     const hold = wish.make(context, session, turn, options.maxHoldMs);
@@ -109,7 +110,7 @@ export async function tryTake<H extends Hold>(
 
 /** What a place tells of its owner. */
 export function placeValue(context: RecipeContext, options: AcquireOptions): Bytes {
-  return encodeHolder(identityOf(context, options), context.runtime.clocks().wallMs);
+  return encodeHolder(identityOf(context, options), context.runtime.wallMs());
 }
 
 function identityOf({ identity }: RecipeContext, { label }: AcquireOptions): Identity {

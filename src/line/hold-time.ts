@@ -5,19 +5,20 @@ import { type ClockReading, elapsedMs, type Runtime } from '../core/runtime.js';
 export class HoldTime {
   readonly #runtime: Runtime;
   readonly #maxMs: number;
-  readonly #since: ClockReading;
+  /** Undefined: no limit, and no need to read the clocks. */
+  readonly #since: ClockReading | undefined;
 
   /** @throws ConclaveError `INVALID_ARGUMENT` unless `maxMs` is positive, or undefined for no limit. */
   constructor(runtime: Runtime, maxMs = Number.POSITIVE_INFINITY) {
     assertHoldTime(maxMs);
     this.#runtime = runtime;
     this.#maxMs = maxMs;
-    this.#since = runtime.clocks();
+    this.#since = maxMs === Number.POSITIVE_INFINITY ? undefined : runtime.clocks();
   }
 
   /** Milliseconds, 0 when it is over. */
   get remainingMs(): number {
-    if (this.#maxMs === Number.POSITIVE_INFINITY) return this.#maxMs;
+    if (this.#since === undefined) return this.#maxMs;
     return Math.max(0, this.#maxMs - elapsedMs(this.#runtime, this.#since));
   }
 

@@ -23,7 +23,10 @@ export class Hold implements Held {
   protected readonly context: SessionContext;
   protected readonly session: Session;
   protected readonly turn: Turn;
-  readonly #ended = new AbortController();
+  /** Made when it is asked for: most who hold something never do, and it costs more than the rest of this object. */
+  #ended: AbortController | undefined;
+  /** Why work was told to stop, with or without anybody to hear it. */
+  #stopped: { readonly reason: unknown } | undefined;
   readonly #listeners = new LossListeners();
   readonly #cleanups: (() => void)[] = [];
   readonly #time: HoldTime;
@@ -60,6 +63,8 @@ export class Hold implements Held {
   }
 
   get signal(): AbortSignal {
+    this.#ended ??= new AbortController();
+    if (this.#stopped !== undefined) this.#ended.abort(this.#stopped.reason);
     return this.#ended.signal;
   }
 
@@ -84,7 +89,8 @@ export class Hold implements Held {
 
   /** Tells the work to stop, and keeps the place until `release()`: work stops before anyone else can begin. */
   stop(reason: unknown): void {
-    this.#ended.abort(reason);
+    this.#stopped ??= { reason };
+    this.#ended?.abort(reason);
   }
 
   async release(): Promise<void> {
@@ -145,7 +151,7 @@ export class Hold implements Held {
     if (this.#over !== undefined) return;
     this.#over = error;
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
-    this.#ended.abort(error);
+    this.stop(error);
     this.#listeners.tell(error);
   }
 }

@@ -1,4 +1,4 @@
-import { abortable, linkSignals, pause } from '../core/abort.js';
+import { type AnySignal, abortable, linkCall, pause } from '../core/abort.js';
 import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
@@ -13,7 +13,7 @@ export interface Acquisition<E, T> {
   /** Safe to run twice. */
   attempt(): Promise<E>;
   /** `signal` ends with the caller's and with the session. */
-  proceed(entry: E, signal: AbortSignal): Promise<T>;
+  proceed(entry: E, signal: AnySignal): Promise<T>;
   /** Takes away what was made. `entered` is the answer to come; `doubtful`: whether a try was never answered. */
   sweep(entered: Promise<E>, doubtful: () => boolean): Promise<void>;
   /** It went well, with `kept`, but a try was never answered, and may be applied yet. */
@@ -31,7 +31,7 @@ export async function keepOrLeave<E, T>(
   acquisition: Acquisition<E, T>,
   signal: AbortSignal,
 ): Promise<T> {
-  const either = linkSignals(signal, footing.signal);
+  const either = linkCall(signal, footing.signal);
   let doubtful = false;
   const noting = async () => {
     try {
@@ -68,7 +68,7 @@ export async function farewell({ runtime }: SessionContext, gone: Promise<unknow
 }
 
 /** Tells a lost lease from a deleted key: the one ends everything on the session, the other only this place. */
-async function explain(footing: Footing, error: unknown, signal: AbortSignal): Promise<unknown> {
+async function explain(footing: Footing, error: unknown, signal: AnySignal): Promise<unknown> {
   if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) footing.leaseGone();
   else if (ConclaveError.is(error, 'LOST')) await footing.verify();
   return signal.aborted ? signal.reason : error;

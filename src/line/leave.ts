@@ -1,4 +1,4 @@
-import { pause } from '../core/abort.js';
+import { type AnySignal, pause } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
@@ -65,7 +65,7 @@ export function confirmed({ runtime }: SessionContext, name: string, leaving: Pr
  */
 export async function removePlace(
   { store, runtime }: SessionContext,
-  signal: AbortSignal,
+  signal: AnySignal,
   key: Bytes,
   createRevision: bigint,
 ): Promise<ResponseHeader> {

@@ -1,4 +1,4 @@
-import { abortable } from '../core/abort.js';
+import { type AnySignal, abortable } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
@@ -42,7 +42,7 @@ export interface NamedPlace {
   /** A revision that the store has passed: a place made before it is none of this acquisition's. */
   readonly since: bigint;
   /** Called before anything else if the place is there already. */
-  onFound?(found: Place, signal: AbortSignal): Promise<void>;
+  onFound?(found: Place, signal: AnySignal): Promise<void>;
 }
 
 /** A named place whose turn has come. */
@@ -136,11 +136,11 @@ export class Line {
     place: Wanted,
     attempt: () => Promise<E>,
     signal: AbortSignal,
-    then: (entry: E, either: AbortSignal) => Promise<T>,
+    then: (entry: E, either: AnySignal) => Promise<T>,
   ): Promise<T> {
     const acquisition = {
       attempt,
-      proceed: (entry: E, either: AbortSignal) => {
+      proceed: (entry: E, either: AnySignal) => {
         this.#entered(entry);
         return then(entry, either);
       },
@@ -156,7 +156,7 @@ export class Line {
   async #untilAdmitted(
     entry: Entry,
     stem: Stem | undefined,
-    signal: AbortSignal,
+    signal: AnySignal,
   ): Promise<Standing & { readonly admitted: ResponseHeader }> {
     let standing: Standing = { key: entry.key, createRevision: entry.createRevision, stem };
     let seen = entry.seen;
@@ -177,7 +177,7 @@ export class Line {
   }
 
   /** `wait`: what the last look has said. */
-  #look(standing: Standing, signal: AbortSignal, wait?: Wait): Promise<Seen> {
+  #look(standing: Standing, signal: AnySignal, wait?: Wait): Promise<Seen> {
     const { store, runtime } = this.#context;
     const attempt = () =>
       wait === undefined ? look(store, this.#rule, standing) : lookAgain(store, this.#rule, standing, wait);
@@ -187,7 +187,7 @@ export class Line {
   /**
    * Watches what the place waits for and its key, and looks: once, whenever it has been quiet for long, at the ring.
    */
-  async #wait(wait: Wait, standing: Standing, signal: AbortSignal): Promise<Seen> {
+  async #wait(wait: Wait, standing: Standing, signal: AnySignal): Promise<Seen> {
     const { store, runtime } = this.#context;
     const bell = new Doorbell(store, runtime, this.#rule.bells(wait, standing.key), lookAgainMs);
     try {

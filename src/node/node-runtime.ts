@@ -16,6 +16,10 @@ export class NodeRuntime implements Runtime {
     return performance.now();
   }
 
+  wallMs(): number {
+    return Date.now();
+  }
+
   /**
    * `Infinity` never fires, and holds nothing open. A delay beyond 24.8 days is waited for in parts. Node may fire up
    * to 1 ms early by its cached loop time: then the rest is waited for too, so that "at least `delayMs`" is true.

@@ -56,8 +56,7 @@ export async function statsOf({ context, keys }: AdminSite, signal: AbortSignal)
   const [ready = 0, delayed = 0, claimed = 0, dead = 0] = states.map((_, i) => Number(rangeAt(txn, i).count));
   const paused = rangeAt(txn, 4).kvs.length > 0;
   const [first] = rangeAt(txn, 5).kvs;
-  const oldestMs =
-    first === undefined ? undefined : Math.max(0, context.runtime.clocks().wallMs - recordOf(first).enqueuedMs);
+  const oldestMs = first === undefined ? undefined : Math.max(0, context.runtime.wallMs() - recordOf(first).enqueuedMs);
   return { ready: ready - (paused ? 1 : 0), delayed, claimed, dead, paused, oldestMs };
 }
 

@@ -62,7 +62,7 @@ export class Delays {
     const { runtime } = this.#site.context;
     const key = utf8Text(kv.key);
     this.#forget(key);
-    const leftMs = dueMsAt(kv.key) - runtime.clocks().wallMs;
+    const leftMs = dueMsAt(kv.key) - runtime.wallMs();
     const waitMs = Math.min(Math.max(0, leftMs), ticketOf(kv).delayMs ?? 0, longestTimerMs);
     const stopTimer = runtime.setTimer(waitMs, () => {
       this.#timers.delete(key);

@@ -96,7 +96,7 @@ export class Job<T = unknown> {
     const { context, settings } = this.#site;
     const { delayMs = backoffMs(context.runtime, settings.backoff, this.attempt), reason } = options;
     checkDelay(delayMs);
-    const dueMs = Math.ceil(context.runtime.clocks().wallMs + delayMs);
+    const dueMs = Math.ceil(context.runtime.wallMs() + delayMs);
     await this.#settle({
       type: 'retry',
       delayMs,

@@ -67,7 +67,7 @@ export function stepTxn(
   tail: Tail,
   runtime: Runtime,
 ): TxnRequest {
-  const nowMs = Math.round(runtime.clocks().wallMs);
+  const nowMs = Math.round(runtime.wallMs());
   const dedupes = jobs.flatMap(({ dedupe }) => (dedupe === undefined ? [] : [keys.dedupeOf(dedupe)]));
   const puts = jobs.flatMap((job, i) => putsOf(keys, job, tail.seq + 1 + i, nowMs, maker));
   return {

@@ -86,7 +86,7 @@ export class Registration implements AsyncDisposable {
     this.#options = options;
     const { health, warmUpMs = 0 } = options;
     const owner = randomHex(context.runtime);
-    const startedAtMs = Math.round(context.runtime.clocks().wallMs);
+    const startedAtMs = Math.round(context.runtime.wallMs());
     this.#entry = entryOf(rest, { owner, startedAtMs, warmUpMs, healthy: health === undefined });
     const key = entryKey(context, codec, service, id);
     this.key = utf8Text(key);

@@ -49,7 +49,7 @@ export async function inspectSemaphore(
   const waiters: SemaphorePlace[] = [];
   let before = 0;
   for (const each of places) {
-    const place = semaphorePlace(prefix, each, runtime.clocks().wallMs);
+    const place = semaphorePlace(prefix, each, runtime.wallMs());
     before += place.permits;
     (before <= permits ? holders : waiters).push(place);
   }

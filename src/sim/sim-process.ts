@@ -63,6 +63,10 @@ export class SimProcess implements Runtime {
     return this.#monotonic();
   }
 
+  wallMs(): number {
+    return this.clocks().wallMs;
+  }
+
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY || this.#crashed) return () => {};
     const dueMs = this.#monotonic() + (Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs));

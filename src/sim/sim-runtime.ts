@@ -50,6 +50,10 @@ export class SimRuntime implements Runtime {
     return this.#monotonicMs;
   }
 
+  wallMs(): number {
+    return this.clocks().wallMs;
+  }
+
   /** Timers follow the monotonic clock, as Node's do: neither `suspend` nor `jumpWall` brings them nearer. */
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY) return () => {};

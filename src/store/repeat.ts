@@ -1,4 +1,4 @@
-import { pause } from '../core/abort.js';
+import { type AnySignal, pause } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 
@@ -9,7 +9,7 @@ const lastPauseMs = 1000;
  * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
  * passes one that ends with its session. Other errors are the answer.
  */
-export async function untilAnswered<T>(runtime: Runtime, signal: AbortSignal, attempt: () => Promise<T>): Promise<T> {
+export async function untilAnswered<T>(runtime: Runtime, signal: AnySignal, attempt: () => Promise<T>): Promise<T> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
     signal.throwIfAborted();
     try {

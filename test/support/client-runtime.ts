@@ -22,6 +22,10 @@ export class ClientRuntime implements Runtime {
     return this.#sim.monotonicMs();
   }
 
+  wallMs(): number {
+    return this.clocks().wallMs;
+  }
+
   setTimer(delayMs: number, fn: () => void): () => void {
     let open = true;
     const close = () => {
