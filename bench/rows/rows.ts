@@ -2,6 +2,7 @@ import type { Row } from '../row.js';
 import { clientCallRows } from './client-calls.js';
 import { clientWatchRow } from './client-watch.js';
 import { electionRows } from './election-rows.js';
+import { embeddedRows } from './embedded-rows.js';
 import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
 import { scaleRows } from './scale-rows.js';
@@ -20,6 +21,7 @@ export function allRows(): readonly Row[] {
     ...electionRows,
     ...clientCallRows(),
     clientWatchRow,
+    ...embeddedRows,
     ...scaleRows,
   ];
 }
