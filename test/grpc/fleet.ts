@@ -91,7 +91,8 @@ export class Caller {
 
   /** Calls until exactly `ids` answer. Bounded by the test's own time. */
   async until(...ids: string[]): Promise<void> {
-    while ((await this.round()).join() !== ids.join()) continue;
+    let seen: string[] = [];
+    while (seen.join() !== ids.join()) seen = await this.round();
   }
 }
 

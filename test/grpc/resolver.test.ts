@@ -164,7 +164,8 @@ describe('the gRPC resolver', () => {
 /** Calls until somebody is there. */
 async function untilAnswered(caller: Caller, id: string): Promise<void> {
   // Bounded by the test's own time.
-  while ((await caller.ask().catch(() => '')) !== id) continue;
+  let answer = '';
+  while (answer !== id) answer = await caller.ask().catch(() => '');
 }
 
 /** Resolves when the channel has given up its connections. */

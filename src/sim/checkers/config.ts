@@ -24,7 +24,7 @@ function shown(history: History): Violation[] {
   for (const [observer, views] of observers) {
     let last: (typeof views)[number] | undefined;
     for (const view of views) {
-      const { a, b } = valueOf(view.data.value);
+      const { a, b } = shownConfig(view.data.value);
       const who = `${observer.replace('\n', ' ')} was shown`;
       if (typeof a !== 'number' || typeof b !== 'number') {
         found.push(broken('config: valid', `${who} ${view.data.value}, which its schema refuses`, view.note));
@@ -51,12 +51,12 @@ function counted(history: History): Violation[] {
     .filter(({ at }) => at < end)
     .at(-1);
   if (last === undefined) return [];
-  const { n } = valueOf(last.data.value);
+  const { n } = shownConfig(last.data.value);
   if (n >= least && n <= most) return [];
   const message = `the counter is ${n} after ${least} acknowledged additions and ${most - least} of unknown fate`;
   return [broken('config: counted', message, last.note)];
 }
 
-function valueOf(value: unknown): ShownConfig {
+function shownConfig(value: unknown): ShownConfig {
   return JSON.parse(String(value)) as ShownConfig;
 }

@@ -28,27 +28,27 @@ function kvEvent({ atMs, deleted, key, value, create, mod, version, lease }: Wit
   return { type: 'note', atMs, process: 'server', object: 'kv', fact: 'kv.event', data };
 }
 
-/** What stood directly below the prefix, from which revision on, as `valueOf` sees it. */
+/** What stood directly below the prefix, from which revision on, as `shown` sees it. */
 function statesOf(
   events: readonly Witnessed[],
   prefix: string,
   object: string,
-  valueOf: (standing: readonly Witnessed[]) => Plain,
+  shown: (standing: readonly Witnessed[]) => Plain,
 ): Note[] {
   const standing = new Map<string, Witnessed>();
   const state = (atMs: number, revision: bigint): Note => {
-    const value = valueOf([...standing.values()]);
+    const value = shown([...standing.values()]);
     return { type: 'note', atMs, process: 'server', object, fact: 'state', data: { revision, value } };
   };
   const states = [state(0, 1n)];
-  let last = plainText(valueOf([]));
+  let last = plainText(shown([]));
   const inside = events.filter(({ key }) => key.startsWith(prefix) && /^[^/]+$/.test(key.slice(prefix.length)));
   inside.forEach((event, i) => {
     if (event.deleted) standing.delete(event.key);
     else standing.set(event.key, event);
     // A txn is one state.
     if (inside[i + 1]?.mod === event.mod) return;
-    const value = plainText(valueOf([...standing.values()]));
+    const value = plainText(shown([...standing.values()]));
     if (value === last) return;
     last = value;
     states.push(state(event.atMs, event.mod));

@@ -83,7 +83,9 @@ async function acquire(client: Client, parts: readonly LockPart[]): Promise<Take
     const atMs = monotonicMs();
     // It may be over by the time that this process is told of it: then it was never a holder.
     const still = taken.parts.every(({ held }) => held);
-    tape.at(atMs, () => pending.forEach((each, i) => each.ok(still ? grantOf(taken.parts[i]) : null)));
+    tape.at(atMs, () => {
+      for (const [i, each] of pending.entries()) each.ok(still ? grantOf(taken.parts[i]) : null);
+    });
     return still ? taken : undefined;
   } catch (error) {
     for (const each of pending) each.fail(error);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { config } from '../../../src/sim/checkers/config.js';
-import { rules, Tale, tell } from './support/tale.js';
+import { rules, type Tale, tell } from './support/tale.js';
 
 const state = (tale: Tale, revision: bigint, a: number, n: number) =>
   tale.note('server', 'config/app', 'state', { revision, value: JSON.stringify({ a, b: a, n }) });
