@@ -1,9 +1,9 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
-import { AsyncQueue } from '../core/async-queue.js';
+import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { samePlain } from '../core/plain.js';
+import { Readers } from '../core/readers.js';
 import type { Runtime } from '../core/runtime.js';
 import { type ConfigChange, type ConfigProblem, type DeepReadonly, describeIssues } from './change.js';
 import type { HistoryEntry, HistoryOptions } from './history.js';
@@ -52,7 +52,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
   readonly #runtime: Runtime;
   readonly #feed: FeedView;
   readonly #history: (options: HistoryOptions) => Promise<readonly HistoryEntry[]>;
-  readonly #readers = new Set<AsyncQueue<ConfigChange<T>>>();
+  readonly #readers = new Readers<ConfigChange<T>>(changesLimit);
   readonly #selections = new Set<(change: ConfigChange<T>) => void>();
   #first: Deferred<void> = deferred();
   #told: ConfigStatus | undefined;
@@ -127,11 +127,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
    * Every change from this call on, in order. An abort throws `signal.reason`; a reader that is slow misses the oldest.
    */
   changes(options: Pick<WaitOptions, 'signal'> = {}): AsyncGenerator<ConfigChange<T>, void, undefined> {
-    const queue = new AsyncQueue<ConfigChange<T>>(changesLimit);
-    if (this.#over !== undefined) queue.end(this.#over);
-    this.#readers.add(queue);
-    const unlink = onAbort(options.signal, () => this.#readers.delete(queue));
-    return this.#drain(queue, options.signal, unlink);
+    return this.#readers.read(options.signal);
   }
 
   /**
@@ -175,7 +171,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
     this.#first.resolve();
     for (const look of [...this.#selections]) this.#tell(() => look(change));
     this.#tell(() => this.events.emit('change', change));
-    for (const reader of this.#readers) reader.push(change);
+    this.#readers.tell(change);
     this.turned();
   }
 
@@ -205,7 +201,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
     if (this.#over !== undefined) return;
     this.#over = error;
     this.#first.reject(error);
-    for (const reader of this.#readers) reader.end(error);
+    this.#readers.end(error);
     this.#ending = Promise.all(this.#companions.map((stop) => stop()));
   }
 
@@ -217,15 +213,6 @@ export class WatchedConfig<T> implements AsyncDisposable {
   /** @internal */
   snapshotFailed(error: unknown): void {
     this.#tell(() => this.events.emit('snapshotFailed', error));
-  }
-
-  async *#drain(queue: AsyncQueue<ConfigChange<T>>, signal: AbortSignal | undefined, unlink: () => void) {
-    try {
-      yield* queue.drain(signal);
-    } finally {
-      unlink();
-      this.#readers.delete(queue);
-    }
   }
 
   #refusal(): ConclaveError | undefined {

@@ -1,8 +1,8 @@
-import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
-import { AsyncQueue } from '../core/async-queue.js';
+import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { rendezvousScore } from '../core/hash.js';
+import { Readers } from '../core/readers.js';
 import { type Runtime, randomHex } from '../core/runtime.js';
 import { Balancer, type Pick, type PickOptions } from './balancer.js';
 import type { EjectionOptions } from './ejection.js';
@@ -55,7 +55,7 @@ export class Discovery implements AsyncDisposable {
   readonly #massExpiry: MassExpiry | undefined;
   readonly #self: string;
   readonly #ready = deferred();
-  readonly #readers = new Set<AsyncQueue<InstancesChange>>();
+  readonly #readers = new Readers<InstancesChange>(changesLimit);
   #stopTimer: () => void = () => {};
   /** The list as last put together; undefined: not since the last change. */
   #list: readonly Instance[] | undefined;
@@ -129,21 +129,13 @@ export class Discovery implements AsyncDisposable {
     return withDeadline(this.#runtime, what, options, (signal) => abortable(this.#ready.promise, signal));
   }
 
-  /** Every change from now on, in order. An abort throws `signal.reason`; a reader that is slow misses the oldest. */
-  async *changes(
+  /**
+   * Every change from this call on, in order. An abort throws `signal.reason`; a reader that is slow misses the oldest.
+   */
+  changes(
     options: { readonly signal?: AbortSignal | undefined } = {},
   ): AsyncGenerator<InstancesChange, void, undefined> {
-    options.signal?.throwIfAborted();
-    if (this.#over !== undefined) throw this.#over;
-    const queue = new AsyncQueue<InstancesChange>(changesLimit);
-    this.#readers.add(queue);
-    const unlink = onAbort(options.signal, () => this.#readers.delete(queue));
-    try {
-      yield* queue.drain(options.signal);
-    } finally {
-      unlink();
-      this.#readers.delete(queue);
-    }
+    return this.#readers.read(options.signal);
   }
 
   /**
@@ -194,7 +186,7 @@ export class Discovery implements AsyncDisposable {
     for (const each of change.left) this.#balancer.left(each);
     this.#ready.resolve();
     if (change.joined.length + change.left.length + change.changed.length === 0) return;
-    for (const reader of this.#readers) reader.push(change);
+    this.#readers.tell(change);
   }
 
   #now(): number {
@@ -229,7 +221,7 @@ export class Discovery implements AsyncDisposable {
     this.#stopTimer();
     this.#subscription.unsubscribe();
     this.#ready.reject(error);
-    for (const reader of this.#readers) reader.end(error);
+    this.#readers.end(error);
   }
 }
 

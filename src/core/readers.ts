@@ -1,0 +1,41 @@
+import { onAbort } from './abort.js';
+import { AsyncQueue } from './async-queue.js';
+
+/** Everybody who reads the same changes, each at a pace of its own. */
+export class Readers<T> {
+  readonly #limit: number;
+  readonly #queues = new Set<AsyncQueue<T>>();
+  #over: { readonly error: unknown } | undefined;
+
+  /** A reader that falls more than `limit` changes behind loses the oldest, never the newest. */
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  /** What is told from this call on. An abort throws `signal.reason`; so does the end, with its error. */
+  read(signal?: AbortSignal): AsyncGenerator<T, void, undefined> {
+    const queue = new AsyncQueue<T>(this.#limit);
+    if (this.#over !== undefined) queue.end(this.#over.error);
+    this.#queues.add(queue);
+    const unlink = onAbort(signal, () => this.#queues.delete(queue));
+    return this.#drain(queue, signal, unlink);
+  }
+
+  tell(change: T): void {
+    for (const queue of this.#queues) queue.push(change);
+  }
+
+  end(error: unknown): void {
+    this.#over ??= { error };
+    for (const queue of this.#queues) queue.end(error);
+  }
+
+  async *#drain(queue: AsyncQueue<T>, signal: AbortSignal | undefined, unlink: () => void) {
+    try {
+      yield* queue.drain(signal);
+    } finally {
+      unlink();
+      this.#queues.delete(queue);
+    }
+  }
+}
