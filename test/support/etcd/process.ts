@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate } from 'node:timers/promises';
 import { freePorts } from './free-ports.js';
 import { executable } from './machine.js';
 import { type Output, type RunningEtcd, type StartOptions, versionOf } from './running.js';
@@ -19,6 +20,13 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   for (const dir of dataDirs) rmSync(dir, { recursive: true, force: true });
 });
+
+/** Linux's `/proc`; elsewhere the signal must do. */
+function standsStill(pid: number | undefined): boolean {
+  const tasks = `/proc/${pid}/task`;
+  if (!existsSync(tasks)) return true;
+  return readdirSync(tasks).every((task) => /^\d+ \(.*\) [Tt] /s.test(readFileSync(join(tasks, task, 'stat'), 'utf8')));
+}
 
 interface Binaries {
   readonly etcd: string;
@@ -89,8 +97,12 @@ class EtcdProcess implements RunningEtcd {
     return this.#end('SIGKILL');
   }
 
+  /** Resolves when every thread stands still: on a busy machine one may answer for a moment after the signal. */
   async pause(): Promise<void> {
-    this.#child?.kill('SIGSTOP');
+    const child = this.#child;
+    child?.kill('SIGSTOP');
+    // Bounded by the kernel: a stopped process stops, or is gone.
+    while (child !== undefined && child.exitCode === null && !standsStill(child.pid)) await setImmediate();
   }
 
   async resume(): Promise<void> {
