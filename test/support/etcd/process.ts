@@ -25,7 +25,14 @@ process.on('exit', () => {
 function standsStill(pid: number | undefined): boolean {
   const tasks = `/proc/${pid}/task`;
   if (!existsSync(tasks)) return true;
-  return readdirSync(tasks).every((task) => /^\d+ \(.*\) [Tt] /s.test(readFileSync(join(tasks, task, 'stat'), 'utf8')));
+  return readdirSync(tasks).every((task) => {
+    try {
+      return /^\d+ \(.*\) [Tt] /s.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
+    } catch {
+      // A thread that has ended meanwhile.
+      return true;
+    }
+  });
 }
 
 interface Binaries {
