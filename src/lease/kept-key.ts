@@ -55,6 +55,9 @@ export class KeptKey {
   /** Resolves when what `value()` says is on the store. */
   #written: Deferred<void> = deferred();
   #standing = false;
+  /** A write is under way: its answer is newer than whatever the mirror tells meanwhile. */
+  #writing = false;
+  #mirror: Mirror | undefined;
   #stopMirror: () => void = () => {};
   #stopTimer: () => void = () => {};
   /** A put of a key that was not there was never answered: it may be applied yet, after a delete. */
@@ -145,7 +148,7 @@ export class KeptKey {
   async #standOn(): Promise<Session | undefined> {
     const { signal } = this.#ended;
     if (this.#spec.value() === undefined) {
-      await this.#write(0n, signal);
+      await this.#answered(0n, signal);
       this.#done(0n);
       return undefined;
     }
@@ -153,7 +156,7 @@ export class KeptKey {
     await session.open({ signal });
     const either = linkSignals(signal, session.signal);
     try {
-      await this.#write(session.leaseId, either.signal);
+      await this.#answered(session.leaseId, either.signal);
     } catch (error) {
       if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) session.leaseGone();
       throw error;
@@ -171,6 +174,20 @@ export class KeptKey {
     } catch (error) {
       this.end(ConclaveError.from(error));
       throw error;
+    }
+  }
+
+  /**
+   * Until the answer has come nothing that the mirror tells is judged: it may be an event from before the put, of
+   * somebody who had taken the key over and has left it, and to end then would leave behind what was put.
+   */
+  async #answered(lease: bigint, signal: AbortSignal): Promise<void> {
+    this.#writing = true;
+    try {
+      await this.#write(lease, signal);
+    } finally {
+      this.#writing = false;
+      this.#look();
     }
   }
 
@@ -239,16 +256,21 @@ export class KeptKey {
   #watch(): void {
     const { store, runtime } = this.#context;
     const { key } = this.#spec;
-    const mirror: Mirror = new Mirror(
+    this.#mirror = new Mirror(
       store,
       runtime,
       { key },
       {
-        onChange: ({ revision }) => this.#changedTo(mirror.items.get(latin1(key)), revision),
+        onChange: () => this.#look(),
         onEnd: (error) => this.end(error),
       },
     );
-    this.#stopMirror = mirror.start();
+    this.#stopMirror = this.#mirror.start();
+  }
+
+  #look(): void {
+    if (this.#writing || this.#mirror === undefined || this.#ended.signal.aborted) return;
+    this.#changedTo(this.#mirror.items.get(latin1(this.#spec.key)), this.#mirror.revision);
   }
 
   #changedTo(now: KeyValue | undefined, revision: bigint): void {
@@ -287,7 +309,8 @@ export class KeptKey {
   }
 
   #turn(status: KeptKeyStatus, error?: ConclaveError): void {
-    if (this.#status === status || (this.#status === 'pending' && status === 'recovering')) return;
+    if (this.#status === status || this.#status === 'ended') return;
+    if (this.#status === 'pending' && status === 'recovering') return;
     this.#status = status;
     this.#onStatus(status, error);
   }

@@ -1,5 +1,5 @@
 import type { History } from '../history.js';
-import { factsOf } from './operations.js';
+import { type Fact, factsOf } from './operations.js';
 import { endOf } from './phases.js';
 import { broken, type Violation } from './violation.js';
 
@@ -12,11 +12,13 @@ export function registrations(history: History): Violation[] {
   const found: Violation[] = [];
   for (const { data, at, note, object } of factsOf(history, 'registration.kept')) {
     if (data.ended === 'CONFLICT') continue;
-    const truth = states.filter((state) => state.object === object && state.at < at).at(-1);
-    if (data.status === 'recovering' || data.ended !== null || !includes(truth?.data.value, data.owner)) {
-      const there = includes(truth?.data.value, data.owner) ? 'is' : 'is not';
+    const before = states.filter((state) => state.object === object && state.at < at);
+    const shown = before.filter((state, i) => i === before.length - 1 || isNews(state, note.atMs));
+    const there = shown.some((state) => includes(state.data.value, data.owner));
+    if (data.status === 'recovering' || data.ended !== null || !there) {
       const says = data.ended ?? data.status;
-      const message = `${object}: ${data.owner} says ${says} after the last fault, and ${there} there`;
+      const is = there ? 'is' : 'is not';
+      const message = `${object}: ${data.owner} says ${says} after the last fault, and ${is} there`;
       found.push(broken('registrations: comes back', message, note));
     }
   }
@@ -28,6 +30,13 @@ export function registrations(history: History): Violation[] {
     );
   }
   return found;
+}
+
+/** How long it may take until a registration hears that somebody has taken its id over, in milliseconds. */
+const newsMs = 500;
+
+function isNews({ note }: Fact, nowMs: number): boolean {
+  return note.atMs > nowMs - newsMs;
 }
 
 function includes(value: unknown, owner: string): boolean {

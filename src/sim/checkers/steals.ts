@@ -29,7 +29,7 @@ function onlyHolders(history: History, lines: Lines): Violation[] {
         ({ fence, owner }) => owner === process && !granted.has(`${object} ${fence}`) && mayHold(data, fence),
       ),
     );
-    if (line === undefined || held) return [];
+    if (line === undefined || held || hadLostItsLease(history, process, endAt)) return [];
     const message = `${object}: a place of ${process} was taken away while it waited`;
     return [broken('steals: only holders', message, invoke, end)];
   });
@@ -43,6 +43,13 @@ function alone(history: History, lines: Lines): Violation[] {
     const message = `${object}: ${process} has stolen it, and fence ${elder.fence} of ${elder.owner} is there still`;
     return [broken('steals: alone', message, invoke, end, state?.note)];
   });
+}
+
+/** A fault or a pause has ended a lease of it: its places went with that, and it may not be able to ask why. */
+function hadLostItsLease(history: History, process: string, before: number): boolean {
+  const ends = factsOf(history, 'lease.ended').filter(({ at }) => at < before);
+  const ended = new Set(ends.map(({ data }) => data.lease));
+  return operationsOf(history, 'lease.grant').some((each) => each.process === process && ended.has(each.input.lease));
 }
 
 function lostItsPlace({ result, end }: Operation): boolean {
