@@ -57,6 +57,8 @@ export class KeptKey {
   #standing = false;
   /** A write is under way: its answer is newer than whatever the mirror tells meanwhile. */
   #writing = false;
+  /** The mirror has told something that was not judged yet. */
+  #news = false;
   #mirror: Mirror | undefined;
   #stopMirror: () => void = () => {};
   #stopTimer: () => void = () => {};
@@ -187,7 +189,7 @@ export class KeptKey {
       await this.#write(lease, signal);
     } finally {
       this.#writing = false;
-      this.#look();
+      if (this.#news) this.#look();
     }
   }
 
@@ -261,7 +263,10 @@ export class KeptKey {
       runtime,
       { key },
       {
-        onChange: () => this.#look(),
+        onChange: () => {
+          this.#news = true;
+          if (!this.#writing) this.#look();
+        },
         onEnd: (error) => this.end(error),
       },
     );
@@ -269,7 +274,8 @@ export class KeptKey {
   }
 
   #look(): void {
-    if (this.#writing || this.#mirror === undefined || this.#ended.signal.aborted) return;
+    this.#news = false;
+    if (this.#mirror === undefined || this.#ended.signal.aborted) return;
     this.#changedTo(this.#mirror.items.get(latin1(this.#spec.key)), this.#mirror.revision);
   }
 
