@@ -251,10 +251,9 @@ class QueueStage implements Stage {
         if (this.#server === undefined) return;
         continue;
       }
-      // A keeper that goes before a delay is over leaves it to the next one, which waits anew if the clocks are wrong.
-      for (let i = 0; i < 5 && this.#server !== undefined && undoneIn(this.#server) > 0; i++) {
-        await this.#takeOne(client, consumer, { timeoutMs: 2000, workMs: 10, careful: true, verdict: 'ack' });
-      }
+      // Long enough for the longest delay: a keeper that goes before leaves it to the next one, which waits anew if the
+      // clocks are wrong.
+      await this.#takeOne(client, consumer, { timeoutMs: 8000, workMs: 10, careful: true, verdict: 'ack' });
       await consumer.close();
     }
   }
