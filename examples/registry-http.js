@@ -54,11 +54,7 @@ async function whoAnswers(calls) {
 /** Resolves when the list is as wished: at once, or after a change. */
 async function until(wish) {
   const changes = orders.changes();
-  let next = changes.next();
   await orders.ready();
-  while (!wish()) {
-    await next;
-    next = changes.next();
-  }
-  next.catch(() => {});
+  if (wish()) return;
+  for await (const _ of changes) if (wish()) return;
 }

@@ -35,11 +35,7 @@ function call(error) {
 /** Resolves when the list is as wished: at once, or after a change. */
 async function until(wish) {
   const changes = users.changes();
-  let next = changes.next();
   await users.ready();
-  while (!wish(users.instances)) {
-    await next;
-    next = changes.next();
-  }
-  next.catch(() => {});
+  if (wish(users.instances)) return;
+  for await (const _ of changes) if (wish(users.instances)) return;
 }

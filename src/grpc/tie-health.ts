@@ -5,6 +5,9 @@ export interface HealthStatuses {
   setStatus(service: string, status: 'SERVING' | 'NOT_SERVING'): void;
 }
 
+/** Whatever decides whether the instance is to be called. */
+const events = ['status', 'health', 'enabled'] as const;
+
 /**
  * Makes the health service of a gRPC server say what the registry says: `SERVING` while the instance is registered,
  * well, enabled and not draining. While the store is away nothing changes: the server serves as before.
@@ -21,14 +24,9 @@ export function tieHealth(
     const serves = status !== 'ended' && !entry.draining && entry.healthy && entry.enabled;
     for (const service of services) health.setStatus(service, serves ? 'SERVING' : 'NOT_SERVING');
   };
-  registration.events.on('status', tell);
-  registration.events.on('health', tell);
-  registration.events.on('enabled', tell);
-  const untie = () => {
-    registration.events.off('status', tell);
-    registration.events.off('health', tell);
-    registration.events.off('enabled', tell);
-  };
+  for (const event of events) registration.events.on(event, tell);
   tell();
-  return untie;
+  return () => {
+    for (const event of events) registration.events.off(event, tell);
+  };
 }

@@ -54,11 +54,13 @@ export class Attempts {
   }
 
   /**
-   * The instance to try now.
+   * One that was not tried yet.
    * @throws ConclaveError `UNAVAILABLE` when there is none.
    */
-  first(): Pick {
-    return this.#pick();
+  pick(): Pick {
+    const pick = this.#discovery.pick({ key: this.#key, exclude: this.#tried });
+    this.#tried.push(pick.instance.id);
+    return pick;
   }
 
   isFailure(status: number): boolean {
@@ -72,17 +74,11 @@ export class Attempts {
     if (this.#left <= 0 || !(mayRepeat || (unsent && this.#replayable !== 'never'))) return undefined;
     this.#left -= 1;
     try {
-      return this.#pick();
+      return this.pick();
     } catch (error) {
       if (ConclaveError.is(error, 'UNAVAILABLE')) return undefined;
       throw error;
     }
-  }
-
-  #pick(): Pick {
-    const pick = this.#discovery.pick({ key: this.#key, exclude: this.#tried });
-    this.#tried.push(pick.instance.id);
-    return pick;
   }
 }
 

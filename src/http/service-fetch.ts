@@ -26,7 +26,7 @@ export function serviceFetch(discovery: Discovery, options: ServiceFetchOptions 
     const { method = 'GET', body, signal } = init;
     const replayable = body instanceof ReadableStream || isAsyncIterable(body) ? 'never' : 'always';
     const attempts = new Attempts(discovery, options, { method, replayable, key: keyOf?.(path, init) });
-    let pick = attempts.first();
+    let pick = attempts.pick();
     // Bounded by `retries`.
     for (;;) {
       try {

@@ -23,7 +23,7 @@ export function serviceInterceptor(
       method: request.method,
       replayable: replayableOf(request.body),
     });
-    return send(dispatch, request, handler, attempts, attempts.first());
+    return send(dispatch, request, handler, attempts, attempts.pick());
   };
 }
 

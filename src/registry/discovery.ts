@@ -4,6 +4,7 @@ import { ConclaveError } from '../core/errors.js';
 import { rendezvousScore } from '../core/hash.js';
 import { Readers } from '../core/readers.js';
 import { type Runtime, randomHex } from '../core/runtime.js';
+import { defaultStaleAfterMs } from '../store/freshness.js';
 import { Balancer, type Pick, type PickOptions } from './balancer.js';
 import type { EjectionOptions } from './ejection.js';
 import { type Instance, isAvailable } from './instance.js';
@@ -117,7 +118,7 @@ export class Discovery implements AsyncDisposable {
 
   /** Whether the list may be out of date: nothing was heard for long, or vanished instances are being kept. */
   get stale(): boolean {
-    return this.staleMs > (this.#options.staleAfterMs ?? 15_000) || (this.#massExpiry?.kept.size ?? 0) > 0;
+    return this.staleMs > (this.#options.staleAfterMs ?? defaultStaleAfterMs) || (this.#massExpiry?.kept.size ?? 0) > 0;
   }
 
   /**

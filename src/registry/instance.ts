@@ -1,10 +1,9 @@
 import { utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import type { Plain } from '../core/plain.js';
 import { endpointOf } from './endpoint.js';
 
-/** What JSON can say. */
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [name: string]: Json };
-export type Metadata = Readonly<Record<string, Json>>;
+export type Metadata = Readonly<Record<string, Plain>>;
 
 /** One instance of a service, as whoever registers it describes it. */
 export interface InstanceSpec {

@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type Conclave, connect } from '../../src/index.js';
-import { conclave, keysBelow, serve } from './support/cli.js';
+import { expect, it, vi } from 'vitest';
+import { conclave, keysBelow } from './support/cli.js';
+import { servedSuite } from './support/served-suite.js';
 
 // Whole processes, several a test: a busy machine takes its time.
 vi.setConfig({ testTimeout: 60_000 });
 
-let serving: Awaited<ReturnType<typeof serve>>;
-let client: Conclave;
-beforeAll(async () => {
-  serving = await serve();
-  client = await connect(serving.url);
-});
-afterAll(async () => {
-  await client.close();
-  await serving[Symbol.asyncDispose]();
-});
+const served = servedSuite();
 
-const elect = (...args: string[]) => conclave(['elect', '--url', serving.url, ...args]);
+const elect = (...args: string[]) => conclave(['elect', '--url', served.url, ...args]);
 
 it.each(['SIGINT', 'SIGTERM'] as const)(
   'elect NAME VALUE: prints key and value, leads until %s, resigns',
@@ -24,10 +15,10 @@ it.each(['SIGINT', 'SIGTERM'] as const)(
     await using leader = elect(`lead-${signal}`, 'me');
     const key = await leader.line();
     expect(await leader.line()).toBe('me');
-    expect(await client.election(`lead-${signal}`).leader()).toMatchObject({ key, value: 'me' });
+    expect(await served.client.election(`lead-${signal}`).leader()).toMatchObject({ key, value: 'me' });
     leader.kill(signal);
     expect(await leader.ended()).toEqual({ code: 0, signal: null, stdout: `${key}\nme\n`, stderr: '' });
-    expect(await client.election(`lead-${signal}`).leader()).toBeNull();
+    expect(await served.client.election(`lead-${signal}`).leader()).toBeNull();
   },
 );
 
@@ -37,9 +28,9 @@ it('elect: the next one leads when the first has gone; --listen sees each', asyn
   const { key, term } = JSON.parse(await first.line()) as { key: string; term: string };
   expect([await listener.line(), await listener.line()]).toEqual([key, 'one']);
   await using second = elect('/next', 'two', '--json');
-  await keysBelow(client, '/next/', 2);
+  await keysBelow(served.client, '/next/', 2);
   first.kill('SIGKILL');
-  await client.delete(key);
+  await served.client.delete(key);
   const next = JSON.parse(await second.line()) as { key: string; value: string; term: string };
   expect(next.value).toBe('two');
   expect(BigInt(next.term)).toBeGreaterThan(BigInt(term));
@@ -54,7 +45,7 @@ it('elect --listen --json: a line for each leader, null for nobody', async () =>
   await using leader = elect('rounds', 'a "quoted" value');
   const key = await leader.line();
   const seen = JSON.parse(await listener.line()) as Record<string, unknown>;
-  const { term, leaseId } = (await client.election('rounds').leader()) ?? {};
+  const { term, leaseId } = (await served.client.election('rounds').leader()) ?? {};
   expect(seen).toEqual({ key, value: 'a "quoted" value', term: term?.toString(), leaseId: leaseId?.toString() });
   leader.kill('SIGTERM');
   expect(JSON.parse(await listener.line())).toBeNull();
@@ -64,7 +55,7 @@ it('elect --listen: ends quietly when nobody reads its output any more', async (
   await using listener = elect('--listen', 'pipe', '--json');
   expect(await listener.line()).toBe('null');
   listener.child.stdout?.destroy();
-  const leadership = await client.election('pipe').campaign('x');
+  const leadership = await served.client.election('pipe').campaign('x');
   expect(await listener.ended()).toMatchObject({ code: 0, stderr: '' });
   await leadership.resign();
 });
@@ -74,32 +65,32 @@ it('elect: exit code 76 when leadership is lost, 75 when --timeout has passed, 5
   const key = await leader.line();
   expect(await elect('/codes', 'b', '--timeout', '1').ended()).toMatchObject({ code: 75, stdout: '' });
   await using waiting = elect('/codes', 'c');
-  await keysBelow(client, '/codes/', 2);
+  await keysBelow(served.client, '/codes/', 2);
   waiting.kill('SIGINT');
   expect(await waiting.ended()).toMatchObject({ code: 5, stdout: '' });
-  await client.delete(key);
+  await served.client.delete(key);
   const lost = await leader.ended();
   expect(lost.code).toBe(76);
   expect(lost.stderr).toMatch(/^conclave: leadership of "\/codes" was lost: .*\n$/);
 });
 
 it('elect --priority, --zone: a better candidate is preferred; elections ls and watch show them', async () => {
-  await using watcher = conclave(['elections', 'watch', 'ranked', '--url', serving.url]);
+  await using watcher = conclave(['elections', 'watch', 'ranked', '--url', served.url]);
   expect(await watcher.line()).toBe('nobody leads');
   await using first = elect('ranked', 'first');
   await first.line();
   expect(await watcher.line()).toMatch(/^first leads in term \d+$/);
   await using _low = elect('ranked', 'low', '--priority', '1', '--zone', 'b');
-  await keysBelow(client, 'elections/ranked/', 2);
+  await keysBelow(served.client, 'elections/ranked/', 2);
   await using high = elect('ranked', 'high', '--priority', '-3', '--zone', 'a', '--prefer-zone', 'a');
-  await keysBelow(client, 'elections/ranked/', 3);
-  const listed = await conclave(['elections', 'ls', 'rank', '--url', serving.url]).ended();
+  await keysBelow(served.client, 'elections/ranked/', 3);
+  const listed = await conclave(['elections', 'ls', 'rank', '--url', served.url]).ended();
   expect(listed.stdout).toMatch(/^NAME +LEADER +TERM +RANK +LEASE +WAITING\nranked +first +\d+ +- +[0-9a-f]+ +2\n$/);
   first.kill('SIGINT');
   await high.line();
   expect(await high.line()).toBe('high');
   await vi.waitUntil(async () => (await watcher.line()).startsWith('high leads in term'));
-  const json = await conclave(['elections', 'ls', '--json', '--url', serving.url, 'ranked']).ended();
+  const json = await conclave(['elections', 'ls', '--json', '--url', served.url, 'ranked']).ended();
   expect(JSON.parse(json.stdout)).toMatchObject({
     name: 'ranked',
     leader: { value: 'high', priority: -3, zone: 'a', preferred: true },

@@ -1,24 +1,15 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { type Conclave, connect } from '../../src/index.js';
+import { describe, expect, it, vi } from 'vitest';
 import { conclave, keysBelow, serve } from './support/cli.js';
 import { nodeCommand } from './support/scripts.js';
+import { servedSuite } from './support/served-suite.js';
 
 // Whole processes, several a test: a busy machine takes its time.
 vi.setConfig({ testTimeout: 60_000 });
 
-let serving: Awaited<ReturnType<typeof serve>>;
-let client: Conclave;
-beforeAll(async () => {
-  serving = await serve();
-  client = await connect(serving.url);
-});
-afterAll(async () => {
-  await client.close();
-  await serving[Symbol.asyncDispose]();
-});
+const served = servedSuite();
 
-const lock = (...args: string[]) => conclave(['lock', '--url', serving.url, ...args]);
-const holder = async (name: string) => (await client.inspectLock(name)).holder;
+const lock = (...args: string[]) => conclave(['lock', '--url', served.url, ...args]);
+const holder = async (name: string) => (await served.client.inspectLock(name)).holder;
 
 describe('conclave lock NAME', () => {
   it.each(['SIGINT', 'SIGTERM', 'SIGHUP'] as const)(
@@ -48,7 +39,7 @@ describe('conclave lock NAME', () => {
 
   it('exits with 76 when the lock is lost', async () => {
     await using held = lock('lost');
-    await client.delete(await held.line());
+    await served.client.delete(await held.line());
     const { code, stderr } = await held.ended();
     expect(code).toBe(76);
     expect(stderr).toMatch(/^conclave: lock "lost" was lost: .*\n$/);
@@ -58,10 +49,10 @@ describe('conclave lock NAME', () => {
     await using first = lock('/busy');
     await first.line();
     await using second = lock('/busy');
-    await keysBelow(client, '/busy/', 2);
+    await keysBelow(served.client, '/busy/', 2);
     second.kill('SIGTERM');
     expect(await second.ended()).toMatchObject({ code: 5, stdout: '', stderr: 'conclave: interrupted by SIGTERM\n' });
-    expect(await keysBelow(client, '/busy/', 1)).toHaveLength(1);
+    expect(await keysBelow(served.client, '/busy/', 1)).toHaveLength(1);
   });
 
   it.each([
@@ -74,7 +65,7 @@ describe('conclave lock NAME', () => {
     const second = await lock(name, ...flags, '--', 'echo', 'ran').ended();
     expect(second).toMatchObject({ code: 75, stdout: '' });
     expect(second.stderr).toContain(`conclave: lock "${name}" is held by somebody else`);
-    expect(await keysBelow(client, `${name}/`, 1)).toHaveLength(1);
+    expect(await keysBelow(served.client, `${name}/`, 1)).toHaveLength(1);
   });
 });
 
@@ -151,7 +142,7 @@ describe('a lock that is lost under its command', () => {
     const command = nodeCommand(onTerm('process.exit(0)'));
     await using running = lock('obeys', '--kill-after', '1h', '--', ...command);
     await running.line();
-    await client.delete((await holder('obeys'))?.key ?? '');
+    await served.client.delete((await holder('obeys'))?.key ?? '');
     const { code, stdout, stderr } = await running.ended();
     expect({ code, stdout }).toEqual({ code: 76, stdout: 'inside\nasked\n' });
     expect(stderr).toMatch(/^conclave: lock "obeys" was lost: .*\n$/);
@@ -160,7 +151,7 @@ describe('a lock that is lost under its command', () => {
   it('kills a command that does not, after --kill-after', async () => {
     await using running = lock('ignores', '--kill-after', '100', '--', ...nodeCommand(onTerm('')));
     await running.line();
-    await client.delete((await holder('ignores'))?.key ?? '');
+    await served.client.delete((await holder('ignores'))?.key ?? '');
     expect(await running.ended()).toMatchObject({ code: 76, stdout: 'inside\nasked\n' });
   });
 
@@ -168,7 +159,7 @@ describe('a lock that is lost under its command', () => {
     const words = ['sh', '-c', '"$@" & wait', 'sh', ...nodeCommand(`${onTerm('')}; setInterval(() => {}, 1e6)`)];
     await using running = lock('orphan', '--kill-after', '100', '--', ...words);
     await running.line();
-    await client.delete((await holder('orphan'))?.key ?? '');
+    await served.client.delete((await holder('orphan'))?.key ?? '');
     expect(await running.ended()).toMatchObject({ code: 76, stdout: 'inside\nasked\n' });
   });
 

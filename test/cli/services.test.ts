@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { connect, type Discovery } from '../../src/index.js';
 import { freePorts } from '../support/etcd/free-ports.js';
+import { untilShown } from '../support/until-shown.js';
 import { conclave, serve } from './support/cli.js';
 
 // Whole processes, several a test: a busy machine takes its time.
@@ -14,19 +15,6 @@ function service(port: number, name: string): string[] {
     `server.listen(${port}, '127.0.0.1', () => console.log('serving'));`,
   ];
   return [process.execPath, '-e', source.join(' '), name];
-}
-
-/** Resolves when the list fulfils `wish`: waits for changes, not for time. */
-async function until(discovery: Discovery, wish: () => boolean): Promise<void> {
-  const changes = discovery.changes();
-  let next = changes.next();
-  await discovery.ready();
-  // Bounded by the test's own time.
-  while (!wish()) {
-    await next;
-    next = changes.next();
-  }
-  next.catch(() => {});
 }
 
 async function call(discovery: Discovery): Promise<string> {
@@ -54,7 +42,7 @@ describe('conclave services', () => {
     const web = client.registry.discover('web', { massExpiry: false });
     await using first = start(one, 'first');
     await using second = start(two, 'second');
-    await until(web, () => web.instances.length === 2);
+    await untilShown(web, () => web.instances.length === 2);
     expect(web.instances).toMatchObject([{ id: 'first', zone: 'eu', metadata: { team: 'x' } }, { id: 'second' }]);
 
     const ls = await conclave(['services', 'ls', '--url', url]).ended();
@@ -83,7 +71,7 @@ describe('conclave services', () => {
     expect(web.instances.map(({ id }) => id)).toEqual(['second']);
 
     second.kill('SIGKILL');
-    await until(web, () => web.instances.length === 0);
+    await untilShown(web, () => web.instances.length === 0);
     web.close();
   });
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { decodeHistory, type History } from '../../src/sim/history.js';
 import { executable } from '../support/etcd/machine.js';
+import { standsStill } from '../support/stands-still.js';
 import { monotonicMs, until } from './clock.js';
 import type { ClientConfig, Order, Report } from './messages.js';
 
@@ -72,7 +73,7 @@ export class ClientProcess {
   async pause(): Promise<void> {
     this.#paused = true;
     this.#child.kill('SIGSTOP');
-    await until(2000, () => !this.running || stateOf(this.#child.pid) === 'T', 1);
+    await until(2000, () => !this.running || standsStill(this.#child.pid), 1);
   }
 
   resume(): void {
@@ -111,15 +112,5 @@ export class ClientProcess {
     if (report.holding === undefined) return;
     this.holding = report.holding;
     this.heardAtMs = monotonicMs();
-  }
-}
-
-/** One letter, as in ps; undefined where there is no /proc, or no such process. */
-function stateOf(pid: number | undefined): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2)[0];
-  } catch {
-    return undefined;
   }
 }

@@ -3,22 +3,13 @@ import { z } from 'zod';
 import type { WatchedConfig } from '../../src/config/watched-config.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
+import { untilShown } from '../support/until-shown.js';
 import { recipes } from './recipe-fixture.js';
 
 const schema = z.object({ rateLimit: z.number().positive(), tag: z.string().optional() });
 
-/** Resolves when the value is as wished: waits for changes, not for time. */
-async function shows<T>(config: WatchedConfig<T>, wish: (value: unknown) => boolean): Promise<void> {
-  const changes = config.changes();
-  // Asked for before the look, so that no change falls between the two.
-  let next = changes.next();
-  await config.ready();
-  // Bounded by the test's own time.
-  while (!wish(config.value)) {
-    await next;
-    next = changes.next();
-  }
-  next.catch(() => {});
+function shows<T>(config: WatchedConfig<T>, wish: (value: unknown) => boolean): Promise<void> {
+  return untilShown(config, () => wish(config.value));
 }
 
 function invalid<T>(config: WatchedConfig<T>): Promise<void> {

@@ -3,24 +3,14 @@ import type { Discovery } from '../../src/registry/discovery.js';
 import type { Registration } from '../../src/registry/registration.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
+import { untilShown } from '../support/until-shown.js';
 import { aborted, recipes } from './recipe-fixture.js';
 
 const one = { service: 'users', id: 'one', address: 'one:80' };
 
-/** Resolves when the list is exactly `ids`: waits for changes, not for time. */
-async function shows(discovery: Discovery, ...ids: string[]): Promise<void> {
-  const now = () => discovery.instances.map(({ id }) => id).join();
-  const wanted = ids.join();
-  const changes = discovery.changes();
-  // Asked for before the look, so that no change falls between the two.
-  let next = changes.next();
-  await discovery.ready();
-  // Bounded by the test's own time.
-  while (now() !== wanted) {
-    await next;
-    next = changes.next();
-  }
-  next.catch(() => {});
+/** Resolves when the list is exactly `ids`. */
+function shows(discovery: Discovery, ...ids: string[]): Promise<void> {
+  return untilShown(discovery, () => discovery.instances.map(({ id }) => id).join() === ids.join());
 }
 
 /** Resolves at the next change to `status`. */

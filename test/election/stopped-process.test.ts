@@ -1,22 +1,13 @@
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { type Conclave, connect } from '../../src/index.js';
+import { expect, it, vi } from 'vitest';
 import { builtPackage } from '../cli/support/built.js';
-import { keysBelow, serve } from '../cli/support/cli.js';
+import { keysBelow } from '../cli/support/cli.js';
 import { Program } from '../cli/support/program.js';
+import { servedSuite } from '../cli/support/served-suite.js';
 
 // Whole processes, and a time to live that must pass.
 vi.setConfig({ testTimeout: 60_000 });
 
-let serving: Awaited<ReturnType<typeof serve>>;
-let client: Conclave;
-beforeAll(async () => {
-  serving = await serve();
-  client = await connect(serving.url);
-});
-afterAll(async () => {
-  await client.close();
-  await serving[Symbol.asyncDispose]();
-});
+const served = servedSuite();
 
 /** Leads when it can, and says at every turn of its loop whether it does; a line is `<wall clock> <held>`. */
 const script = `
@@ -34,7 +25,7 @@ const script = `
 `;
 
 function candidate(value: string): Program {
-  const args = ['--input-type=module', '-e', script, builtPackage(), serving.url, value];
+  const args = ['--input-type=module', '-e', script, builtPackage(), served.url, value];
   return new Program(process.execPath, args);
 }
 
@@ -42,9 +33,9 @@ it('ELECTION-1: a leader stopped for longer than its TTL knows at its first look
   await using first = candidate('a');
   const [, term] = (await first.line()).split(' ');
   await using second = candidate('b');
-  await keysBelow(client, 'elections/stopped/', 2);
+  await keysBelow(served.client, 'elections/stopped/', 2);
   await using third = candidate('c');
-  await keysBelow(client, 'elections/stopped/', 3);
+  await keysBelow(served.client, 'elections/stopped/', 3);
   expect(await first.line()).toContain('true');
   first.kill('SIGSTOP');
   // The next one leads when the lease of the first is over.
@@ -63,7 +54,7 @@ it('ELECTION-1: a leader stopped for longer than its TTL knows at its first look
   expect(after).toHaveLength(1);
   expect(after[0]?.[1]).toBe('false');
   expect(code).toBe(0);
-  expect((await client.election('stopped').leader())?.value).toBe('b');
+  expect((await served.client.election('stopped').leader())?.value).toBe('b');
   second.kill('SIGKILL');
   expect((await third.line()).startsWith('leads ')).toBe(true);
 });

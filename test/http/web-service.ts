@@ -4,6 +4,7 @@ import { connect } from '../../src/connect/connect.js';
 import { Scope } from '../../src/core/scope.js';
 import type { Registration } from '../../src/registry/registration.js';
 import { roundRobin } from '../../src/registry/strategies/index.js';
+import { untilShown } from '../support/until-shown.js';
 
 /** What an instance does with a request: a status, or no answer at all. */
 export type Behaviour = (request: IncomingMessage) => number | 'reset';
@@ -56,15 +57,7 @@ export class WebService {
   async discover(instances: number) {
     const discovery = (await this.#conclave).registry.discover('web', { strategy: roundRobin(), ejection: false });
     this.scope.add(() => discovery.close());
-    const changes = discovery.changes();
-    let next = changes.next();
-    await discovery.ready();
-    // Bounded by the test's own time.
-    while (discovery.instances.length !== instances) {
-      await next;
-      next = changes.next();
-    }
-    next.catch(() => {});
+    await untilShown(discovery, () => discovery.instances.length === instances);
     return discovery;
   }
 }

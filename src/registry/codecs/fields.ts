@@ -1,8 +1,6 @@
-/** Readers of what others wrote: nothing in it can be relied on. */
+import { isObject } from '../../core/plain.js';
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+/** Readers of what others wrote: nothing in it can be relied on. */
 
 export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   if (!isObject(value)) throw new Error('no JSON object');

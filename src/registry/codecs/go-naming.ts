@@ -1,7 +1,8 @@
 import { utf8, utf8Text } from '../../core/bytes.js';
+import { isObject, type Plain } from '../../core/plain.js';
 import { entryOf, type RegistryCodec } from '../codec.js';
-import { checkSpec, type Entry, type Json, type Metadata } from '../instance.js';
-import { isObject, numberOr, objectOf, textOf } from './fields.js';
+import { checkSpec, type Entry, type Metadata } from '../instance.js';
+import { numberOr, objectOf, textOf } from './fields.js';
 
 /**
  * The JSON of Go's `naming/endpoints`, which Go's own gRPC resolver reads: `{"Op":0,"Addr":"host:port","Metadata":…}`.
@@ -22,7 +23,7 @@ export const goNaming: RegistryCodec = {
 
 type Status = 'UP' | 'DISABLED' | 'ILL' | 'DRAINING';
 
-function metadataOf(entry: Entry, id: string): Json {
+function metadataOf(entry: Entry, id: string): Plain {
   const { owner, version, protocol, zone, weight, warmUpMs, startedAtMs, metadata } = entry;
   // JSON leaves out what is undefined.
   const known = { owner, id, version, protocol, zone, weight, warmUpMs, startedAt: startedAtMs };
@@ -30,7 +31,7 @@ function metadataOf(entry: Entry, id: string): Json {
   if (!entry.enabled) states.push('DISABLED');
   if (!entry.healthy) states.push('ILL');
   if (entry.draining) states.push('DRAINING');
-  return { ...known, status: states.length === 0 ? 'UP' : states.join('+'), meta: metadata } as unknown as Json;
+  return { ...known, status: states.length === 0 ? 'UP' : states.join('+'), meta: metadata } as unknown as Plain;
 }
 
 function ours(read: Readonly<Record<string, unknown>>): Partial<Entry> {
@@ -54,5 +55,5 @@ function ours(read: Readonly<Record<string, unknown>>): Partial<Entry> {
 
 function foreign(address: string, metadata: unknown): Entry {
   if (metadata === undefined || metadata === null) return entryOf({ address });
-  return entryOf({ address, metadata: isObject(metadata) ? (metadata as Metadata) : { value: metadata as Json } });
+  return entryOf({ address, metadata: isObject(metadata) ? (metadata as Metadata) : { value: metadata as Plain } });
 }

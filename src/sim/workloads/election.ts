@@ -20,7 +20,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, gaveUp, givesUpAfter } from './expected-errors.js';
+import { expectFailure, gaveUp, untilGivesUp } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LeaderTruth } from './leader-truth.js';
@@ -138,14 +138,9 @@ class ElectionStage implements Stage {
     const turn = operation as ElectionOperation;
     if (turn.how === 'observe') return this.#observe(client);
     await pause(client.process, turn.idleMs);
-    const { abortAfterMs } = turn;
-    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
-    try {
-      if (turn.how === 'run') await this.#run(client, turn, signal);
-      else await this.#campaign(client, turn, signal);
-    } finally {
-      stopTimer();
-    }
+    await untilGivesUp(client.process, turn.abortAfterMs, (signal) =>
+      turn.how === 'run' ? this.#run(client, turn, signal) : this.#campaign(client, turn, signal),
+    );
   }
 
   async #campaign(client: SimClient, turn: Turn, signal: AbortSignal | undefined): Promise<void> {

@@ -6,11 +6,20 @@ export function gaveUp(): Error {
   return new GaveUp('gave up');
 }
 
-/** The signal of a caller that gives up after `ms` milliseconds; null: of one that never does, who has none. */
-export function givesUpAfter(process: SimProcess, ms: number | null): { signal?: AbortSignal; stopTimer: () => void } {
-  if (ms === null) return { stopTimer: () => {} };
+/** Runs `work` with the signal of a caller that gives up after `ms` milliseconds; null: of one that never does. */
+export async function untilGivesUp<T>(
+  process: SimProcess,
+  ms: number | null,
+  work: (signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
+  if (ms === null) return work(undefined);
   const aborts = new AbortController();
-  return { signal: aborts.signal, stopTimer: process.setTimer(ms, () => aborts.abort(gaveUp())) };
+  const stopTimer = process.setTimer(ms, () => aborts.abort(gaveUp()));
+  try {
+    return await work(aborts.signal);
+  } finally {
+    stopTimer();
+  }
 }
 
 class GaveUp extends Error {}

@@ -22,7 +22,7 @@ import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { HoldTerms } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, givesUpAfter } from './expected-errors.js';
+import { expectFailure, untilGivesUp } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LeaderTruth } from './leader-truth.js';
@@ -166,14 +166,12 @@ class LockStage implements Stage {
     if (turn.how === 'break') return breakHolder(client, turn.name, lineOf(turn.name), turn.workMs);
     const { abortAfterMs, timeoutMs, maxHoldMs, lockDelayMs } = turn;
     const terms = { ...(maxHoldMs && { maxHoldMs }), ...(lockDelayMs && { lockDelayMs }) };
-    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
-    const options = { signal, ...(timeoutMs !== null && { timeoutMs }), ...terms };
-    try {
-      if (turn.how === 'withLock') await this.#withLock(client, turn, options);
-      else await this.#acquireAndWork(client, turn, options);
-    } finally {
-      stopTimer();
-    }
+    await untilGivesUp(client.process, abortAfterMs, (signal) => {
+      const options = { signal, ...(timeoutMs !== null && { timeoutMs }), ...terms };
+      return turn.how === 'withLock'
+        ? this.#withLock(client, turn, options)
+        : this.#acquireAndWork(client, turn, options);
+    });
   }
 
   async #acquireAndWork(client: SimClient, turn: LockOperation, options: HoldOptions): Promise<void> {

@@ -17,7 +17,7 @@ import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, givesUpAfter } from './expected-errors.js';
+import { expectFailure, untilGivesUp } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
 
 const queueName = 'q';
@@ -230,13 +230,11 @@ class QueueStage implements Stage {
       takes.push(invoke());
       if (fails) throw new Error('failed');
     };
-    const { signal, stopTimer } = givesUpAfter(client.process, turn.forMs);
     try {
-      await queue.consume(handler, { concurrency, signal });
+      await untilGivesUp(client.process, turn.forMs, (signal) => queue.consume(handler, { concurrency, signal }));
     } catch (error) {
       expectFailure(error);
     } finally {
-      stopTimer();
       for (const each of takes) each.unknown('a job may have been claimed, and given back or lost');
     }
   }

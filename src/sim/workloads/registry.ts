@@ -19,7 +19,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, givesUpAfter } from './expected-errors.js';
+import { expectFailure, untilGivesUp } from './expected-errors.js';
 
 type RegistryOperation =
   | {
@@ -131,15 +131,11 @@ class RegistryStage implements Stage {
 
   async #visit(client: SimClient, turn: Visit): Promise<void> {
     const { id, takeOver, abortAfterMs, drainMs } = turn;
-    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
     const spec = { service, id, address: `${client.name.replace('#', '-')}:80` };
-    try {
-      const options = { takeOver, drainMs, signal };
-      const registration = await new Registry(client.context).register(spec, options);
+    await untilGivesUp(client.process, abortAfterMs, async (signal) => {
+      const registration = await new Registry(client.context).register(spec, { takeOver, drainMs, signal });
       await this.#live(client, turn, registration);
-    } finally {
-      stopTimer();
-    }
+    });
   }
 
   async #live(client: SimClient, turn: Visit, registration: Registration): Promise<void> {

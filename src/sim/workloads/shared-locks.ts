@@ -22,7 +22,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, givesUpAfter } from './expected-errors.js';
+import { expectFailure, untilGivesUp } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
 import { LineTruth } from './line-truth.js';
 import { entryOf, grantOf, inputOf, type LockPart, lineOf, permitsInAll } from './lock-parts.js';
@@ -137,12 +137,9 @@ class SharedLocksStage implements Stage {
     await pause(client.process, turn.idleMs);
     if ('setsPermits' in turn) return setPermits(client, turn.setsPermits);
     const { abortAfterMs, timeoutMs } = turn;
-    const { signal, stopTimer } = givesUpAfter(client.process, abortAfterMs);
-    try {
-      await this.#turn(client, turn, { signal, ...(timeoutMs !== null && { timeoutMs }) });
-    } finally {
-      stopTimer();
-    }
+    await untilGivesUp(client.process, abortAfterMs, (signal) =>
+      this.#turn(client, turn, { signal, ...(timeoutMs !== null && { timeoutMs }) }),
+    );
   }
 
   async #turn(client: SimClient, turn: Turn, options: HoldOptions): Promise<void> {

@@ -20,7 +20,7 @@ import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Grant } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, givesUpAfter } from './expected-errors.js';
+import { expectFailure, untilGivesUp } from './expected-errors.js';
 import { GuardedCounters } from './guarded-counters.js';
 import { HeldSamples } from './held-samples.js';
 import { LineTruth } from './line-truth.js';
@@ -104,13 +104,9 @@ class WebLocksStage implements Stage {
   async perform(client: SimClient, operation: Json): Promise<void> {
     const turn = operation as Turn;
     await pause(client.process, turn.idleMs);
-    const { signal, stopTimer } = givesUpAfter(client.process, turn.abortAfterMs);
-    try {
-      if (turn.how === 'lock') await this.#lock(client, turn, signal);
-      else await this.#request(client, turn, signal);
-    } finally {
-      stopTimer();
-    }
+    await untilGivesUp(client.process, turn.abortAfterMs, (signal) =>
+      turn.how === 'lock' ? this.#lock(client, turn, signal) : this.#request(client, turn, signal),
+    );
   }
 
   async #lock(client: SimClient, turn: Turn, signal: AbortSignal | undefined): Promise<void> {

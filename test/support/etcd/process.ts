@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { accessSync, constants, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setImmediate } from 'node:timers/promises';
+import { standsStill } from '../stands-still.js';
 import { freePorts } from './free-ports.js';
 import { executable } from './machine.js';
 import { type Output, type RunningEtcd, type StartOptions, versionOf } from './running.js';
@@ -20,20 +21,6 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   for (const dir of dataDirs) rmSync(dir, { recursive: true, force: true });
 });
-
-/** Linux's `/proc`; elsewhere the signal must do. */
-function standsStill(pid: number | undefined): boolean {
-  const tasks = `/proc/${pid}/task`;
-  if (!existsSync(tasks)) return true;
-  return readdirSync(tasks).every((task) => {
-    try {
-      return /^\d+ \(.*\) [Tt] /s.test(readFileSync(join(tasks, task, 'stat'), 'utf8'));
-    } catch {
-      // A thread that has ended meanwhile.
-      return true;
-    }
-  });
-}
 
 interface Binaries {
   readonly etcd: string;
