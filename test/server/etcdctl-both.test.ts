@@ -13,7 +13,14 @@ import { command, transcript, words } from './support/transcript.js';
 /** Without the scheme: see `http2-authority`. */
 const addressOf = (url: string) => url.replace('http://', '');
 /** What is left of a lease depends on the moment. */
-const plainLease = (text: string) => text.replaceAll(/remaining\(\d+s\)/g, 'remaining(<n>s)');
+/** etcd keeps a lease's keys in a map of Go's, and lists them in another order each time. */
+const plainLease = (text: string) =>
+  text
+    .replaceAll(/remaining\(\d+s\)/g, 'remaining(<n>s)')
+    .replaceAll(
+      /attached keys\(\[(.*?)\]\)/g,
+      (_, keys: string) => `attached keys([${keys.split(' ').sort().join(' ')}])`,
+    );
 /** The names and types of everything in it. */
 const shapeOf = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.map(shapeOf);
