@@ -7,12 +7,12 @@ import type { Share } from '../core/shared.js';
 import { defaultStaleAfterMs, Freshness } from '../store/freshness.js';
 import type { Mirror, MirrorChange } from '../store/mirror.js';
 import type { SharedMirrors } from '../store/shared-mirrors.js';
+import { Snapshot } from '../store/snapshot.js';
 import type { ChangeCause, ConfigProblem, KeyDiff } from './change.js';
 import { type Judged, JudgedLayers } from './judged-layers.js';
 import { LayerFiles } from './layer-files.js';
 import type { Place } from './names.js';
 import type { WatchConfigOptions } from './options.js';
-import { Snapshot } from './snapshot.js';
 import { type Seeing, StoreLayer } from './store-layer.js';
 import type { ConfigStatus, FeedView, Shown, WatchedConfig } from './watched-config.js';
 
@@ -185,7 +185,7 @@ export class ConfigFeed<T> implements FeedView {
     this.#show(turn, judged);
     // While the schema thought the store may have gone on: then the next turn saves.
     const { revision, items } = this.#share.shared;
-    if (revision === turn.revision) this.#snapshot?.save({ revision, values: items });
+    if (revision === turn.revision) this.#snapshot?.save({ revision, items });
   }
 
   #refuse(problem: ConfigProblem): void {
@@ -234,10 +234,10 @@ export class ConfigFeed<T> implements FeedView {
     const state = await this.#snapshot?.load();
     if (state === undefined) return undefined;
     const layer = this.#newLayer();
-    for (const [key, kv] of state.values) layer.set(key, kv);
+    for (const [key, kv] of state.items) layer.set(key, kv);
     const judged = await this.#layers.judge(layer.assembled());
     if ('issues' in judged) return undefined;
-    const values = new Map([...state.values.keys()].map((key) => [key, layer.valueOf(key)]));
+    const values = new Map([...state.items.keys()].map((key) => [key, layer.valueOf(key)]));
     return [{ revision: state.revision, cause: 'snapshot', values }, judged];
   }
 

@@ -1,15 +1,16 @@
 import { type Bytes, fromLatin1, latin1, utf8Text } from '../core/bytes.js';
 import type { Files } from '../core/files.js';
 import { isPlainObject, parsePlain } from '../core/plain.js';
+import type { KeyValue } from './messages.js';
 
-/** What the store held at one revision, as it stood there. */
+/** What a range of the store held at one revision, as it stood there. */
 export interface SnapshotState {
   readonly revision: bigint;
-  /** By key of the store, one char per byte. */
-  readonly values: ReadonlyMap<string, { readonly value: Bytes }>;
+  /** By key, one char per byte: as in a `Mirror`. */
+  readonly items: ReadonlyMap<string, KeyValue>;
 }
 
-/** The last valid state, on disk for a start without the store. */
+/** A range of the store on disk, for a start without the store. */
 export class Snapshot {
   readonly #files: Files;
   readonly #path: string;
@@ -38,10 +39,9 @@ export class Snapshot {
   }
 
   /** Writes soon; of those that come while it writes only the last. */
-  save({ revision, values }: SnapshotState): void {
-    // One char per byte: bytes that are no text survive, too.
-    const keys = [...values].map(([key, { value }]) => [key, latin1(value)]);
-    this.#next = JSON.stringify({ format: 1, place: this.#place, revision: revision.toString(), keys });
+  save({ revision, items }: SnapshotState): void {
+    const keys = [...items.values()].map(rowOf);
+    this.#next = JSON.stringify({ format, place: this.#place, revision: revision.toString(), keys });
     this.#writing ??= this.#write();
   }
 
@@ -61,12 +61,24 @@ export class Snapshot {
 
   #decode(text: string): SnapshotState {
     const read = parsePlain(text);
-    const { format, place, revision, keys } = isPlainObject(read) ? read : {};
-    if (format !== 1 || typeof revision !== 'string' || !/^\d+$/.test(revision) || !Array.isArray(keys)) {
+    const { format: found, place, revision, keys } = isPlainObject(read) ? read : {};
+    if (found !== format || typeof revision !== 'string' || !/^\d+$/.test(revision) || !Array.isArray(keys)) {
       throw new SyntaxError(`${this.#path}: no snapshot`);
     }
     if (place !== this.#place) throw new SyntaxError(`${this.#path}: a snapshot of ${place}, not of ${this.#place}`);
-    const values = (keys as string[][]).map(([key = '', value = '']) => [key, { value: fromLatin1(value) }] as const);
-    return { revision: BigInt(revision), values: new Map(values) };
+    const items = (keys as string[][]).map((row) => [row[0] ?? '', itemOf(row)] as const);
+    return { revision: BigInt(revision), items: new Map(items) };
   }
+}
+
+const format = 2;
+
+/** One char per byte: keys and values that are no text survive, too. */
+function rowOf({ key, value, createRevision, modRevision, version, lease }: KeyValue): string[] {
+  return [latin1(key), latin1(value), ...[createRevision, modRevision, version, lease].map(String)];
+}
+
+function itemOf([key = '', value = '', ...numbers]: string[]): KeyValue {
+  const [createRevision = 0n, modRevision = 0n, version = 0n, lease = 0n] = numbers.map(BigInt);
+  return { key: fromLatin1(key), value: fromLatin1(value), createRevision, modRevision, version, lease };
 }
