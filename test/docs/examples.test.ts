@@ -54,6 +54,21 @@ invalid: must be above 0; still 200
 changed: rateLimit 200 -> 100, db/pool 9 -> 5
 live; 7 versions kept
 `,
+  'config-fastify.js': `at the start: GET /ready 503 {"config":"invalid","flags":"READY","problem":"pageSize"}
+configured: GET /ready 200 {"config":"live","flags":"READY"}
+configured: GET /orders 200 20 orders
+reloaded: GET /orders 200 50 orders, sorted
+log level: error
+spoilt: GET /ready 200 {"config":"invalid","flags":"READY","problem":"pageSize"}
+spoilt: GET /orders 200 50 orders, sorted
+`,
+  'config-nestjs.js': `at the start: GET /ready 503 {"config":"invalid","flags":"READY","problem":"pageSize"}
+configured: GET /ready 200 {"config":"live","flags":"READY"}
+configured: GET /orders 200 20 orders
+reloaded: GET /orders 200 50 orders, sorted
+spoilt: GET /ready 200 {"config":"invalid","flags":"READY","problem":"pageSize"}
+spoilt: GET /orders 200 50 orders, sorted
+`,
   'flags.js': `at the start: false
 switched on: true
 10 %: ada true, 108 of 1000 others
