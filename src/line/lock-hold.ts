@@ -61,8 +61,9 @@ export class LockHold extends Hold implements LockHeld {
       success: [{ type: 'put', request: { key: this.turn.key, value, ignoreLease: true } } as const],
     };
     const { succeeded } = await untilAnswered(runtime, this.session.signal, () => store.txn(txn));
-    if (succeeded) return;
+    // An answer may come after the end of the lease that it speaks of.
     this.assertHeld();
+    if (succeeded) return;
     throw new ConclaveError('LOST', `${this.name}: its key was deleted`, { loss: 'key-deleted' });
   }
 }

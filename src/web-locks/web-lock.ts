@@ -19,7 +19,22 @@ export class WebLock {
     return this.#held.fence;
   }
 
-  /** Aborts before another can get the lock, when it is lost or stolen. Not in the specification. */
+  /**
+   * Whether this is still held, judged by the clocks at this very moment; once false, always. Not in the specification.
+   */
+  get held(): boolean {
+    return this.#held.held;
+  }
+
+  /** Milliseconds for which it is certain to stay held if the network goes away now. Not in the specification. */
+  get remainingMs(): number {
+    return this.#held.remainingMs;
+  }
+
+  /**
+   * Aborts before another can get the lock, when it is lost or stolen. A stalled event loop delays it; `held` is right
+   * even then. Not in the specification.
+   */
   get signal(): AbortSignal {
     return this.#held.signal;
   }

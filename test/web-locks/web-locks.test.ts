@@ -210,6 +210,25 @@ describe('locks.request', () => {
       await next.finish(world);
     }));
 
+  it('WEBLOCKS-9: a process that stood still sees at its first look that the lock is gone, before any timer runs', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client({ ttlMs: 2_000 }), world.client({ ttlMs })];
+      const request = new Request(a.conclave, 'x');
+      const lock = await world.until(request.got.promise);
+      expect([lock.held, lock.remainingMs > 0]).toEqual([true, true]);
+      const next = new Request(b.conclave, 'x');
+      await world.settle();
+      a.runtime.stall();
+      a.store.partition();
+      await world.until(next.got.promise);
+      expect([lock.held, lock.remainingMs, lock.signal.aborted]).toEqual([false, 0, true]);
+      a.runtime.resume();
+      a.store.heal();
+      expect(await world.until(errorOf(request.done))).toMatchObject({ name: 'AbortError' });
+      request.end.resolve('late');
+      await next.finish(world);
+    }));
+
   it('WEBLOCKS-9: what the callback throws is not taken for a loss of this lock', () =>
     inWorld(async (world) => {
       const { conclave } = world.client({ ttlMs });

@@ -13,7 +13,7 @@ export function registrations(history: History): Violation[] {
   for (const { data, at, note, object } of factsOf(history, 'registration.kept')) {
     if (data.ended === 'CONFLICT') continue;
     const before = states.filter((state) => state.object === object && state.at < at);
-    const shown = before.filter((state, i) => i === before.length - 1 || isNews(state, note.atMs));
+    const shown = before.filter((_, i) => isLateNews(before[i + 1], note.atMs));
     const there = shown.some((state) => includes(state.data.value, data.owner));
     if (data.status === 'recovering' || data.ended !== null || !there) {
       const says = data.ended ?? data.status;
@@ -35,8 +35,9 @@ export function registrations(history: History): Violation[] {
 /** How long it may take until a registration hears that somebody has taken its id over, in milliseconds. */
 const newsMs = 500;
 
-function isNews({ note }: Fact, nowMs: number): boolean {
-  return note.atMs > nowMs - newsMs;
+/** Whether a state that was followed by `next` may still be taken for the present one. */
+function isLateNews(next: Fact | undefined, nowMs: number): boolean {
+  return next === undefined || next.note.atMs > nowMs - newsMs;
 }
 
 function includes(value: unknown, owner: string): boolean {

@@ -1,4 +1,4 @@
-import { pause } from '../../core/abort.js';
+import { onAbort, pause } from '../../core/abort.js';
 import { latin1, utf8 } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Revision } from '../../engine/key-record.js';
@@ -146,9 +146,9 @@ class WebLocksStage implements Stage {
       if (lock !== null) stealing?.ok({ fence: lock.fence });
       pending.ok(lock && grantOf(lock));
       if (lock === null) return;
-      const stopListening = this.#hear(client, line, lock);
+      const over = this.#watch(client, line, lock);
       await this.#work(client, turn, lock);
-      stopListening();
+      over();
       recorder.invoke(name, line, 'release', { fence: lock.fence }).ok(null);
     };
     try {
@@ -170,18 +170,26 @@ class WebLocksStage implements Stage {
     await pause(client.process, turn.workMs / 2);
   }
 
-  /** Writes a loss down, until the function returned is called. */
-  #hear(client: SimClient, line: string, lock: WebLock): () => void {
+  /** Samples `held` and writes a loss down, until the function returned is called. */
+  #watch(client: SimClient, object: string, lock: WebLock): () => void {
     const { signal } = lock;
+    const { fence, lease, key } = grantOf(lock);
+    const stopSamples = this.#samples.add({
+      ...{ client, object, fence, lease },
+      remainingMs: () => lock.remainingMs,
+      held: () => lock.held,
+      serverHas: () => client.server.has(key, fence),
+    });
     const onLoss = () => {
       const reason: unknown = signal.reason;
       if (!ConclaveError.is(reason, 'LOST', 'SESSION_LOST')) return;
-      const { fence, lease } = grantOf(lock);
-      client.recorder.note(client.name, line, 'lost', { fence, lease, reason: reason.message });
+      client.recorder.note(client.name, object, 'lost', { fence, lease, reason: reason.message });
     };
-    if (signal.aborted) onLoss();
-    else signal.addEventListener('abort', onLoss, { once: true });
-    return () => signal.removeEventListener('abort', onLoss);
+    const stopListening = onAbort(signal, onLoss);
+    return () => {
+      stopSamples();
+      stopListening();
+    };
   }
 
   #locksOf(client: SimClient): WebLocks {
@@ -192,7 +200,7 @@ class WebLocksStage implements Stage {
 }
 
 /** A web lock tells no lease: it is in the key. */
-function grantOf(lock: WebLock): Grant {
+function grantOf(lock: WebLock): Required<Grant> {
   const key = latin1(lock.guard().key);
   const hex = /([0-9a-f]+)\.[0-9a-f]{16}/.exec(key)?.[1] ?? '0';
   return { fence: lock.fence, lease: BigInt(`0x${hex}`), key };

@@ -19,8 +19,8 @@ export const batchMutants: readonly Mutant[] = [
         replace: 'true',
       },
     ],
-    workloads: ['lock', 'election'],
-    rules: ['mutual-exclusion: exclusive', 'election: one leader', 'fence-growth', 'linearizable'],
+    workloads: ['shared-locks', 'web-locks'],
+    rules: ['in-turn', 'rwlock', 'semaphore', 'fence-growth'],
   },
   {
     name: 'a batch whose members touch the same',
