@@ -58,8 +58,9 @@ export class Conclave implements AsyncDisposable {
     this.locks = new Locks(context);
     this.#context = context;
     this.#scope = scope;
-    this.registry = new Registry(context);
-    this.config = new Config(context, new LocalFiles());
+    const files = new LocalFiles();
+    this.registry = new Registry(context, files);
+    this.config = new Config(context, files);
     this.flags = new Flags(context);
   }
 

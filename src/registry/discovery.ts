@@ -10,6 +10,7 @@ import type { EjectionOptions } from './ejection.js';
 import { type Instance, isAvailable } from './instance.js';
 import { difference, filtered, type InstancesChange, keeping } from './instances-change.js';
 import { MassExpiry, type MassExpiryOptions } from './mass-expiry.js';
+import type { SavedInstances, SavedList } from './saved-instances.js';
 import type { ServiceView } from './service-view.js';
 import { powerOfTwo } from './strategies/power-of-two.js';
 import { zoneFirst } from './strategies/zone-first.js';
@@ -30,6 +31,13 @@ export interface DiscoverOptions {
   readonly massExpiry?: MassExpiryOptions | false | undefined;
   /** A list is `stale` when the store has not been heard for that long, in milliseconds. Default: 15,000. */
   readonly staleAfterMs?: number | undefined;
+  /**
+   * Where the list is kept on disk. If the store has not answered within `startWaitMs` of the start, that counts, and
+   * is `stale`, until it does. Connect with `lazy`, or `connect()` itself waits for the store.
+   */
+  readonly snapshotFile?: string | undefined;
+  /** How long the store's first word is waited for before `snapshotFile` counts. Default: 2,000. */
+  readonly startWaitMs?: number | undefined;
 }
 
 /** A share in a view that many look at. */
@@ -54,6 +62,7 @@ export class Discovery implements AsyncDisposable {
   readonly #subscription: Subscription;
   readonly #balancer: Balancer;
   readonly #massExpiry: MassExpiry | undefined;
+  readonly #saved: SavedInstances | undefined;
   readonly #self: string;
   readonly #ready = deferred();
   readonly #readers = new Readers<InstancesChange>(changesLimit);
@@ -61,6 +70,8 @@ export class Discovery implements AsyncDisposable {
   /** The list as last put together; undefined: not since the last change. */
   #list: readonly Instance[] | undefined;
   #available: readonly Instance[] | undefined;
+  /** What counts until the store's first word: from the disk. */
+  #restored: readonly Instance[] | undefined;
   #revision = 0n;
   #over: ConclaveError | undefined;
 
@@ -70,6 +81,7 @@ export class Discovery implements AsyncDisposable {
     service: string,
     subscribe: (listener: DiscoveryListener) => Subscription,
     options: DiscoverOptions,
+    saved?: SavedInstances,
   ) {
     checkOptions(options);
     this.#runtime = runtime;
@@ -79,6 +91,7 @@ export class Discovery implements AsyncDisposable {
     const { strategy = powerOfTwo(), zone, ejection = {}, massExpiry = {} } = options;
     this.#balancer = new Balancer(runtime, zone === undefined ? strategy : zoneFirst(zone, strategy), ejection);
     this.#massExpiry = massExpiry === false ? undefined : new MassExpiry(massExpiry);
+    this.#saved = saved;
     // Nobody may be waiting when it ends.
     this.#ready.promise.catch(() => {});
     this.#subscription = subscribe({
@@ -87,6 +100,7 @@ export class Discovery implements AsyncDisposable {
     });
     const { revision, instances } = this.#subscription.view;
     if (revision !== 0n) this.#changed({ revision, resync: false, joined: instances, left: [], changed: [] });
+    else this.#saved?.start((list) => this.#restore(list));
   }
 
   /** A frozen list at one revision, in the order of the keys; empty before the first word from the store. */
@@ -116,9 +130,10 @@ export class Discovery implements AsyncDisposable {
     return this.#subscription.view.silentMs;
   }
 
-  /** Whether the list may be out of date: nothing was heard for long, or vanished instances are being kept. */
+  /** Whether the list may be out of date: nothing was heard for long, vanished instances are kept, or it is from disk. */
   get stale(): boolean {
-    return this.staleMs > (this.#options.staleAfterMs ?? defaultStaleAfterMs) || (this.#massExpiry?.kept.size ?? 0) > 0;
+    const silent = this.staleMs > (this.#options.staleAfterMs ?? defaultStaleAfterMs);
+    return silent || this.#keepsSome || this.#restored !== undefined;
   }
 
   /**
@@ -152,15 +167,35 @@ export class Discovery implements AsyncDisposable {
     this.#end(new ConclaveError('CLOSED', `the discovery of ${this.service} was closed`));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  /** Resolves when the list is on disk, if it is to be. */
+  async [Symbol.asyncDispose](): Promise<void> {
     this.close();
-    return Promise.resolve();
+    await this.#saved?.close();
   }
 
   #changed(change: InstancesChange): void {
+    const { view } = this.#subscription;
     const massExpiry = this.#massExpiry;
-    const alive = this.#subscription.view.size;
-    this.#show(massExpiry === undefined ? change : keeping(massExpiry, change, alive, this.#now()));
+    if (this.#restored !== undefined) this.#replaceRestored(change.revision, this.#restored, view.instances);
+    else this.#show(massExpiry === undefined ? change : keeping(massExpiry, change, view.size, this.#now()));
+    // A list that is most likely wrong is not for the next start.
+    if (!this.#keepsSome) this.#saved?.changed(view);
+  }
+
+  #restore({ revision, instances }: SavedList): void {
+    if (this.#over !== undefined) return;
+    this.#restored = instances;
+    this.#show({ revision, resync: false, joined: instances, left: [], changed: [] });
+  }
+
+  /** The store's word is newer, whatever it is: nobody is kept. */
+  #replaceRestored(revision: bigint, before: readonly Instance[], after: readonly Instance[]): void {
+    this.#restored = undefined;
+    this.#show({ revision, resync: true, ...difference(before, after) });
+  }
+
+  get #keepsSome(): boolean {
+    return (this.#massExpiry?.kept.size ?? 0) > 0;
   }
 
   /** Those that were kept long enough go. */
@@ -181,7 +216,8 @@ export class Discovery implements AsyncDisposable {
   }
 
   #tell(change: InstancesChange): void {
-    const first = this.#revision === 0n;
+    // How old those are that join with a whole list, only their own clock can tell.
+    const first = this.#revision === 0n || change.resync;
     this.#revision = change.revision;
     for (const each of change.joined) this.#balancer.joined(each, first);
     for (const each of change.left) this.#balancer.left(each);
@@ -196,8 +232,7 @@ export class Discovery implements AsyncDisposable {
 
   #chosen(): Instance[] {
     const { filter, subset } = this.#options;
-    const kept = this.#massExpiry?.kept;
-    const all = kept === undefined || kept.size === 0 ? this.#subscription.view.instances : this.#withKept();
+    const all = this.#restored ?? (this.#keepsSome ? this.#withKept() : this.#subscription.view.instances);
     const wanted = filter === undefined ? [...all] : all.filter(filter);
     if (subset === undefined || wanted.length <= subset) return wanted;
     const score = ({ key }: Instance) => rendezvousScore(this.#self, key);
@@ -221,6 +256,7 @@ export class Discovery implements AsyncDisposable {
     this.#over = error;
     this.#stopTimer();
     this.#subscription.unsubscribe();
+    void this.#saved?.close();
     this.#ready.reject(error);
     this.#readers.end(error);
   }
@@ -230,8 +266,8 @@ function byKey(a: Instance, b: Instance): number {
   return a.key < b.key ? -1 : 1;
 }
 
-function checkOptions({ subset, staleAfterMs }: DiscoverOptions): void {
-  for (const [name, value] of Object.entries({ subset, staleAfterMs })) {
+function checkOptions({ subset, staleAfterMs, startWaitMs }: DiscoverOptions): void {
+  for (const [name, value] of Object.entries({ subset, staleAfterMs, startWaitMs })) {
     if (value === undefined || value > 0) continue;
     throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a number above 0, got ${value}`);
   }

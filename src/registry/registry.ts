@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import type { Files } from '../core/files.js';
 import type { RecipeContext } from '../line/context.js';
 import { get, modifiedAt, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -9,6 +10,7 @@ import { goNaming } from './codecs/go-naming.js';
 import { type DiscoverOptions, Discovery, type DiscoveryListener } from './discovery.js';
 import { allServices, entryKey, oneService } from './names.js';
 import { type RegisterOptions, type RegisterSpec, Registration } from './registration.js';
+import { SavedInstances } from './saved-instances.js';
 import type { ViewSpec } from './service-view.js';
 import { SharedViews } from './shared-views.js';
 
@@ -20,16 +22,20 @@ export interface FormatOptions {
 export interface RegistryEvents {
   /** An entry could not be read, and is left out. */
   unreadable: [key: string, error: unknown];
+  /** A `snapshotFile` could not be read or written: that endangers nothing but the next start without the store. */
+  snapshotFailed: [path: string, error: unknown];
 }
 
 /** The services of one namespace. README.md beside this file says what it promises. */
 export class Registry {
   readonly events = new EventEmitter<RegistryEvents>();
   readonly #context: RecipeContext;
+  readonly #files: Files;
   readonly #views: SharedViews;
 
-  constructor(context: RecipeContext) {
+  constructor(context: RecipeContext, files: Files) {
     this.#context = context;
+    this.#files = files;
     this.#views = new SharedViews(context, (key, error) => this.events.emit('unreadable', key, error));
   }
 
@@ -84,7 +90,13 @@ export class Registry {
 
   #discovery(service: string, spec: ViewSpec, options: DiscoverOptions): Discovery {
     const subscribe = (listener: DiscoveryListener) => this.#views.subscribe(spec, listener);
-    return new Discovery(this.#context.runtime, service, subscribe, options);
+    return new Discovery(this.#context.runtime, service, subscribe, options, this.#savedAt(spec, options));
+  }
+
+  #savedAt(spec: ViewSpec, { snapshotFile: path, startWaitMs }: DiscoverOptions): SavedInstances | undefined {
+    if (path === undefined) return undefined;
+    const onFailure = (error: unknown) => void this.events.emit('snapshotFailed', path, error);
+    return new SavedInstances(this.#context.runtime, this.#files, spec, { path, startWaitMs, onFailure });
   }
 
   async #switch(

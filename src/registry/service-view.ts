@@ -63,6 +63,11 @@ export class ServiceView {
     return this.#mirror.silentMs;
   }
 
+  /** What the store has, by key, one char per byte. */
+  get items(): ReadonlyMap<string, KeyValue> {
+    return this.#mirror.items;
+  }
+
   get size(): number {
     return this.#instances.size;
   }
@@ -91,18 +96,22 @@ export class ServiceView {
   }
 
   #read(kv: KeyValue): Instance | undefined {
-    const name = this.#spec.nameOf(kv.key);
-    if (name === undefined) return undefined;
-    const key = utf8Text(kv.key);
     try {
-      const entry = this.#spec.codec.decode(kv.value, name);
-      const { lease: leaseId, createRevision, modRevision } = kv;
-      return Object.freeze({ ...entry, ...name, key, leaseId, createRevision, modRevision });
+      return instanceOf(this.#spec, kv);
     } catch (error) {
-      this.#listener.onUnreadable(key, error);
+      this.#listener.onUnreadable(utf8Text(kv.key), error);
       return undefined;
     }
   }
+}
+
+/** Undefined: nobody's entry that is to be shown. Throws when it is none that can be read. */
+export function instanceOf({ codec, nameOf }: ViewSpec, kv: KeyValue): Instance | undefined {
+  const name = nameOf(kv.key);
+  if (name === undefined) return undefined;
+  const { lease: leaseId, createRevision, modRevision } = kv;
+  const key = utf8Text(kv.key);
+  return Object.freeze({ ...codec.decode(kv.value, name), ...name, key, leaseId, createRevision, modRevision });
 }
 
 function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {

@@ -4,7 +4,6 @@ import type { WatchedConfig } from '../../config/watched-config.js';
 import { pause } from '../../core/abort.js';
 import { utf8, utf8Text } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
-import type { Files } from '../../core/files.js';
 import { inRange, type KeyRange, keyRange } from '../../engine/key-range.js';
 import type { Revision } from '../../engine/key-record.js';
 import { put } from '../../store/ops.js';
@@ -15,6 +14,7 @@ import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
 import type { Recorder } from '../history.js';
+import { MemoryFiles } from '../memory-files.js';
 import type { Json, Plan } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
@@ -213,17 +213,4 @@ function schemaOf({ process }: SimClient, thinkMs: number | null): StandardSchem
     return pause(process, thinkMs / (1 + (asked % 3))).then(() => judge(value));
   };
   return { '~standard': { version: 1, vendor: 'sim', validate } };
-}
-
-class MemoryFiles implements Files {
-  readonly #texts = new Map<string, string>();
-
-  read(path: string): Promise<string | undefined> {
-    return Promise.resolve(this.#texts.get(path));
-  }
-
-  replace(path: string, text: string): Promise<void> {
-    this.#texts.set(path, text);
-    return Promise.resolve();
-  }
 }

@@ -14,6 +14,7 @@ import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
 import { registrations } from '../checkers/registrations.js';
 import type { Recorder } from '../history.js';
+import { MemoryFiles } from '../memory-files.js';
 import type { Json, Plan } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
@@ -117,7 +118,7 @@ class RegistryStage implements Stage {
     if (turn.how === 'discover') return this.#discover(client);
     await pause(client.process, turn.idleMs);
     try {
-      if (turn.how === 'switch') await new Registry(client.context).setEnabled(service, turn.id, turn.enabled);
+      if (turn.how === 'switch') await registryOf(client).setEnabled(service, turn.id, turn.enabled);
       else await this.#visit(client, turn);
     } catch (error) {
       expectFailure(error);
@@ -133,7 +134,7 @@ class RegistryStage implements Stage {
     const { id, takeOver, abortAfterMs, drainMs } = turn;
     const spec = { service, id, address: `${client.name.replace('#', '-')}:80` };
     await untilGivesUp(client.process, abortAfterMs, async (signal) => {
-      const registration = await new Registry(client.context).register(spec, { takeOver, drainMs, signal });
+      const registration = await registryOf(client).register(spec, { takeOver, drainMs, signal });
       await this.#live(client, turn, registration);
     });
   }
@@ -163,7 +164,7 @@ class RegistryStage implements Stage {
 
   async #discover(client: SimClient): Promise<void> {
     this.#begin(client.recorder);
-    const discovery = new Registry(client.context).discover(service, { massExpiry: false });
+    const discovery = registryOf(client).discover(service, { massExpiry: false });
     this.#discoveries.push(discovery);
     const observer = `${client.name}-${this.#discoveries.length}`;
     const seen = new Map<string, string>();
@@ -193,6 +194,10 @@ class RegistryStage implements Stage {
   #untilRecovered({ process, world }: SimClient): Promise<void> {
     return pause(process, Math.max(0, this.#plan.healAtMs + recoveredMs - world.nowMs));
   }
+}
+
+function registryOf({ context }: SimClient): Registry {
+  return new Registry(context, new MemoryFiles());
 }
 
 /** What of an entry both sides must agree on. */
