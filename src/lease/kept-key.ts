@@ -4,6 +4,7 @@ import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import type { KeyValue, TxnRequest, TxnResponse } from '../store/messages.js';
 import { Mirror } from '../store/mirror.js';
+import type { MirrorChecks } from '../store/mirror-checks.js';
 import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
 import { onSessionEnd, type Session, type SessionContext } from './session.js';
@@ -21,6 +22,8 @@ export interface KeptKeySpec {
   adopt?(value: Bytes): void;
   /** Whether to take the key when it is somebody else's at the start. Default: that is a `CONFLICT`. */
   readonly takeOver?: boolean | undefined;
+  /** Shared with others of the process. */
+  readonly checks?: MirrorChecks | undefined;
 }
 
 /**
@@ -30,7 +33,7 @@ export interface KeptKeySpec {
 export type KeptKeyStatus = 'pending' | 'kept' | 'recovering' | 'ended';
 
 /** As the store is known to have it: as much of a KeyValue as decides. */
-type Known = Pick<KeyValue, 'value' | 'lease' | 'modRevision'> | undefined;
+type Known = (Pick<KeyValue, 'value' | 'lease' | 'modRevision'> & { readonly own: boolean }) | undefined;
 
 const firstPauseMs = 200;
 const lastPauseMs = 5_000;
@@ -47,7 +50,10 @@ const lateTtls = 10;
 export class KeptKey {
   readonly #context: SessionContext;
   readonly #spec: KeptKeySpec;
+  /** For those outside: no more is promised of the key. */
   readonly #ended = new AbortController();
+  /** Nothing more is done to the key. */
+  readonly #stopped = new AbortController();
   readonly #onStatus: (status: KeptKeyStatus, error?: ConclaveError) => void;
   #status: KeptKeyStatus = 'pending';
   #known: Known;
@@ -62,8 +68,9 @@ export class KeptKey {
   #mirror: Mirror | undefined;
   #stopMirror: () => void = () => {};
   #stopTimer: () => void = () => {};
-  /** A put of a key that was not there was never answered: it may be applied yet, after a delete. */
+  /** A put over what was not the keeper's own was never answered: it may be applied yet, whatever is there by then. */
   #doubtful = false;
+  #ttlMs = 0;
 
   constructor(
     context: SessionContext,
@@ -108,23 +115,44 @@ export class KeptKey {
    */
   async finish(error: ConclaveError): Promise<void> {
     await this.changed();
-    if (!this.#doubtful) return this.end(error);
-    const lateMs = this.#spec.session().ttlMs * lateTtls;
-    this.#stopTimer = this.#context.runtime.setTimer(lateMs, () => this.end(error));
+    this.#giveUp(error);
   }
 
   /** Stops keeping the key and leaves it where it is. Idempotent. */
   end(error: ConclaveError): void {
-    if (this.#ended.signal.aborted) return;
+    this.#stopped.abort(error);
     this.#stopMirror();
     this.#stopTimer();
+    this.#tellEnd(error);
+  }
+
+  /** The end, but for what a request of unknown fate makes after all: that is taken away as long as it may come. */
+  #giveUp(error: ConclaveError): void {
+    if (!this.#doubtful || this.#ended.signal.aborted) {
+      this.end(error);
+      return;
+    }
+    const lateMs = this.#ttlMs * lateTtls;
+    this.#stopTimer = this.#context.runtime.setTimer(lateMs, () => this.end(error));
+    this.#tellEnd(error);
+    this.#watch();
+    this.#wake();
+  }
+
+  #tellEnd(error: ConclaveError): void {
+    if (this.#ended.signal.aborted) return;
     this.#ended.abort(error);
     this.#written.reject(error);
     this.#turn('ended', error);
   }
 
+  /** Undefined as well when the key has been given up. */
+  #value(): Bytes | undefined {
+    return this.#ended.signal.aborted ? undefined : this.#spec.value();
+  }
+
   async #run(): Promise<void> {
-    const { signal } = this.#ended;
+    const { signal } = this.#stopped;
     let pauseMs = firstPauseMs;
     // Bounded by `end()`.
     while (!signal.aborted) {
@@ -138,7 +166,10 @@ export class KeptKey {
         if (session?.signal.aborted) this.#turn('recovering', ConclaveError.from(session.signal.reason));
       } catch (error) {
         if (signal.aborted) return;
-        if (!this.#mayPass(error)) return this.end(ConclaveError.from(error));
+        if (!this.#mayPass(error)) {
+          this.#giveUp(ConclaveError.from(error));
+          continue;
+        }
         this.#turn('recovering', ConclaveError.from(error));
         await pause(this.#context.runtime, this.#jittered(pauseMs), signal).catch(() => {});
         pauseMs = Math.min(pauseMs * 2, lastPauseMs);
@@ -148,14 +179,15 @@ export class KeptKey {
 
   /** Makes the store as it should be; undefined: the key is to be absent, for which nobody needs a session. */
   async #standOn(): Promise<Session | undefined> {
-    const { signal } = this.#ended;
-    if (this.#spec.value() === undefined) {
+    const { signal } = this.#stopped;
+    if (this.#value() === undefined) {
       await this.#answered(0n, signal);
       this.#done(0n);
       return undefined;
     }
     const session = this.#sessionOrEnd();
     await session.open({ signal });
+    this.#ttlMs = session.ttlMs;
     const either = linkSignals(signal, session.signal);
     try {
       await this.#answered(session.leaseId, either.signal);
@@ -197,12 +229,17 @@ export class KeptKey {
   async #write(lease: bigint, signal: AbortSignal): Promise<void> {
     const { store, runtime } = this.#context;
     // Bounded by `signal`.
-    for (let value = this.#spec.value(); !stands(this.#known, value, lease); value = this.#spec.value()) {
+    for (let value = this.#value(); !stands(this.#known, value, lease); value = this.#value()) {
       const known = this.#known;
-      const send = () => this.#noting(known, store.txn(this.#step(known, value, lease)));
-      const txn = await untilAnswered(runtime, signal, send);
+      const txn = await untilAnswered(runtime, signal, async () => {
+        // While the last try was not answered the key may have been given up: then it is not to be sent again.
+        const isWished = sameWish(value, this.#value());
+        return isWished ? this.#noting(known, store.txn(this.#step(known, value, lease))) : undefined;
+      });
+      if (txn === undefined) continue;
       if (!txn.succeeded) this.#see(rangeAt(txn, 0).kvs[0]);
-      else this.#known = value === undefined ? undefined : { value, lease, modRevision: txn.header.revision };
+      else
+        this.#known = value === undefined ? undefined : { value, lease, modRevision: txn.header.revision, own: true };
     }
   }
 
@@ -210,7 +247,7 @@ export class KeptKey {
     try {
       return await answer;
     } catch (error) {
-      this.#doubtful ||= known === undefined && unanswered(error);
+      this.#doubtful ||= known?.own !== true && unanswered(error);
       throw error;
     }
   }
@@ -226,14 +263,16 @@ export class KeptKey {
 
   /** What the store has is news: the own entry, nothing, or somebody else's. */
   #see(found: KeyValue | undefined): void {
-    if (found === undefined || this.#spec.isOwn(found)) {
-      if (found !== undefined) this.#spec.adopt?.(found.value);
-      this.#known = found;
-    } else if (this.#spec.value() === undefined) {
+    if (found === undefined) {
+      this.#known = undefined;
+    } else if (this.#spec.isOwn(found)) {
+      if (!this.#ended.signal.aborted) this.#spec.adopt?.(found.value);
+      this.#known = { ...found, own: true };
+    } else if (this.#value() === undefined) {
       // Nothing of ours is there, which is what was wished.
       this.#known = undefined;
     } else if (this.#status === 'pending' && this.#spec.takeOver === true) {
-      this.#known = found;
+      this.#known = { ...found, own: false };
     } else {
       throw this.#conflict();
     }
@@ -247,8 +286,8 @@ export class KeptKey {
 
   /** Unless there is another wish by now: then the next turn is for that. */
   #done(lease: bigint): void {
-    if (!stands(this.#known, this.#spec.value(), lease)) return;
-    if (this.#status === 'pending') this.#watch();
+    if (!stands(this.#known, this.#value(), lease)) return;
+    this.#watch();
     this.#turn('kept');
     this.#standing = true;
     this.#written.resolve();
@@ -256,6 +295,7 @@ export class KeptKey {
 
   /** Whatever becomes of the key from now on wakes the keeper. */
   #watch(): void {
+    if (this.#mirror !== undefined) return;
     const { store, runtime } = this.#context;
     const { key } = this.#spec;
     this.#mirror = new Mirror(
@@ -269,13 +309,14 @@ export class KeptKey {
         },
         onEnd: (error) => this.end(error),
       },
+      this.#spec.checks,
     );
     this.#stopMirror = this.#mirror.start();
   }
 
   #look(): void {
     this.#news = false;
-    if (this.#mirror === undefined || this.#ended.signal.aborted) return;
+    if (this.#mirror === undefined || this.#stopped.signal.aborted) return;
     this.#changedTo(this.#mirror.items.get(latin1(this.#spec.key)), this.#mirror.revision);
   }
 
@@ -286,10 +327,10 @@ export class KeptKey {
     try {
       this.#see(now);
     } catch (error) {
-      this.end(ConclaveError.from(error));
+      this.#giveUp(ConclaveError.from(error));
       return;
     }
-    if (this.#known === undefined && this.#spec.value() !== undefined) this.#turn('recovering');
+    if (this.#known === undefined && this.#value() !== undefined) this.#turn('recovering');
     this.#renewWish();
   }
 
@@ -322,9 +363,14 @@ export class KeptKey {
   }
 }
 
+function sameWish(a: Bytes | undefined, b: Bytes | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : sameBytes(a, b);
+}
+
 function stands(known: Known, value: Bytes | undefined, lease: bigint): boolean {
-  if (value === undefined || known === undefined) return value === known;
-  return known.lease === lease && sameBytes(known.value, value);
+  // What is somebody else's is left alone.
+  if (value === undefined) return known?.own !== true;
+  return known?.own === true && known.lease === lease && sameBytes(known.value, value);
 }
 
 function endOrWake(session: Session, woken: Promise<void>): Promise<void> {

@@ -130,7 +130,7 @@ export class Discovery implements AsyncDisposable {
     return this.#subscription.view.silentMs;
   }
 
-  /** Whether the list may be out of date: nothing was heard for long, vanished instances are kept, or it is from disk. */
+  /** Whether the list may be out of date: nothing was heard for long, it is from disk, or vanished ones are kept. */
   get stale(): boolean {
     const silent = this.staleMs > (this.#options.staleAfterMs ?? defaultStaleAfterMs);
     return silent || this.#keepsSome || this.#restored !== undefined;

@@ -8,6 +8,7 @@ import { KeptKey, type KeptKeyStatus } from '../lease/kept-key.js';
 import type { Session } from '../lease/session.js';
 import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
+import type { MirrorChecks } from '../store/mirror-checks.js';
 import { entryOf, type RegistryCodec } from './codec.js';
 import { checkId, checkSpec, type Entry, type InstanceSpec, isAvailable } from './instance.js';
 import { entryKey } from './names.js';
@@ -74,7 +75,13 @@ export class Registration implements AsyncDisposable {
   #told: RegistrationStatus | undefined;
 
   /** @internal `registry.register` makes and starts them. */
-  constructor(context: RecipeContext, codec: RegistryCodec, spec: RegisterSpec, options: RegisterOptions) {
+  constructor(
+    context: RecipeContext,
+    checks: MirrorChecks,
+    codec: RegistryCodec,
+    spec: RegisterSpec,
+    options: RegisterOptions,
+  ) {
     const { service, id = randomHex(context.runtime), ...rest } = spec;
     checkSpec(rest);
     checkId(id);
@@ -97,6 +104,7 @@ export class Registration implements AsyncDisposable {
       isOwn: (found: KeyValue) => this.#isOwn(found),
       adopt: (value: Bytes) => this.#adopt(value),
       takeOver: options.takeOver,
+      checks,
     };
     this.#kept = new KeptKey(context, wish, (status, error) => this.#turned(status, error));
   }

@@ -3,6 +3,7 @@ import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import type { RecipeContext } from '../line/context.js';
+import { MirrorChecks } from '../store/mirror-checks.js';
 import { get, modifiedAt, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { RegistryCodec } from './codec.js';
@@ -31,12 +32,14 @@ export class Registry {
   readonly events = new EventEmitter<RegistryEvents>();
   readonly #context: RecipeContext;
   readonly #files: Files;
+  readonly #checks: MirrorChecks;
   readonly #views: SharedViews;
 
   constructor(context: RecipeContext, files: Files) {
     this.#context = context;
     this.#files = files;
-    this.#views = new SharedViews(context, (key, error) => this.events.emit('unreadable', key, error));
+    this.#checks = new MirrorChecks(context.store, context.runtime);
+    this.#views = new SharedViews(context, this.#checks, (key, error) => this.events.emit('unreadable', key, error));
   }
 
   /**
@@ -48,7 +51,7 @@ export class Registry {
   async register(spec: RegisterSpec, options: RegisterOptions & FormatOptions = {}): Promise<Registration> {
     options.signal?.throwIfAborted();
     const { codec = goNaming, ...rest } = options;
-    return new Registration(this.#context, codec, spec, rest).start();
+    return new Registration(this.#context, this.#checks, codec, spec, rest).start();
   }
 
   /**

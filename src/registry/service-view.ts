@@ -3,6 +3,7 @@ import type { ConclaveError } from '../core/errors.js';
 import type { SessionContext } from '../lease/session.js';
 import type { KeyValue } from '../store/messages.js';
 import { Mirror, type MirrorChange } from '../store/mirror.js';
+import type { MirrorChecks } from '../store/mirror-checks.js';
 import type { EntryName, RegistryCodec } from './codec.js';
 import type { Instance } from './instance.js';
 import type { InstanceChange, InstancesChange } from './instances-change.js';
@@ -34,7 +35,7 @@ export class ServiceView {
   readonly #instances = new Map<string, Instance>();
   #list: readonly Instance[] | undefined;
 
-  constructor({ store, runtime }: SessionContext, spec: ViewSpec, listener: ViewListener) {
+  constructor({ store, runtime }: SessionContext, checks: MirrorChecks, spec: ViewSpec, listener: ViewListener) {
     this.#spec = spec;
     this.#listener = listener;
     this.#mirror = new Mirror(
@@ -45,6 +46,7 @@ export class ServiceView {
         onChange: (change) => this.#apply(change),
         onEnd: (error) => listener.onEnd(error),
       },
+      checks,
     );
   }
 

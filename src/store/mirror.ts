@@ -1,8 +1,9 @@
 import { latin1 } from '../core/bytes.js';
-import { ConclaveError } from '../core/errors.js';
+import type { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { type FollowSpec, follow } from './follow.js';
 import { type Event, EventType, type KeyValue } from './messages.js';
+import { type CountQuestion, MirrorChecks } from './mirror-checks.js';
 import type { Store } from './store.js';
 
 /** What one revision did to one key. Absent `before`: the key is new; absent `after`: it is gone. */
@@ -32,13 +33,10 @@ export interface MirrorListener {
   onEnd(error: ConclaveError): void;
 }
 
-/** How often the store is asked whether the mirror still shows what is there. */
-export const checkEveryMs = 5_000;
-
 /**
  * A range of the store in memory, whole revisions at a time: never a mix of two, never back. Costs one read and one
- * watch, and a count every 5 s. That count tells that the store can be heard, and of a DELETE event that was lost
- * around compaction (etcd #18089, #19179), which a watch alone would never make good.
+ * watch, and a count every 5 s, in one request with those of others. That count tells that the store can be heard, and
+ * of a DELETE event that was lost around compaction (etcd #18089, #19179), which a watch alone would never make good.
  */
 export class Mirror {
   readonly #store: Store;
@@ -51,10 +49,20 @@ export class Mirror {
   /** The mirror's revision when the store, asked for now, counted otherwise. */
   #doubt: bigint | undefined;
   #stopFollowing: () => void = () => {};
-  #stopTimer: () => void = () => {};
+  #asked: Asked | undefined;
+  readonly #checks: MirrorChecks;
+  #stopChecks: () => void = () => {};
   #stopped = false;
 
-  constructor(store: Store, runtime: Runtime, spec: FollowSpec, listener: MirrorListener) {
+  /** `checks`: shared with the other mirrors of the process. */
+  constructor(
+    store: Store,
+    runtime: Runtime,
+    spec: FollowSpec,
+    listener: MirrorListener,
+    checks = new MirrorChecks(store, runtime),
+  ) {
+    this.#checks = checks;
     this.#store = store;
     this.#runtime = runtime;
     this.#spec = spec;
@@ -65,11 +73,14 @@ export class Mirror {
   /** Begins; the function returned ends it. */
   start(): () => void {
     this.#heardAtMs = this.#runtime.monotonicMs();
+    this.#stopChecks = this.#checks.add({
+      question: () => this.#question(),
+      answered: (count) => this.#answered(count),
+    });
     this.#follow();
-    this.#arm();
     return () => {
       this.#stopped = true;
-      this.#stopTimer();
+      this.#stopChecks();
       this.#stopFollowing();
     };
   }
@@ -96,7 +107,7 @@ export class Mirror {
       onEvents: (events) => this.#apply(events),
       onEnd: (error) => {
         this.#stopped = true;
-        this.#stopTimer();
+        this.#stopChecks();
         this.#listener.onEnd(error);
       },
     });
@@ -134,47 +145,43 @@ export class Mirror {
     this.#listener.onHeard?.();
   }
 
-  #arm(): void {
-    if (this.#stopped) return;
-    this.#stopTimer = this.#runtime.setTimer(checkEveryMs, () => void this.#check());
-  }
-
-  async #check(): Promise<void> {
-    const [revision, size, stopFollowing] = [this.#revision, this.#items.size, this.#stopFollowing];
-    try {
-      const wrong = revision !== 0n && (await this.#isWrong(revision, size));
-      if (wrong && !this.#stopped && stopFollowing === this.#stopFollowing) this.#listAgain();
-    } catch (error) {
-      // Not answered, or refused: the watch says what that means.
-      if (!ConclaveError.is(error)) throw error;
+  #question(): CountQuestion | undefined {
+    const [doubt, revision] = [this.#doubt, this.#revision];
+    if (revision === 0n) return undefined;
+    if (doubt === revision) {
+      this.#listAgain();
+      return undefined;
     }
-    this.#arm();
+    this.#asked = { revision, size: this.#items.size, again: doubt !== undefined, following: this.#stopFollowing };
+    const { key, rangeEnd } = this.#spec;
+    return { key, rangeEnd, revision: this.#asked.again ? revision : undefined };
   }
 
   /**
    * A count of now may be ahead of events that are on their way, so that a difference is only a doubt. Those events
    * have come by the next check, or never will; if they have, a count as of the mirror's own revision is exact.
    */
-  async #isWrong(revision: bigint, size: number): Promise<boolean> {
-    const doubt = this.#doubt;
-    if (doubt === revision) return true;
-    const { key, rangeEnd } = this.#spec;
-    const at = doubt === undefined ? undefined : revision;
-    try {
-      const { count } = await this.#store.range({ key, rangeEnd, countOnly: true, revision: at });
-      this.#heard();
-      this.#doubt = doubt === undefined && count !== BigInt(this.#items.size) ? this.#revision : undefined;
-      return doubt !== undefined && count !== BigInt(size);
-    } catch (error) {
-      if (ConclaveError.is(error, 'COMPACTED')) return true;
-      throw error;
-    }
+  #answered(count: bigint | 'compacted'): void {
+    const asked = this.#asked;
+    if (this.#stopped || asked === undefined || asked.following !== this.#stopFollowing) return;
+    if (count !== 'compacted') this.#heard();
+    if (count === 'compacted' || (asked.again && count !== BigInt(asked.size))) this.#listAgain();
+    else this.#doubt = !asked.again && count !== BigInt(this.#items.size) ? this.#revision : undefined;
   }
 
   #listAgain(): void {
     this.#stopFollowing();
     this.#follow();
   }
+}
+
+/** What the mirror showed when it asked. */
+interface Asked {
+  readonly revision: bigint;
+  readonly size: number;
+  /** As of its own revision, since a count of now was another. */
+  readonly again: boolean;
+  readonly following: () => void;
 }
 
 function differences(before: ReadonlyMap<string, KeyValue>, after: ReadonlyMap<string, KeyValue>): KeyChange[] {

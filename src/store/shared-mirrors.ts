@@ -3,6 +3,7 @@ import type { Runtime } from '../core/runtime.js';
 import { type Share, Shared } from '../core/shared.js';
 import type { FollowSpec } from './follow.js';
 import { Mirror, type MirrorListener } from './mirror.js';
+import { MirrorChecks } from './mirror-checks.js';
 import type { Store } from './store.js';
 
 /**
@@ -12,11 +13,13 @@ import type { Store } from './store.js';
 export class SharedMirrors {
   readonly #store: Store;
   readonly #runtime: Runtime;
+  readonly #checks: MirrorChecks;
   readonly #mirrors = new Shared<Mirror, MirrorListener>();
 
   constructor(store: Store, runtime: Runtime) {
     this.#store = store;
     this.#runtime = runtime;
+    this.#checks = new MirrorChecks(store, runtime);
   }
 
   subscribe(spec: FollowSpec, listener: MirrorListener): Share<Mirror> {
@@ -24,11 +27,17 @@ export class SharedMirrors {
     return this.#mirrors.subscribe(
       id,
       (hub) =>
-        new Mirror(this.#store, this.#runtime, spec, {
-          onChange: (change) => hub.tell((each) => each.onChange(change)),
-          onHeard: () => hub.tell((each) => each.onHeard?.()),
-          onEnd: (error) => hub.end(error),
-        }),
+        new Mirror(
+          this.#store,
+          this.#runtime,
+          spec,
+          {
+            onChange: (change) => hub.tell((each) => each.onChange(change)),
+            onHeard: () => hub.tell((each) => each.onHeard?.()),
+            onEnd: (error) => hub.end(error),
+          },
+          this.#checks,
+        ),
       listener,
     );
   }

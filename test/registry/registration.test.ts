@@ -63,6 +63,18 @@ describe('a registration', () => {
       expect(store.counts).toMatchObject({ txn: 1, watch: 1 });
     }));
 
+  it('REGISTRY-9: all of a process ask in one request whether they still stand', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client();
+      for (const id of ['a', 'b', 'c']) await world.until(conclave.registry.register({ ...spec, id }));
+      const users = conclave.registry.discover('users');
+      await world.until(users.ready());
+      const { range } = store.counts;
+      await world.advance(60_001);
+      expect(store.counts).toMatchObject({ range, txn: 3 + 12, watch: 4 });
+      users.close();
+    }));
+
   it('REGISTRY-2: comes back with the same id after its lease was revoked', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();
@@ -327,6 +339,50 @@ describe('a registration over a bad network', () => {
       const { kvs } = await world.truth.range({ key: utf8(key) });
       expect((await world.truth.txn({ compare: [modifiedAt(key, 0n)] })).succeeded).toBe(kvs.length === 0);
       await world.advance(120_000);
+    }));
+
+  it('REGISTRY-7: a put that is applied after somebody had taken over and left is taken away', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      await world.until(a.conclave.session.open());
+      a.store.applyLate('txn', 20_000);
+      const first = await world.until(a.conclave.registry.register(spec));
+      const second = await world.until(b.conclave.registry.register(spec, { takeOver: true }));
+      await world.settle();
+      expect(first).toMatchObject({ status: 'ended', signal: { reason: { code: 'CONFLICT' } } });
+      expect(await stored(world)).toBeDefined();
+      await world.until(second.deregister());
+      await world.advance(30_000);
+      expect(await stored(world)).toBeUndefined();
+    }));
+
+  it('REGISTRY-7: a put that was never answered and then refused is taken away, too', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      await world.until(a.conclave.session.open());
+      a.store.applyLate('txn', 20_000);
+      const refused = errorOf(a.conclave.registry.register(spec));
+      const second = await world.until(b.conclave.registry.register(spec));
+      expect(await world.until(refused)).toMatchObject({ code: 'CONFLICT' });
+      await world.until(second.deregister());
+      await world.advance(30_000);
+      expect(await stored(world)).toBeUndefined();
+    }));
+
+  it('REGISTRY-5: a take-over that is given up leaves alone whoever has the id', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      const first = await world.until(a.conclave.registry.register(spec));
+      await world.until(b.conclave.session.open());
+      const told = statusesOf(first);
+      // The first one reads whose it is; the one that would take it is lost.
+      b.store.partitionAt('txn', 1);
+      const error = errorOf(b.conclave.registry.register(spec, { takeOver: true, timeoutMs: 1_000 }));
+      expect(await world.until(error)).toMatchObject({ code: 'TIMEOUT' });
+      b.store.heal();
+      await world.advance(30_000);
+      expect(told).toEqual([]);
+      expect(first.status).toBe('registered');
     }));
 
   it('REGISTRY-7: nothing is answered for a while at any moment', () =>

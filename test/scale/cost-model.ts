@@ -1,4 +1,4 @@
-import { checkEveryMs } from '../../src/store/mirror.js';
+import { checkEveryMs } from '../../src/store/mirror-checks.js';
 
 /** What one service does all the time. */
 export interface ServiceHabits {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { KeyValue } from '../../src/store/messages.js';
-import { checkEveryMs, Mirror } from '../../src/store/mirror.js';
+import { Mirror, type MirrorChange } from '../../src/store/mirror.js';
+import { checkEveryMs, MirrorChecks } from '../../src/store/mirror-checks.js';
 import { type Client, inWorld, type SimWorld } from '../support/sim-world.js';
 
 /** A mirror of `a/` with everything it tells, as text. */
@@ -144,6 +145,33 @@ describe('a mirror', () => {
       stop();
       await world.advance(60_000);
       expect(client.store.counts).toMatchObject({ range: 11, watch: 1 });
+    }));
+
+  it('asks together with those it shares its checks with, and for itself when one of them is refused', () =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x']);
+      const client = world.client();
+      const checks = new MirrorChecks(client.store, client.runtime);
+      const told: string[] = [];
+      const stops = Array.from({ length: 150 }, (_, i) => {
+        const spec = { key: utf8(`a/${i}`) };
+        const onEnd = () => {};
+        const onChange = ({ resync }: MirrorChange) => told.push(`${i}${resync ? ' resync' : ''}`);
+        return new Mirror(client.store, client.runtime, spec, { onChange, onEnd }, checks).start();
+      });
+      await world.advance(checkEveryMs + 1);
+      expect(client.store.counts).toMatchObject({ range: 150, watch: 150, txn: 2 });
+      told.splice(0);
+      client.store.dropDeletes = true;
+      const gone = await write(world, ['a/1', null]);
+      await world.settle();
+      client.store.dropDeletes = false;
+      await world.advance(checkEveryMs);
+      // The second look, as of a revision that is no longer there, is refused: and with it the one of all.
+      await world.truth.compact({ revision: gone });
+      await world.advance(2 * checkEveryMs);
+      expect(told).toEqual(['1 resync']);
+      for (const stop of stops) stop();
     }));
 
   it('ends with what the store says for good', () =>

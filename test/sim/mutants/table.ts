@@ -291,7 +291,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a late put brings a registration back',
     origin: 'Curator #600: what a request of unknown fate makes is nobody’s',
-    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful)', replace: 'if (true)' }],
+    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful || this', replace: 'if (true || this' }],
     workloads: ['registry'],
     rules: ['registrations: stays gone'],
   },
@@ -315,7 +315,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'store/mirror.js',
         find: 'if (doubt === revision)',
-        replace: 'if (revision !== 0n) return false;\n        if (doubt === revision)',
+        replace: 'if (revision !== 0n) return undefined;\n        if (doubt === revision)',
       },
     ],
     workloads: ['registry'],
