@@ -24,7 +24,8 @@ export interface StoreLoad {
 
 /**
  * docs/SCALE.md as arithmetic, for `services` processes that are each registered, discover others and follow the flags:
- * one lease, and a range kept in memory for its own entry, for each service discovered, and for the flags.
+ * one lease, and a range kept in memory for its own entry, for each service discovered, and for the flags. One request
+ * asks after what the registry follows, one after the flags.
  */
 export function loadOf(services: number, habits: ServiceHabits): StoreLoad {
   const { ttlMs, locksPerSecond, discovers } = habits;
@@ -32,7 +33,7 @@ export function loadOf(services: number, habits: ServiceHabits): StoreLoad {
   return {
     heartbeatsPerSecond: (services * 3_000) / ttlMs,
     writesPerSecond: services * locksPerSecond * 2,
-    readsPerSecond: (services * mirrors * 1_000) / checkEveryMs,
+    readsPerSecond: (services * 2 * 1_000) / checkEveryMs,
     leases: services,
     watches: services * mirrors,
     keys: services,

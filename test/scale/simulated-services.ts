@@ -1,3 +1,4 @@
+import type { TxnRequest } from '../../src/store/messages.js';
 import { type Client, SimWorld } from '../support/sim-world.js';
 import type { ServiceHabits, StoreLoad } from './cost-model.js';
 
@@ -21,8 +22,8 @@ export async function countLoad(services: number, habits: ServiceHabits, seconds
   const rate = (name: keyof typeof before) => (after[name] - before[name]) / seconds;
   return {
     heartbeatsPerSecond: rate('leaseKeepAlive'),
-    writesPerSecond: rate('txn'),
-    readsPerSecond: rate('range'),
+    writesPerSecond: rate('write'),
+    readsPerSecond: rate('read'),
     leases,
     watches: watchers,
     keys,
@@ -63,7 +64,14 @@ function keepLocking(
 }
 
 function totals(clients: readonly Client[]) {
-  const sum = (name: 'leaseKeepAlive' | 'txn' | 'range') =>
-    clients.reduce((total, { store }) => total + store.counts[name], 0);
-  return { leaseKeepAlive: sum('leaseKeepAlive'), txn: sum('txn'), range: sum('range') };
+  const sum = (count: (client: Client) => number) => clients.reduce((total, client) => total + count(client), 0);
+  const txns = sum(({ store }) => store.counts.txn);
+  // A txn that only reads is a read to etcd, too: it is not in the log.
+  const reads = sum(({ store }) => store.log.filter(({ request }) => isRead(request as TxnRequest)).length);
+  const ranges = sum(({ store }) => store.counts.range);
+  return { leaseKeepAlive: sum(({ store }) => store.counts.leaseKeepAlive), write: txns - reads, read: ranges + reads };
+}
+
+function isRead({ success = [], failure = [] }: Partial<TxnRequest>): boolean {
+  return success.length > 0 && [...success, ...failure].every(({ type }) => type === 'range');
 }
