@@ -129,8 +129,11 @@ export class TestCluster implements AsyncDisposable {
   /**
    * Keys, leases, watches and timers that are there now: all empty when everybody has closed and `settle()` has
    * resolved. `ignore`: prefixes of keys that are to stay.
+   * @throws ConclaveError `INVALID_ARGUMENT` unless `ignore` is an array.
    */
   leftBehind({ ignore = [] }: { readonly ignore?: readonly string[] } = {}): LeftBehind {
+    // One prefix by itself would be taken for a list of its letters.
+    if (!Array.isArray(ignore)) throw new ConclaveError('INVALID_ARGUMENT', 'ignore must be an array of prefixes');
     const living = [...this.#clients.values()].filter(({ process }) => !process.crashed);
     return {
       keys: this.keys().filter((key) => !ignore.some((prefix) => key.startsWith(prefix))),

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
-const folders = ['src', 'test/cluster', 'test/support/etcd'];
+const folders = ['src', 'test/cluster', 'test/support'];
 
 /**
  * The library, this suite and what it needs of the test support as JavaScript, in one folder that keeps their layout:

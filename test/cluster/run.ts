@@ -27,12 +27,14 @@ const shownMax = 20;
 const controls: Readonly<Partial<Record<WorkName, Fault>>> = {
   outside: clientStop,
   shared: clientStop,
+  election: clientStop,
   queue: clientKill,
 };
 
 /** What clients of the variant `stale` do wrong, and the rule that finds it. */
 const planted = [
   ['lock', 'guarded-writes: current'],
+  ['election', 'guarded-writes: current'],
   ['registry', 'convergence: existed'],
 ] as const;
 

@@ -114,6 +114,9 @@ describe('leftBehind', () => {
     const nothing = { keys: [], leases: [], watches: 0, timers: 0 };
     expect(cluster.leftBehind()).toEqual({ ...nothing, keys: ['app/x'] });
     expect(cluster.leftBehind({ ignore: ['app/'] })).toEqual(nothing);
+    expect(() => cluster.leftBehind({ ignore: 'app/' as never })).toThrow(
+      expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+    );
   });
 });
 

@@ -28,7 +28,7 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   lock: locks,
   outside: locks,
   shared: [check.rwlock, check.semaphore, check.guardedWrites, ...held],
-  election: [check.election, ...held],
+  election: [check.election, check.guardedWrites, ...held],
   queue: [check.queue, check.heldInTime, ...always],
   registry: [check.convergence, registrations, check.heldInTime, ...always],
   config: [check.convergence, check.heldInTime, ...always],

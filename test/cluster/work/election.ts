@@ -1,13 +1,17 @@
 import type { Leader } from '../../../src/election/leader.js';
 import type { Leadership } from '../../../src/election/leadership.js';
 import { monotonicMs, sleep, until } from '../clock.js';
+import { addOne } from './guarded-write.js';
 import { type Client, callAsHolder, expectError, type Observing, release, type Work, watchHeld } from './work.js';
 
 const campaignTimeoutMs = 10_000;
 /** In which every observer must have been shown the last state, after everything is healed. */
 const settleBoundMs = 15_000;
 
-/** Stands for election, leads for a while and proclaims, steps down; beside it an observer of each election. */
+/**
+ * Stands for election, leads for a while, proclaims and adds one to a counter, steps down; beside it an observer of
+ * each election.
+ */
 export const electionWork: Work = {
   run: async (client) => {
     let turn = 0;
@@ -38,7 +42,7 @@ async function oneTerm(client: Client, name: string, value: string): Promise<voi
     await sleep(client.random.between(0, 40));
     await proclaim(client, line, leadership, `${value}/${turn}`);
   }
-  await sleep(client.random.between(0, 40));
+  await addOne(client, name, line, leadership, value);
   over();
   client.tell({ type: 'progress', holding: null });
   await release(client, line, leadership);
