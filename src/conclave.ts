@@ -1,3 +1,7 @@
+import { Barrier } from './barrier/barrier.js';
+import { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js';
+import { CyclicBarrier } from './barrier/cyclic-barrier.js';
+import { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
 import { Config } from './config/config.js';
 import type { WaitOptions } from './core/abort.js';
 import { prefixEnd } from './core/bytes.js';
@@ -161,6 +165,35 @@ export class Conclave implements AsyncDisposable {
    */
   queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
     return new Queue<T>(this.#context, name, options);
+  }
+
+  /**
+   * The barrier `name`: closed by `raise()`, open after `lift()`.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  barrier(name: string): Barrier {
+    return new Barrier(this.#context, name);
+  }
+
+  /**
+   * One party of the double barrier `name`: `enter()` with the others, `leave()` with the others.
+   * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100.
+   */
+  doubleBarrier(name: string, options: PartiesOptions): DoubleBarrier {
+    return new DoubleBarrier(this.#context, name, options);
+  }
+
+  /** The barrier `name` at which so many wait for each other, again and again. Throws as `doubleBarrier`. */
+  cyclicBarrier(name: string, options: PartiesOptions): CyclicBarrier {
+    return new CyclicBarrier(this.#context, name, options);
+  }
+
+  /**
+   * The latch `name`, which opens when it was counted down so often.
+   * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `count` is a whole number from 1.
+   */
+  countDownLatch(name: string, options: LatchOptions): CountDownLatch {
+    return new CountDownLatch(this.#context, name, options);
   }
 
   /** All elections at once: who leads what, who stands. */

@@ -1,4 +1,9 @@
 // For applications.
+export { Barrier, type RaiseOptions } from './barrier/barrier.js';
+export { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js';
+export { CyclicBarrier } from './barrier/cyclic-barrier.js';
+export { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
+export type { PartyOptions } from './barrier/party.js';
 export { Conclave, type KeyOrPrefix } from './conclave.js';
 export type {
   ChangeCause,

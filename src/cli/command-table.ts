@@ -64,4 +64,9 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'switch, roll out and evaluate feature flags',
     load: async () => (await import('./commands/flags.js')).defineFlags,
   },
+  {
+    name: 'barrier',
+    summary: 'wait at a barrier, close and open it',
+    load: async () => (await import('./commands/barrier.js')).defineBarrier,
+  },
 ];

@@ -102,3 +102,10 @@ export class ConclaveError extends Error {
     return new ConclaveError('INTERNAL', message, { cause: error, outcome: 'unknown' });
   }
 }
+
+/** The same failure, of something that may have been applied all the same; what is no ConclaveError stays as it is. */
+export function undecided(error: unknown): unknown {
+  if (!ConclaveError.is(error) || error.outcome === 'unknown') return error;
+  const { code, message, retryable, loss } = error;
+  return new ConclaveError(code, message, { retryable, loss, outcome: 'unknown', cause: error });
+}

@@ -60,22 +60,22 @@ export function remove(key: Text, options: { rangeEnd?: Text | undefined } = {})
   return { type: 'deleteRange', request: { key: bytesOf(key), rangeEnd } };
 }
 
-export function rangeAt(txn: TxnResponse, index: number): RangeResponse {
+export function rangeAt(txn: Pick<TxnResponse, 'responses'>, index: number): RangeResponse {
   const op = txn.responses[index];
   return op?.type === 'range' ? op.response : mismatch(op, 'range');
 }
 
 /** The answers from `index` on, all of them to ranges. */
-export function rangesFrom(txn: TxnResponse, index: number): RangeResponse[] {
+export function rangesFrom(txn: Pick<TxnResponse, 'responses'>, index: number): RangeResponse[] {
   return txn.responses.slice(index).map((_, i) => rangeAt(txn, index + i));
 }
 
-export function putAt(txn: TxnResponse, index: number): PutResponse {
+export function putAt(txn: Pick<TxnResponse, 'responses'>, index: number): PutResponse {
   const op = txn.responses[index];
   return op?.type === 'put' ? op.response : mismatch(op, 'put');
 }
 
-export function deleteAt(txn: TxnResponse, index: number): DeleteRangeResponse {
+export function deleteAt(txn: Pick<TxnResponse, 'responses'>, index: number): DeleteRangeResponse {
   const op = txn.responses[index];
   return op?.type === 'deleteRange' ? op.response : mismatch(op, 'deleteRange');
 }

@@ -33,6 +33,13 @@ nine: MISMATCH
 transfers: true,true
 once more, the same fence: true; by accident: null
 `,
+  'barrier.js': `begins, begins, begins, goes on, goes on, goes on
+round 1: 1 first of 3
+round 2: 1 first of 3
+the gate is open
+left: 1, 0
+five: MISMATCH
+`,
   'queue.js': `the same job again: true
 next is cleo
 sent to cleo: true

@@ -46,7 +46,8 @@ function doubleBarriers(history: History): Violation[] {
 }
 
 function allThere(enter: OkOperation<'doubleBarrier.enter'>, all: readonly Operation[]): Violation[] {
-  const there = all.filter(({ from, result }) => from < enter.endAt && result !== 'fail');
+  // All who meet wait at the same moment: who was done before this one came belongs to another round.
+  const there = all.filter(({ from, to, result }) => from < enter.endAt && to > enter.from && result !== 'fail');
   const { parties } = enter.input;
   if (there.length >= parties) return [];
   const message = `${enter.object}: ${enter.process} entered with ${there.length} of ${parties} there`;

@@ -1,4 +1,5 @@
 import type { Workload } from '../workload.js';
+import { barrierWorkload } from './barrier.js';
 import { configWorkload } from './config.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
@@ -20,6 +21,7 @@ export const workloads: readonly Workload[] = [
   sharedLocksWorkload,
   lockCrowdWorkload,
   webLocksWorkload,
+  barrierWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

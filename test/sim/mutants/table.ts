@@ -1,3 +1,4 @@
+import { barrierMutants } from './barrier-mutants.js';
 import { batchMutants } from './batch-mutants.js';
 import { configMutants } from './config-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
@@ -11,6 +12,7 @@ import { queueMutants } from './queue-mutants.js';
  */
 export const mutants: readonly Mutant[] = [
   ...batchMutants,
+  ...barrierMutants,
   ...queueMutants,
   ...configMutants,
   ...crowdMutants,

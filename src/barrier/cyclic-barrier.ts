@@ -1,0 +1,34 @@
+import type { RecipeContext } from '../line/context.js';
+import { farewell } from '../line/keep-or-leave.js';
+import { leave } from '../line/leave.js';
+import type { PartiesOptions } from './double-barrier.js';
+import { type MeetingPlace, meet, meetingPlace } from './meet.js';
+import type { PartyOptions } from './party.js';
+
+/** Where cyclic barriers live, below the namespace. */
+const root = 'cyclic-barriers';
+
+/** Where several wait for each other, again and again. README.md beside this file says what it promises. */
+export class CyclicBarrier {
+  readonly name: string;
+  readonly #place: MeetingPlace;
+
+  /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
+  constructor(context: RecipeContext, name: string, { parties }: PartiesOptions) {
+    this.name = name;
+    this.#place = meetingPlace(context, root, name, parties);
+  }
+
+  /**
+   * Waits until all parties wait; each call is a party. Resolves to the order of arrival among those who met: exactly
+   * one of them gets 0. An abort or timeout takes the party out again, and the others wait on.
+   * @throws `signal.reason` itself; ConclaveError `TIMEOUT`, `SESSION_LOST`, `LOST`; `MISMATCH` when who came first has
+   * another number of parties.
+   */
+  async wait(options: PartyOptions = {}): Promise<number> {
+    const { party, place } = await meet(this.#place, options);
+    const { context } = this.#place;
+    await farewell(context, leave(context, party.session, party.key, party.revision));
+    return place;
+  }
+}

@@ -1,0 +1,89 @@
+import type { AnySignal, WaitOptions } from '../core/abort.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
+import { ConclaveError, undecided } from '../core/errors.js';
+import type { Session } from '../lease/session.js';
+import { onSession } from '../line/acquire.js';
+import type { RecipeContext } from '../line/context.js';
+import { keepOrLeave } from '../line/keep-or-leave.js';
+import { sweepLate } from '../line/leave.js';
+import { newPlaceKey, type Stem } from '../line/place.js';
+import { createdAt, get, put, rangeAt } from '../store/ops.js';
+
+/**
+ * One party's key, on its session's lease: it goes when the party is lost. Made empty; whatever the party does with it
+ * is guarded by its revision, so that no request works twice, however late it is applied.
+ */
+export interface Party {
+  readonly session: Session;
+  readonly key: Bytes;
+  /** Of the key when it was made. */
+  readonly revision: bigint;
+}
+
+/** What is done with a party's key, and how it is taken back. */
+export interface PartyTask<T> {
+  /** `signal` ends with the caller's and with the session. */
+  run(party: Party, signal: AnySignal): Promise<T>;
+  /** Takes away whatever stays when it fails; `made` settles when the key is there or will never be. */
+  undo(session: Session, stem: Stem, made: Promise<unknown>): Promise<void>;
+}
+
+export interface PartyOptions extends WaitOptions {
+  /** Default: the session that the whole process shares. */
+  readonly session?: Session | undefined;
+}
+
+/**
+ * Makes a party's key below `prefix` and runs `task` with it; what a lost request makes after all goes again.
+ * @throws whatever `task` does; once that has begun with `outcome: 'unknown'`, unless the parties do not agree.
+ */
+export async function asParty<T>(
+  context: RecipeContext,
+  { what, prefix }: { readonly what: string; readonly prefix: Bytes },
+  options: PartyOptions,
+  task: PartyTask<T>,
+): Promise<T> {
+  let begun = false;
+  try {
+    return await onSession(context, what, options, (session, signal, entered) => {
+      const { key, stem } = newPlaceKey(context.runtime, prefix, session.leaseId);
+      const making = make(context, session, key);
+      return keepOrLeave(
+        context,
+        session,
+        {
+          attempt: making.attempt,
+          proceed: (party, either) => {
+            begun = true;
+            entered();
+            return task.run(party, either);
+          },
+          sweep: (made) => task.undo(session, stem, made),
+          sweepLate: () => void sweepLate(context, session, stem, making.kept()),
+        },
+        signal,
+      );
+    });
+  } catch (error) {
+    throw begun && !ConclaveError.is(error, 'MISMATCH') ? undecided(error) : error;
+  }
+}
+
+function make({ store }: RecipeContext, session: Session, key: Bytes) {
+  let revision = 0n;
+  const attempt = async (): Promise<Party> => {
+    const txn = await store.txn({
+      compare: [createdAt(key, 0n)],
+      success: [put(key, '', { leaseId: session.leaseId })],
+      failure: [get(key)],
+    });
+    revision = txn.succeeded ? txn.header.revision : (rangeAt(txn, 0).kvs[0]?.createRevision ?? 0n);
+    return { session, key, revision };
+  };
+  return { attempt, kept: () => revision };
+}
+
+/** The party's key was taken away: by the end of its lease, or by somebody. */
+export function partyLost(key: Bytes, outcome: 'unknown' | 'not-applied'): ConclaveError {
+  return new ConclaveError('LOST', `${utf8Text(key)} is gone`, { loss: 'key-deleted', outcome });
+}
