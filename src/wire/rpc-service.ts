@@ -14,7 +14,8 @@ export interface RpcService {
 
 export interface UnaryHandler<Request, Response> {
   readonly method: UnaryMethod<Request, Response>;
-  handle(request: Request, context: RpcContext): Promise<Response>;
+  /** An answer that is there at once is returned as it is, and its error thrown: a promise costs as much as a read. */
+  handle(request: Request, context: RpcContext): Response | Promise<Response>;
 }
 
 export interface DuplexHandler<Request, Response> {

@@ -88,16 +88,21 @@ export class CountedService implements GrpcService {
 }
 
 function countedUnary(handler: UnaryHandler<unknown, unknown>, counter: Counter): UnaryHandler<unknown, unknown> {
+  const onAnswer = () => counter.end(Status.ok);
+  const onFailure = (error: unknown) => counter.fail(error);
   return {
     method: handler.method,
     handle: (request, context) => {
       counter.started += 1;
-      const answer = handler.handle(request, context);
-      answer.then(
-        () => counter.end(Status.ok),
-        (error: unknown) => counter.fail(error),
-      );
-      return answer;
+      try {
+        const answer = handler.handle(request, context);
+        if (answer instanceof Promise) answer.then(onAnswer, onFailure);
+        else onAnswer();
+        return answer;
+      } catch (error) {
+        onFailure(error);
+        throw error;
+      }
     },
   };
 }

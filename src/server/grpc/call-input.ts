@@ -3,29 +3,35 @@ import { ConclaveError } from '../../core/errors.js';
 import type { CallEnvironment } from './call.js';
 import { FrameReader } from './frame-reader.js';
 
+/** Whose messages they are. */
+export interface InputOwner {
+  onMessage(message: Bytes): void;
+  /** There is nothing more to hear. */
+  abort(error: ConclaveError): void;
+}
+
 /** What has come of a call's messages, with the bounds in time and bytes of those that are not complete. */
 export class CallInput {
   readonly #environment: CallEnvironment;
+  readonly #owner: InputOwner;
   readonly #reader: FrameReader;
-  readonly #onMessage: (message: Bytes) => void;
-  readonly #onFailure: (error: ConclaveError) => void;
   #countedBytes = 0;
   #isClosed = false;
-  #stopTimer: (() => void) | undefined;
+  #dueMs = Number.POSITIVE_INFINITY;
 
-  constructor(
-    environment: CallEnvironment,
-    onMessage: (message: Bytes) => void,
-    onFailure: (error: ConclaveError) => void,
-  ) {
+  constructor(environment: CallEnvironment, owner: InputOwner) {
     this.#environment = environment;
+    this.#owner = owner;
     this.#reader = new FrameReader(environment.limits.maxMessageBytes);
-    this.#onMessage = onMessage;
-    this.#onFailure = onFailure;
   }
 
   get isInsideMessage(): boolean {
     return this.#reader.heldBytes > 0;
+  }
+
+  /** When the message that is awaited has to be complete, on the connection's `DueTimer`. */
+  get dueMs(): number {
+    return this.#dueMs;
   }
 
   push(chunk: Bytes): void {
@@ -33,24 +39,27 @@ export class CallInput {
     try {
       this.#reader.push(chunk, (message) => this.#take(message));
     } catch (error) {
-      this.#onFailure(ConclaveError.from(error));
+      this.#owner.abort(ConclaveError.from(error));
     }
     if (!this.#isClosed) this.#countPartialBytes();
   }
 
-  /** Fails the call unless a message is complete in time. */
+  /** The call fails unless a message is complete in time. */
   expectMessage(): void {
-    if (this.#stopTimer !== undefined) return;
-    const { runtime, limits } = this.#environment;
-    const text = `grpc: the message did not arrive within ${limits.messageTimeoutMs} ms`;
-    const onLate = () => this.#onFailure(new ConclaveError('TIMEOUT', text));
-    this.#stopTimer = runtime.setTimer(limits.messageTimeoutMs, onLate);
+    const { timer, limits } = this.#environment;
+    if (this.#dueMs === Number.POSITIVE_INFINITY) this.#dueMs = timer.dueIn(limits.messageTimeoutMs);
   }
 
-  /** Gives up timer and bytes; nothing is told any more. */
+  /** The message is late. */
+  failLate(): void {
+    const text = `grpc: the message did not arrive within ${this.#environment.limits.messageTimeoutMs} ms`;
+    this.#owner.abort(new ConclaveError('TIMEOUT', text));
+  }
+
+  /** Gives up time and bytes; nothing is told any more. */
   close(): void {
     this.#isClosed = true;
-    this.#clearTimer();
+    this.#dueMs = Number.POSITIVE_INFINITY;
     this.#reader.clear();
     this.#environment.partialBytes.add(-this.#countedBytes);
     this.#countedBytes = 0;
@@ -58,8 +67,8 @@ export class CallInput {
 
   #take(message: Bytes): void {
     if (this.#isClosed) return;
-    this.#clearTimer();
-    this.#onMessage(message);
+    this.#dueMs = Number.POSITIVE_INFINITY;
+    this.#owner.onMessage(message);
   }
 
   #countPartialBytes(): void {
@@ -68,14 +77,9 @@ export class CallInput {
     this.#countedBytes = heldBytes;
     if (added !== 0 && !this.#environment.partialBytes.add(added)) {
       const text = 'grpc: too many bytes of incomplete messages on this connection';
-      this.#onFailure(new ConclaveError('RESOURCE_EXHAUSTED', text));
+      this.#owner.abort(new ConclaveError('RESOURCE_EXHAUSTED', text));
     } else if (heldBytes > 0) {
       this.expectMessage();
     }
-  }
-
-  #clearTimer(): void {
-    this.#stopTimer?.();
-    this.#stopTimer = undefined;
   }
 }

@@ -2,27 +2,34 @@ import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'nod
 import type { Bytes } from '../../core/bytes.js';
 import type { CallEnvironment } from './call.js';
 import { grpcFrame } from './frame.js';
+import { statusTrailers } from './status.js';
 
 const responseHeaders: OutgoingHttpHeaders = { ':status': 200, 'content-type': 'application/grpc' };
+const withTrailers = { waitForTrailers: true };
 
 /** A caller that leaves this much unread is not read from either, and its handler is told to wait. */
 const fullAtUnsentBytes = 1024 * 1024;
+
+/** Whose answers they are. */
+export interface OutputOwner {
+  onBackpressure(isFull: boolean): void;
+}
 
 /** What a call answers: headers before the first message, trailers after the last, and bounds on what is unread. */
 export class CallOutput {
   readonly #stream: ServerHttp2Stream;
   readonly #environment: CallEnvironment;
-  readonly #onBackpressure: (isFull: boolean) => void;
+  readonly #owner: OutputOwner;
   #hasResponded = false;
   #isFull = false;
   #awaitsDrain = false;
   #countedBytes = 0;
   #trailers: OutgoingHttpHeaders | undefined;
 
-  constructor(stream: ServerHttp2Stream, environment: CallEnvironment, onBackpressure: (isFull: boolean) => void) {
+  constructor(stream: ServerHttp2Stream, environment: CallEnvironment, owner: OutputOwner) {
     this.#stream = stream;
     this.#environment = environment;
-    this.#onBackpressure = onBackpressure;
+    this.#owner = owner;
   }
 
   /** Whether anything written can still reach the caller; Node tells of the end of a stream a turn later. */
@@ -43,15 +50,15 @@ export class CallOutput {
     if (!this.#isFull && stream.writableLength > fullAtUnsentBytes) {
       this.#isFull = true;
       stream.pause();
-      this.#onBackpressure(true);
+      this.#owner.onBackpressure(true);
     }
     return true;
   }
 
-  /** The one message of a unary call. False as for `send`. */
-  sendLast(message: Bytes, trailers: OutgoingHttpHeaders): boolean {
+  /** The one message of a unary call that went well. False as for `send`. */
+  sendLast(message: Bytes): boolean {
     if (!this.#hasRoom(message.length)) return false;
-    this.#trailers = trailers;
+    this.#trailers = statusTrailers(undefined);
     this.#respond();
     this.#stream.end(grpcFrame(message));
     return true;
@@ -98,14 +105,14 @@ export class CallOutput {
     if (!this.#isFull) return;
     this.#isFull = false;
     this.#stream.resume();
-    this.#onBackpressure(false);
+    this.#owner.onBackpressure(false);
   }
 
   #respond(): void {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
-    this.#stream.respond(responseHeaders, { waitForTrailers: true });
-    this.#stream.once('wantTrailers', () => {
+    this.#stream.respond(responseHeaders, withTrailers);
+    this.#stream.on('wantTrailers', () => {
       if (this.#trailers === undefined || !this.isOpen) return;
       this.#stream.sendTrailers(this.#trailers);
       this.#stopPeer();

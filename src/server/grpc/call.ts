@@ -1,11 +1,11 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
-import type { Runtime } from '../../core/runtime.js';
 import type { RpcContext, RpcPeer } from '../../wire/rpc-service.js';
 import type { ByteQuota } from './byte-quota.js';
 import { CallInput } from './call-input.js';
 import { CallOutput } from './call-output.js';
+import type { DueTimer } from './due-timer.js';
 import { timeoutMsOf } from './grpc-timeout.js';
 import type { ServerLimits } from './limits.js';
 import { metadataOf } from './metadata.js';
@@ -21,8 +21,11 @@ export interface CallReceiver {
 }
 
 export interface CallEnvironment {
-  readonly runtime: Runtime;
   readonly limits: ServerLimits;
+  /** Asks every open call, by `endDue`. */
+  readonly timer: DueTimer;
+  /** Told of every call that listens, once, when its stream is gone. */
+  readonly onGone: (call: GrpcCall) => void;
   /** Shared by the calls of one connection. */
   readonly partialBytes: ByteQuota;
   readonly unsentBytes: ByteQuota;
@@ -40,20 +43,15 @@ export class GrpcCall implements RpcContext {
   #receiver: CallReceiver | undefined;
   #isOver = false;
   #controller: AbortController | undefined;
-  #stopDeadline = () => {};
+  /** By the caller's own `grpc-timeout`. */
+  #deadlineMs = Number.POSITIVE_INFINITY;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, environment: CallEnvironment) {
     this.#stream = stream;
     this.#headers = headers;
     this.#environment = environment;
-    this.#input = new CallInput(
-      environment,
-      (message) => this.#receiver?.onMessage(message),
-      (error) => this.abort(error),
-    );
-    this.#output = new CallOutput(stream, environment, (isFull) => {
-      if (!this.#isOver) this.#receiver?.onBackpressure(isFull);
-    });
+    this.#input = new CallInput(environment, this);
+    this.#output = new CallOutput(stream, environment, this);
   }
 
   get metadata(): Readonly<Record<string, string>> {
@@ -74,13 +72,30 @@ export class GrpcCall implements RpcContext {
   /** Starts reading. A unary call's message must come in time; in a duplex call only one that has begun. */
   listen(receiver: CallReceiver, awaitsMessage: boolean): void {
     this.#receiver = receiver;
+    const stream = this.#stream;
+    stream.on('close', () => this.#onClose());
     this.#startDeadline();
     if (this.#isOver) return;
     if (awaitsMessage) this.#input.expectMessage();
-    const stream = this.#stream;
     stream.on('data', (chunk: Buffer) => this.#input.push(chunk));
     stream.on('end', () => this.#onHalfClose());
-    stream.on('close', () => this.#onClose());
+  }
+
+  /** Ends the call if its time is over; returns when it will be. */
+  endDue(nowMs: number): number {
+    if (this.#deadlineMs <= nowMs) this.abort(new ConclaveError('TIMEOUT', 'context deadline exceeded'));
+    else if (this.#input.dueMs <= nowMs) this.#input.failLate();
+    return Math.min(this.#deadlineMs, this.#input.dueMs);
+  }
+
+  /** Of the input. */
+  onMessage(message: Bytes): void {
+    this.#receiver?.onMessage(message);
+  }
+
+  /** Of the output. */
+  onBackpressure(isFull: boolean): void {
+    if (!this.#isOver) this.#receiver?.onBackpressure(isFull);
   }
 
   send(message: Bytes): void {
@@ -98,7 +113,7 @@ export class GrpcCall implements RpcContext {
       return;
     }
     this.#settle();
-    if (!this.#output.sendLast(message, statusTrailers(undefined))) this.#output.reset();
+    if (!this.#output.sendLast(message)) this.#output.reset();
   }
 
   /** Ends the call by the receiver's own wish. */
@@ -123,6 +138,7 @@ export class GrpcCall implements RpcContext {
   /** The stream is gone: after our own end, a reset by the caller, or with its connection. */
   #onClose(): void {
     this.#output.release();
+    this.#environment.onGone(this);
     if (this.#isOver) return;
     this.#settle();
     this.#cancelReceiver();
@@ -137,9 +153,7 @@ export class GrpcCall implements RpcContext {
     const header = this.#headers['grpc-timeout'];
     if (header === undefined) return;
     try {
-      const timeoutMs = timeoutMsOf(String(header));
-      const onDeadline = () => this.abort(new ConclaveError('TIMEOUT', 'context deadline exceeded'));
-      this.#stopDeadline = this.#environment.runtime.setTimer(timeoutMs, onDeadline);
+      this.#deadlineMs = this.#environment.timer.dueIn(timeoutMsOf(String(header)));
     } catch (error) {
       this.abort(ConclaveError.from(error));
     }
@@ -158,7 +172,7 @@ export class GrpcCall implements RpcContext {
 
   #settle(): void {
     this.#isOver = true;
-    this.#stopDeadline();
+    this.#deadlineMs = Number.POSITIVE_INFINITY;
     this.#input.close();
   }
 }

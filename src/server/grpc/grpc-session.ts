@@ -5,6 +5,7 @@ import { etcdError } from '../../store/etcd-errors.js';
 import { peerOf } from '../net/tls-gate.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
+import { DueTimer } from './due-timer.js';
 import type { Forwarder, OpenCall } from './forwarder.js';
 import type { ServerLimits } from './limits.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
@@ -23,6 +24,9 @@ export interface SessionEnvironment {
 }
 
 type CallKind = 'unary' | 'duplex';
+
+/** A stream that fails also closes, and that is what its call listens to. */
+const ignoreError = () => {};
 
 /** One HTTP/2 connection and its calls. */
 export class GrpcSession {
@@ -43,7 +47,11 @@ export class GrpcSession {
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
     this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
-    this.#callEnvironment = { runtime, limits, partialBytes, unsentBytes, peer: peerOf(session.socket) };
+    this.#callEnvironment = {
+      ...{ limits, partialBytes, unsentBytes, peer: peerOf(session.socket) },
+      timer: new DueTimer(runtime, (nowMs) => this.#endDue(nowMs)),
+      onGone: (call) => this.#calls.delete(call),
+    };
   }
 
   get calls(): number {
@@ -55,6 +63,7 @@ export class GrpcSession {
     const session = this.#session;
     session.on('error', () => session.destroy());
     session.once('close', () => {
+      this.#callEnvironment.timer.stop();
       this.#forwarder?.close();
       onClose();
     });
@@ -62,8 +71,7 @@ export class GrpcSession {
   }
 
   serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    // A stream that fails also closes, and that is what its call listens to.
-    stream.on('error', () => {});
+    stream.on('error', ignoreError);
     this.#watch.use();
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
@@ -74,12 +82,15 @@ export class GrpcSession {
     }
     const path = headers[':path'] ?? '';
     if (this.#forwarder !== undefined && !this.#has(path)) {
-      this.#keep(stream, this.#forwarder.forward(stream, headers), 'unary');
+      const forwarded = this.#forwarder.forward(stream, headers);
+      if (stream.closed) return;
+      this.#calls.set(forwarded, 'unary');
+      stream.once('close', () => this.#calls.delete(forwarded));
       return;
     }
     const call = new GrpcCall(stream, headers, this.#callEnvironment);
     const kind = this.#dispatch(call, path);
-    if (kind !== undefined) this.#keep(stream, call, kind);
+    if (kind !== undefined && !stream.closed) this.#calls.set(call, kind);
   }
 
   /** False: nobody here serves plain HTTP. */
@@ -109,10 +120,12 @@ export class GrpcSession {
     this.#session.destroy();
   }
 
-  #keep(stream: ServerHttp2Stream, call: OpenCall, kind: CallKind): void {
-    if (stream.closed) return;
-    this.#calls.set(call, kind);
-    stream.once('close', () => this.#calls.delete(call));
+  #endDue(nowMs: number): number {
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const call of this.#calls.keys()) {
+      if (call instanceof GrpcCall) nextMs = Math.min(nextMs, call.endDue(nowMs));
+    }
+    return nextMs;
   }
 
   #has(path: string): boolean {
@@ -140,5 +153,6 @@ export class GrpcSession {
 /** HTTP status for what is no gRPC call at all. */
 function httpRefusal(headers: IncomingHttpHeaders): number | undefined {
   if (headers[':method'] !== 'POST') return 405;
-  return /^application\/grpc($|[+;])/.test(headers['content-type'] ?? '') ? undefined : 415;
+  const type = headers['content-type'] ?? '';
+  return type === 'application/grpc' || /^application\/grpc[+;]/.test(type) ? undefined : 415;
 }

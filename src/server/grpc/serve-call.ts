@@ -2,31 +2,60 @@ import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { Codec } from '../../wire/codec/codec.js';
 import type { DuplexCall, DuplexHandler, UnaryHandler } from '../../wire/rpc-service.js';
-import type { GrpcCall } from './call.js';
+import type { CallReceiver, GrpcCall } from './call.js';
 
 /** Told of what is no `ConclaveError`: a bug of ours, of which the peer learns no more than that. */
 export type ReportBug = (error: unknown) => void;
 
 /** Answers the first message; what comes after it is not read, as grpc-go does. */
 export function serveUnary(call: GrpcCall, handler: UnaryHandler<unknown, unknown>, report: ReportBug): void {
-  let isAnswering = false;
-  const answer = async (message: Bytes) => {
+  call.listen(new UnaryCall(call, handler, report), true);
+}
+
+class UnaryCall implements CallReceiver {
+  readonly #call: GrpcCall;
+  readonly #handler: UnaryHandler<unknown, unknown>;
+  readonly #report: ReportBug;
+  #isAnswering = false;
+
+  constructor(call: GrpcCall, handler: UnaryHandler<unknown, unknown>, report: ReportBug) {
+    this.#call = call;
+    this.#handler = handler;
+    this.#report = report;
+  }
+
+  onMessage(message: Bytes): void {
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
     try {
-      const request = decode(handler.method.request, message);
-      call.sendLast(handler.method.response.encode(await handler.handle(request, call)));
+      const { method } = this.#handler;
+      const answer = this.#handler.handle(decode(method.request, message), this.#call);
+      if (answer instanceof Promise) void this.#answerLater(answer);
+      else this.#call.sendLast(method.response.encode(answer));
     } catch (error) {
-      call.finish(toPeer(error, report));
+      this.#fail(error);
     }
-  };
-  const onMessage = (message: Bytes) => {
-    if (isAnswering) return;
-    isAnswering = true;
-    void answer(message);
-  };
-  const onHalfClose = () => {
-    if (!isAnswering) call.finish(new ConclaveError('INTERNAL', 'grpc: the call ended without a message'));
-  };
-  call.listen({ onMessage, onHalfClose, onBackpressure: () => {}, onCancel: () => {} }, true);
+  }
+
+  onHalfClose(): void {
+    if (!this.#isAnswering) this.#call.finish(new ConclaveError('INTERNAL', 'grpc: the call ended without a message'));
+  }
+
+  onBackpressure(): void {}
+
+  onCancel(): void {}
+
+  async #answerLater(answer: Promise<unknown>): Promise<void> {
+    try {
+      this.#call.sendLast(this.#handler.method.response.encode(await answer));
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#call.finish(toPeer(error, this.#report));
+  }
 }
 
 export function serveDuplex(call: GrpcCall, handler: DuplexHandler<unknown, unknown>, report: ReportBug): void {

@@ -2,9 +2,11 @@ import type { OutgoingHttpHeaders } from 'node:http2';
 import type { ConclaveError } from '../../core/errors.js';
 import { statusOf } from '../../store/etcd-errors.js';
 
+const ok: OutgoingHttpHeaders = { 'grpc-status': '0' };
+
 /** The headers that end a call: in order without `error`, else with its status and text. */
 export function statusTrailers(error: ConclaveError | undefined): OutgoingHttpHeaders {
-  if (error === undefined) return { 'grpc-status': '0' };
+  if (error === undefined) return ok;
   const { status, text } = statusOf(error);
   return { 'grpc-status': String(status), 'grpc-message': percentEncode(text) };
 }

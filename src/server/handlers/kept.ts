@@ -1,20 +1,36 @@
 import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
-import type { DuplexReply, UnaryHandler } from '../../wire/rpc-service.js';
+import type { DuplexReply, RpcContext, UnaryHandler } from '../../wire/rpc-service.js';
 
 /** The handler, whose answers and errors wait until what they tell of is on disk. In memory: the handler itself. */
 export function whenKept(host: EngineHost, handler: UnaryHandler<unknown, unknown>): UnaryHandler<unknown, unknown> {
   if (!host.isDurable) return handler;
   return {
     method: handler.method,
-    handle: async (request, context) => {
-      try {
-        return await handler.handle(request, context);
-      } finally {
-        await host.committed();
-      }
+    handle: (request, context) => {
+      const answer = outcomeOf(handler, request, context);
+      if (answer instanceof Promise) return keptAfter(host, answer);
+      // What this call has done is with that already.
+      return host.committed()?.then(() => answer) ?? answer;
     },
   };
+}
+
+/** What the handler gives; a promise where it throws. */
+function outcomeOf(handler: UnaryHandler<unknown, unknown>, request: unknown, context: RpcContext): unknown {
+  try {
+    return handler.handle(request, context);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+async function keptAfter(host: EngineHost, answer: Promise<unknown>): Promise<unknown> {
+  try {
+    return await answer;
+  } finally {
+    await host.committed();
+  }
 }
 
 /** Sends answers in order, each when what it tells of is on disk. */

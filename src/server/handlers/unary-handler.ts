@@ -6,8 +6,5 @@ export function unaryHandler<Request, Response>(
   method: UnaryMethod<Request, Response>,
   answer: (request: Request, context: RpcContext) => Response,
 ): UnaryHandler<Request, Response> {
-  return {
-    method,
-    handle: async (request, context) => answer(request, context),
-  };
+  return { method, handle: answer };
 }
