@@ -38,7 +38,7 @@ export class AuthWorld {
     this.service = createService(this.host, { runtime, hasher: testHasher });
   }
 
-  call<Request, Response>(
+  async call<Request, Response>(
     method: UnaryMethod<Request, Response>,
     request: Request,
     token?: string,
