@@ -4,6 +4,8 @@ export type FlagsJob =
       /** Follows the flags, and one key beside them by a bare watch. */
       readonly type: 'join';
       readonly url: string;
+      /** Whether the flag is evaluated through OpenFeature, or by what the provider does it with. */
+      readonly openFeature: boolean;
     }
   | {
       /** Answers as soon as it has seen `value`, of the flag or of the key beside. */

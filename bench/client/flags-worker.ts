@@ -1,8 +1,9 @@
 import { FlagdCore } from '@openfeature/flagd-core';
 import { OpenFeature, ProviderEvents } from '@openfeature/server-sdk';
+import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
 import { deferred } from '../../src/core/deferred.js';
-import { ConclaveFlagProvider } from '../../src/openfeature/index.js';
+import { ConclaveFlagProvider, FlagEvaluator } from '../../src/openfeature/index.js';
 import { bareStore } from './bare-txns.js';
 import { contextAt, flagName } from './flag-file.js';
 import {
@@ -32,7 +33,7 @@ process.on('disconnect', () => process.exit());
 function run(job: FlagsJob): Promise<object> {
   switch (job.type) {
     case 'join':
-      return join(job.url);
+      return join(job);
     case 'see':
       return seen[job.what].of(job.value).then((atMs): SeeResult => ({ atMs }));
     case 'hold':
@@ -40,12 +41,9 @@ function run(job: FlagsJob): Promise<object> {
   }
 }
 
-async function join(url: string): Promise<object> {
+async function join({ url, openFeature }: Extract<FlagsJob, { type: 'join' }>): Promise<object> {
   const conclave = await connect(url, { namespace });
-  await OpenFeature.setProviderAndWait(new ConclaveFlagProvider(conclave));
-  const client = OpenFeature.getClient();
-  const evaluate = async () => seen.flag.tell(await client.getStringValue(changedFlag, ''));
-  client.addHandler(ProviderEvents.ConfigurationChanged, () => void evaluate());
+  await (openFeature ? evaluateInOpenFeature(conclave) : evaluateHere(conclave));
   const created = deferred();
   bareStore(url).watch(
     { key: Buffer.from(bareKey) },
@@ -59,6 +57,23 @@ async function join(url: string): Promise<object> {
   );
   await created.promise;
   return {};
+}
+
+async function evaluateInOpenFeature(conclave: Conclave): Promise<void> {
+  await OpenFeature.setProviderAndWait(new ConclaveFlagProvider(conclave));
+  const client = OpenFeature.getClient();
+  const evaluate = async () => seen.flag.tell(await client.getStringValue(changedFlag, ''));
+  client.addHandler(ProviderEvents.ConfigurationChanged, () => void evaluate());
+}
+
+async function evaluateHere(conclave: Conclave): Promise<void> {
+  const flags = conclave.flags.watch();
+  await flags.ready();
+  const evaluator = new FlagEvaluator(flags);
+  flags.events.on('change', ({ flagsChanged }) => {
+    evaluator.changed(flagsChanged);
+    seen.flag.tell(evaluator.resolve<string>('string', changedFlag, '', {}).value);
+  });
 }
 
 async function hold({ how, url, count }: Extract<FlagsJob, { type: 'hold' }>): Promise<HoldFlagsResult> {

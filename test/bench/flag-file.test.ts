@@ -5,7 +5,7 @@ import { Sightings } from '../../bench/client/sightings.js';
 import { connect } from '../../src/connect/connect.js';
 import { FlagEvaluator } from '../../src/openfeature/index.js';
 
-it('the flags of the rows are flags: ours and flagd’s own evaluator say the same of each, and rules have a say', async () => {
+it('of the rows’ flags ours and flagd’s own evaluator say the same, and rules have a say', async () => {
   const file = flagFile(200);
   await using conclave = await connect('memory:');
   await conclave.flags.import(file);
