@@ -59,7 +59,7 @@ const operationsLimit = 128;
 /** Two reads per key. */
 const keysLimit = operationsLimit / 2;
 
-/** So many keys can be written in one txn, whatever their history: value, version, somebody else's version, the oldest. */
+/** So many keys fit into one txn, whatever their history: value, version, somebody else's version, the oldest. */
 export const safeKeysPerTxn = operationsLimit / 4;
 
 /** Less than etcd's `--max-request-bytes` of 1.5 MiB, which counts keys and framing too. */
