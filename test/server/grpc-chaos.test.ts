@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { Prng } from '../../src/sim/prng.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
-import { frame, RawPeer } from './support/raw-peer.js';
+import { encodeFrame } from '../transport/frames.js';
+import { RawPeer } from './support/raw-peer.js';
 import { TestGrpc } from './support/test-grpc.js';
 
 const unary = '/test.Echo/Unary';
@@ -82,7 +83,8 @@ describe('a gRPC server among hostile peers', () => {
       fc.asyncProperty(frames, async (sent) => {
         const peer = await new RawPeer(server.port).handshake();
         peer.openCalls(duplex, 1, grpcFrame(Buffer.from('stay')));
-        for (const { type, flags, stream, payload } of sent) peer.socket.write(frame(type, flags, stream, payload));
+        for (const { type, flags, stream, payload } of sent)
+          peer.socket.write(encodeFrame(type, flags, stream, payload));
         peer.socket.destroySoon();
         await peer.closed;
       }),

@@ -1,8 +1,8 @@
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { deferred } from '../../core/deferred.js';
-import type { ConnectionSink } from '../net/connection-sink.js';
 import { GrpcSession, type SessionEnvironment } from './grpc-session.js';
+import type { MakeTransport, Transport } from './transport.js';
 
 /** A peer that sends this many malformed frames, or streams that are refused, has its connection ended. */
 const maxInvalidFrames = 100;
@@ -15,7 +15,7 @@ const maxSessionMemoryMb = 64;
  * all of it, and framing of our own lets us bound what a peer may hold. It opens no socket: connections are handed to
  * it, so that TLS or another protocol on the same port is the listener's business alone.
  */
-export class GrpcServer implements ConnectionSink {
+export class GrpcServer implements Transport {
   readonly #environment: SessionEnvironment;
   readonly #http2: Http2Server;
   readonly #sessions = new Map<ServerHttp2Session, GrpcSession>();
@@ -43,7 +43,6 @@ export class GrpcServer implements ConnectionSink {
     });
   }
 
-  /** Open connections and calls. */
   stats(): { readonly sessions: number; readonly calls: number } {
     let calls = 0;
     for (const session of this.#sessions.values()) calls += session.calls;
@@ -103,3 +102,5 @@ export class GrpcServer implements ConnectionSink {
     });
   }
 }
+
+export const http2Transport: MakeTransport = (environment) => new GrpcServer(environment);

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
@@ -7,6 +7,7 @@ import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
 import { DueTimer } from './due-timer.js';
 import type { Forwarder, OpenCall } from './forwarder.js';
+import { headerBytes } from './header-bytes.js';
 import type { ServerLimits } from './limits.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
 import { type GrpcService, unknownMethod } from './service.js';
@@ -73,6 +74,10 @@ export class GrpcSession {
   serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
     stream.on('error', ignoreError);
     this.#watch.use();
+    if (headerBytes(headers) > this.#environment.limits.maxHeaderBytes) {
+      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      return;
+    }
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
       if (this.#serveHttp(stream, headers)) return;
