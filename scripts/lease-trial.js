@@ -3,24 +3,16 @@
 // Fails if one was early, if one of ours was lost, or if the later 1 % are later than --max-p99-ms.
 // Run: npm run build && node scripts/lease-trial.js [--leases 3000] [--ttl 5] [--pauses 10] [--max-p99-ms 50]
 //      [--server ours|etcd | --url http://127.0.0.1:2379]
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { dist, startServer } from './trial-server.js';
 
-const dist = new URL(process.env.CONCLAVE_DIST ?? '../dist/', import.meta.url);
 const [{ openStore }, { NodeRuntime }, { EventType }, { put }] = await Promise.all(
   ['connect/open-store.js', 'node/node-runtime.js', 'store/messages.js', 'store/ops.js'].map(
     (file) => import(new URL(file, dist).href),
   ),
 );
 
-/** Where the data are: how long a disk takes to sync says nothing of leases. */
-const inMemory = '/dev/shm';
 const concurrency = 32;
 const pausedTtlS = 2;
 const pauseMs = 3_000;
@@ -127,45 +119,8 @@ async function survives(store, { pid, isOurs }, pauses) {
   return lost === 0 || !isOurs;
 }
 
-async function serverOf({ server, url }) {
+/** Its data are in memory: how long a disk takes to sync says nothing of leases. */
+function serverOf({ server, url }) {
   if (url !== undefined) return { url, isOurs: true, stop: async () => {} };
-  const dir = mkdtempSync(join(existsSync(inMemory) ? inMemory : tmpdir(), 'lease-trial-'));
-  const [port, peerPort] = await freePorts();
-  const [clientUrl, peerUrl] = [port, peerPort].map((each) => `http://127.0.0.1:${each}`);
-  const cli = fileURLToPath(new URL('cli/main.js', dist));
-  const commands = {
-    ours: [process.execPath, cli, 'serve', '--listen', `127.0.0.1:${port}`, '--data', join(dir, 'data')],
-    etcd: [
-      ...['etcd', '--data-dir', join(dir, 'data'), '--listen-client-urls', clientUrl],
-      ...['--advertise-client-urls', clientUrl, '--listen-peer-urls', peerUrl],
-      ...['--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`],
-    ],
-  };
-  const [file, ...args] = commands[server];
-  const child = spawn(file, args, { stdio: 'ignore' });
-  const ended = new Promise((resolve) => child.once('exit', resolve));
-  const stop = async () => {
-    child.kill();
-    await ended;
-    rmSync(dir, { recursive: true });
-  };
-  await answers(clientUrl);
-  return { url: clientUrl, pid: child.pid, isOurs: server === 'ours', stop };
-}
-
-async function freePorts() {
-  const servers = [0, 1].map(() => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((each) => new Promise((resolve) => each.once('listening', resolve))));
-  const ports = servers.map((each) => each.address().port);
-  await Promise.all(servers.map((each) => new Promise((resolve) => each.close(resolve))));
-  return ports;
-}
-
-async function answers(url) {
-  for (let tries = 100; ; tries--) {
-    const response = await fetch(`${url}/health`).catch(() => undefined);
-    if (response?.ok) return;
-    if (tries === 0) throw new Error(`${url} does not answer`);
-    await sleep(100);
-  }
+  return startServer(server, { inMemory: true });
 }

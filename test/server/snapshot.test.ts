@@ -103,6 +103,21 @@ describe('a snapshot', () => {
     for (const each of [host, copy]) each.close();
   });
 
+  it('is refused when a value is no message', () => {
+    const host = new EngineHost(new SimRuntime());
+    host.put({ key: utf8('a') });
+    const buckets = [...readBbolt(Buffer.from(writeSnapshot(host).subarray(0, -32)))];
+    for (const spoiled of ['key', 'lease', 'authRoles', 'authUsers']) {
+      const entry: Entry = [Buffer.alloc(17), Buffer.from([0])];
+      const changed = buckets.map(
+        ([name, entries]): Bucket => ({ name, entries: name === spoiled ? [entry] : entries }),
+      );
+      const read = () => readSnapshot(writeBbolt(changed), { skipHashCheck: true });
+      expect(read).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+    }
+    host.close();
+  });
+
   it('is refused when a byte is wrong or missing', async () => {
     const world = new AuthWorld({ memberId: 3n });
     await world.populate();

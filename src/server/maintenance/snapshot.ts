@@ -34,7 +34,10 @@ export function readSnapshot(bytes: Bytes, { skipHashCheck = false }: ReadSnapsh
   try {
     return journalOf(readBbolt(skipHashCheck ? file : checkedBody(file)));
   } catch (error) {
-    if (!(error instanceof BboltError)) throw error;
+    // A value that is no message of its kind is told by the codec, which does not know whose it was.
+    if (!(error instanceof BboltError || ConclaveError.is(error)) || ConclaveError.is(error, 'INVALID_ARGUMENT')) {
+      throw error;
+    }
     throw new ConclaveError('INVALID_ARGUMENT', `the snapshot is damaged: ${error.message}`, { cause: error });
   }
 }
