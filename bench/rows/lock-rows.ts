@@ -1,14 +1,20 @@
+import { Redlock } from '@sesamecare-oss/redlock';
 import { Etcd3 } from 'etcd3';
 import { connect } from '../../src/connect/connect.js';
 import { bareStore, lockCycle } from '../client/bare-txns.js';
 import { rateOf, warmUp } from '../client/loops.js';
 import type { Lab } from '../lab.js';
 import type { Opened, Row } from '../row.js';
+import { redisFile, startRedis } from '../servers/redis.js';
 import type { Comparison } from '../verdict.js';
 
 const conclave = 'conclave';
 const etcd3 = 'npm etcd3';
 const bare = 'two bare txns';
+/** One Redis that syncs nothing, where there is one: no fence, no waiting line, and lost with its only server. */
+const redlock = 'redlock';
+const redis = redisFile();
+const lockMs = 30_000;
 
 /** Per number of callers: what is wanted against npm etcd3's lock, and against the same two txns unbatched. */
 const aims = [
@@ -39,6 +45,7 @@ function comparisons(etcd3Aim: number, bareAim: number | undefined): Comparison[
     { of: conclave, to: etcd3, aim: etcd3Aim },
     { of: conclave, to: bare, aim: bareAim },
     { of: conclave, to: etcd3, detail: 'client CPU µs' },
+    ...(redis === undefined ? [] : [{ of: conclave, to: redlock }]),
   ];
 }
 
@@ -52,6 +59,14 @@ async function open(lab: Lab, callers: number): Promise<Opened> {
     [etcd3, async (caller) => (await theirs.lock(`bench/theirs/${caller}`).acquire()).release()],
     [bare, (caller) => lockCycle(floor, `bench/bare/${caller}`)],
   ];
+  const rival = redis === undefined ? undefined : await startRedis(redis);
+  if (rival !== undefined) {
+    const manager = new Redlock([rival.client]);
+    operations.push([
+      redlock,
+      async (caller) => void (await (await manager.acquire([`bench/${caller}`], lockMs)).release()),
+    ]);
+  }
   const { sampleMs } = lab.scale;
   await warmUp(
     callers,
@@ -63,6 +78,7 @@ async function open(lab: Lab, callers: number): Promise<Opened> {
       await ours.close();
       theirs.close();
       await floor.close();
+      await rival?.close();
     },
   };
 }

@@ -1,10 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { kvMethods } from '../../src/wire/methods.js';
-import { executable } from '../../test/support/etcd/machine.js';
 import { H2Client } from '../load/h2-client.js';
+import { spawnTied } from './spawn-tied.js';
 
 /** How to start a server that has this data directory and this port. */
 export interface ServerRecipe {
@@ -94,12 +94,4 @@ export class ServerProcess {
     }
     throw new Error(`${this.name} did not answer within ${startTimeoutMs} ms`);
   }
-}
-
-/** With util-linux at hand the kernel ends it with this process, whichever way that ends. */
-function spawnTied(file: string, args: readonly string[], log: number): ChildProcess {
-  const setpriv = executable('setpriv', process.env.PATH);
-  const stdio: ['ignore', number, number] = ['ignore', log, log];
-  if (setpriv === undefined) return spawn(file, args, { stdio });
-  return spawn(setpriv, ['--pdeathsig', 'KILL', file, ...args], { stdio });
 }
