@@ -163,7 +163,7 @@ export class Conclave implements AsyncDisposable {
    * The work queue `name`; all who use it should give the same options.
    * @throws ConclaveError `INVALID_NAME` for an empty name, `INVALID_ARGUMENT` for options that are no whole numbers.
    */
-  queue<T = unknown>(name: string, options: QueueOptions = {}): Queue<T> {
+  queue<T = unknown>(name: string, options: QueueOptions<T> = {}): Queue<T> {
     return new Queue<T>(this.#context, name, options);
   }
 

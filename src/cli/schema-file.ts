@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { StandardSchema } from '../config/standard-schema.js';
+import type { StandardSchema } from '../core/standard-schema.js';
 import { CliFailure, ExitCode } from './exit-code.js';
 
 /** The Standard Schema that a module exports as `schema`, or by default. */

@@ -1,4 +1,4 @@
-import type { Issue } from './standard-schema.js';
+import type { Issue } from '../core/standard-schema.js';
 
 /** Frozen all through. */
 export type DeepReadonly<T> = T extends (...args: never[]) => unknown

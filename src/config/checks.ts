@@ -1,6 +1,7 @@
 import { type Bytes, latin1, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { parsePlain } from '../core/plain.js';
+import { type Issue, judge, type StandardSchema } from '../core/standard-schema.js';
 import type { RecipeContext } from '../line/context.js';
 import { CompareResult, CompareTarget } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -8,7 +9,6 @@ import { describeIssues } from './change.js';
 import { mergeLayers } from './layers.js';
 import { placeOf } from './names.js';
 import { rolloutOf } from './rollout.js';
-import { type Issue, judge, type StandardSchema } from './standard-schema.js';
 import { type Seeing, StoreLayer } from './store-layer.js';
 import type { Check, Wish } from './writer.js';
 

@@ -1,8 +1,8 @@
 import { deepCopy, deepFreeze } from '../core/plain.js';
+import { type Issue, judge, type StandardSchema, type Verdict } from '../core/standard-schema.js';
 import type { LayerFiles } from './layer-files.js';
 import { commandLineLayer, environmentLayer, type Layers, mergeLayers, type Sources } from './layers.js';
 import type { LayerOptions } from './options.js';
-import { type Issue, judge, type StandardSchema, type Verdict } from './standard-schema.js';
 import type { Assembled } from './tree.js';
 
 /** A value of all layers, and what the schema says of it. */

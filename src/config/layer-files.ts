@@ -1,8 +1,8 @@
 import type { Files } from '../core/files.js';
 import { parsePlain } from '../core/plain.js';
 import type { Runtime } from '../core/runtime.js';
+import type { Issue } from '../core/standard-schema.js';
 import type { LayerName } from './layers.js';
-import type { Issue } from './standard-schema.js';
 
 /** How often the files are looked at. */
 const lookEveryMs = 5_000;

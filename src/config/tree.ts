@@ -1,5 +1,5 @@
 import { isPlainObject, isSafeName } from '../core/plain.js';
-import type { Issue } from './standard-schema.js';
+import type { Issue } from '../core/standard-schema.js';
 
 /** A value and the place that it takes in the whole: `db/host`; empty: the value is the whole. */
 export interface Leaf {

@@ -4,16 +4,22 @@ import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/mess
 import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { removeJob } from './gone.js';
+import { comeForward, leaveGroup, moveGroupOn } from './group.js';
+import { jsonValue } from './json.js';
 import { below, dueMsAt, type QueueKeys, seqAt } from './keys.js';
 import { recordOf } from './record.js';
-import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
+import { type Ticket, takenOf, ticketOf } from './ticket.js';
 
-export type JobState = 'ready' | 'delayed' | 'claimed' | 'dead';
+export type JobState = 'ready' | 'delayed' | 'waiting' | 'claimed' | 'dead';
+
+export const jobStates: readonly JobState[] = ['ready', 'delayed', 'waiting', 'claimed', 'dead'];
 
 /** How many jobs there are, at one revision. */
 export interface QueueStats {
   readonly ready: number;
   readonly delayed: number;
+  /** For an earlier job of their group. */
+  readonly waiting: number;
   readonly claimed: number;
   readonly dead: number;
   readonly paused: boolean;
@@ -31,6 +37,9 @@ export interface JobInfo<T = unknown> {
   readonly maxAttempts: number;
   /** Why it failed last. */
   readonly reason: string | undefined;
+  readonly group: string | undefined;
+  /** What its handler last reported. */
+  readonly progress: unknown;
   readonly enqueuedMs: number;
   /** When it is due, by wall clock; for delayed ones. */
   readonly dueMs: number | undefined;
@@ -42,22 +51,29 @@ export interface AdminSite {
   readonly keys: QueueKeys;
 }
 
-function folderOf(keys: QueueKeys, state: JobState): string {
-  return { ready: keys.ready, delayed: keys.delayed, claimed: keys.taken, dead: keys.dead }[state];
+export function folderOf({ ready, delayed, waiting, taken, dead }: QueueKeys, state: JobState): string {
+  return { ready, delayed, waiting, claimed: taken, dead }[state];
 }
 
 export async function statsOf({ context, keys }: AdminSite, signal: AbortSignal): Promise<QueueStats> {
-  const states = ['ready', 'delayed', 'claimed', 'dead'] as const;
-  const counts = states.map(
+  const counts = jobStates.map(
     (state): RequestOp => ({ type: 'range', request: { ...below(folderOf(keys, state)), countOnly: true } }),
   );
   const oldest: RequestOp = { type: 'range', request: { ...below(keys.jobs), limit: 1n } };
   const txn = await answered(context, { success: [...counts, get(keys.paused), oldest] }, signal);
-  const [ready = 0, delayed = 0, claimed = 0, dead = 0] = states.map((_, i) => Number(rangeAt(txn, i).count));
-  const paused = rangeAt(txn, 4).kvs.length > 0;
-  const [first] = rangeAt(txn, 5).kvs;
+  const count = (state: JobState) => Number(rangeAt(txn, jobStates.indexOf(state)).count);
+  const paused = rangeAt(txn, jobStates.length).kvs.length > 0;
+  const [first] = rangeAt(txn, jobStates.length + 1).kvs;
   const oldestMs = first === undefined ? undefined : Math.max(0, context.runtime.wallMs() - recordOf(first).enqueuedMs);
-  return { ready: ready - (paused ? 1 : 0), delayed, claimed, dead, paused, oldestMs };
+  return {
+    ready: count('ready') - (paused ? 1 : 0),
+    delayed: count('delayed'),
+    waiting: count('waiting'),
+    claimed: count('claimed'),
+    dead: count('dead'),
+    paused,
+    oldestMs,
+  };
 }
 
 /** The first jobs of a state, in the order in which their turn comes. */
@@ -74,21 +90,30 @@ export async function listJobs<T>(
   const infos: JobInfo<T>[] = [];
   for (let i = 0; i < tickets.length; i += recordsPerRequest) {
     const page = tickets.slice(i, i + recordsPerRequest);
-    const txn = await answered(context, { success: page.map(({ key }) => get(keys.job(seqAt(key)))) }, signal);
-    infos.push(...page.flatMap((kv, j) => infoOf<T>(state, kv, rangeAt(txn, j).kvs[0])));
+    const reads = page.flatMap(({ key }) => [get(keys.job(seqAt(key))), get(keys.progressOf(seqAt(key)))]);
+    const txn = await answered(context, { success: reads }, signal);
+    infos.push(
+      ...page.flatMap((kv, j) => infoOf<T>(state, kv, rangeAt(txn, 2 * j).kvs[0], rangeAt(txn, 2 * j + 1).kvs[0])),
+    );
   }
   return infos;
 }
 
 const recordsPerRequest = 16;
 
-function infoOf<T>(state: JobState, kv: KeyValue, job: KeyValue | undefined): JobInfo<T>[] {
+function infoOf<T>(
+  state: JobState,
+  kv: KeyValue,
+  job: KeyValue | undefined,
+  progress: KeyValue | undefined,
+): JobInfo<T>[] {
   // Cancelled: whoever meets the ticket drops it.
   if (job === undefined) return [];
-  const { seq, priority, attempts, maxAttempts, reason } = ticketOf(kv);
+  const { seq, priority, attempts, maxAttempts, reason, group } = ticketOf(kv);
   const { payload, enqueuedMs } = recordOf(job);
+  const known = { id: `${seq}`, state, payload: payload as T, priority, attempts, maxAttempts, reason, group };
   const dueMs = state === 'delayed' ? dueMsAt(kv.key) : undefined;
-  return [{ id: `${seq}`, state, payload: payload as T, priority, attempts, maxAttempts, reason, enqueuedMs, dueMs }];
+  return [{ ...known, progress: jsonValue(progress?.value), enqueuedMs, dueMs }];
 }
 
 /** A key in front of every ready job: nobody can claim past it. Safe to run twice. */
@@ -109,7 +134,7 @@ export async function redriveJob({ context, keys }: AdminSite, seq: number, sign
     context,
     {
       compare: [modifiedAt(found.key, found.modRevision)],
-      success: [remove(found.key), put(keys.readyOf(ticket), encodeTicket(ticket))],
+      success: [remove(found.key), comeForward(keys, ticket)],
     },
     signal,
   );
@@ -128,12 +153,15 @@ export async function cancelJob({ context, keys }: AdminSite, seq: number, signa
     const [found, claimed] = [rangeAt(look, 0).kvs[0], rangeAt(look, 1).kvs[0]];
     if (found === undefined) return seen;
     const { kib, dedupe } = recordOf(found);
-    const claim = claimed === undefined ? [] : [remove(taken), remove(takenOf(claimed).slot)];
+    const held = claimed && takenOf(claimed);
+    const claim = held === undefined ? [] : [remove(taken), remove(held.slot), ...leaveGroup(keys, held)];
     const request = {
       compare: [createdAt(job, found.createRevision), modifiedAt(taken, claimed?.modRevision ?? 0n)],
       success: [...removeJob(keys, { seq, kib, dedupe }), remove(dead), ...claim],
     };
-    if ((await answered(context, request, signal)).succeeded) return true;
+    if (!(await answered(context, request, signal)).succeeded) continue;
+    if (held?.group !== undefined) await moveGroupOn(context, keys, held.group, signal);
+    return true;
   }
 }
 

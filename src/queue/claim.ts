@@ -20,6 +20,8 @@ export interface Claim {
   /** The revision of the claim: higher than that of every earlier one. */
   readonly fence: bigint;
   readonly job: KeyValue | undefined;
+  /** How far an earlier attempt came, if it said so. */
+  readonly progress: KeyValue | undefined;
   /** Who is first now. */
   readonly next: readonly Candidate[];
 }
@@ -102,6 +104,7 @@ function claimTxn(
       put(keys.takenOf(ticket.seq), encodeTicket(taken)),
       put(slot.key, encodeSlot({ job: ticket.seq }), { leaseId: session.leaseId }),
       get(keys.job(ticket.seq)),
+      get(keys.progressOf(ticket.seq)),
       readNext,
       ...(idle === undefined ? [] : [remove(idle)]),
     ],
@@ -127,7 +130,8 @@ function claimed(
     ticket: { ...ticket, attempts: ticket.attempts + 1 },
     fence: header.revision,
     job: rangeAt(txn, 3).kvs[0],
-    next: rangeAt(txn, 4).kvs,
+    progress: rangeAt(txn, 4).kvs[0],
+    next: rangeAt(txn, 5).kvs,
   };
 }
 
@@ -146,7 +150,7 @@ async function claimedBefore(site: ClaimSite, slot: Slot, found: KeyValue | unde
     session.signal.throwIfAborted();
     throw new ConclaveError('LOST', `${slot.key} was deleted`, { loss: 'key-deleted' });
   }
-  const request = { success: [get(keys.takenOf(seq)), get(keys.job(seq))] };
+  const request = { success: [get(keys.takenOf(seq)), get(keys.job(seq)), get(keys.progressOf(seq))] };
   const txn = await untilAnswered(context.runtime, session.signal, () => context.store.txn(request));
   slot.revision = found.modRevision;
   const taken = rangeAt(txn, 0).kvs[0];
@@ -154,6 +158,7 @@ async function claimedBefore(site: ClaimSite, slot: Slot, found: KeyValue | unde
     ticket: taken === undefined ? { seq, priority: 0, attempts: 1, maxAttempts: 1, kib: 1 } : takenOf(taken),
     fence: found.modRevision,
     job: rangeAt(txn, 1).kvs[0],
+    progress: rangeAt(txn, 2).kvs[0],
     next: [],
   };
 }

@@ -4,7 +4,10 @@ import type { Runtime } from '../core/runtime.js';
 import type { Consumer } from './consumer.js';
 import type { Job } from './job.js';
 
-/** What is done with a job. Once it has settled the job is acknowledged, or fails if it threw. */
+/**
+ * What is done with a job. Once it has settled the job is acknowledged, or fails if it threw. What it returns is kept
+ * if the job's producer asked for it, see `JobOptions.keepResultMs`.
+ */
 export type Handler<T> = (job: Job<T>) => Promise<unknown> | unknown;
 
 export interface WorkOptions<T> {
@@ -60,39 +63,38 @@ async function handle<T>(
   handler: Handler<T>,
   { timeLimitMs = defaultTimeLimitMs, onFailure }: WorkOptions<T>,
 ): Promise<void> {
-  const failure = await withinLimit(runtime, job, handler, timeLimitMs);
-  if (failure !== undefined) onFailure?.(failure.error, job);
+  const ran = await withinLimit(runtime, job, handler, timeLimitMs);
+  if ('error' in ran) onFailure?.(ran.error, job);
   if (!job.held) return;
   try {
-    await (failure === undefined ? job.ack() : job.fail(failure.error));
+    await ('error' in ran ? job.fail(ran.error) : job.ack(ran.result));
   } catch (error) {
     // Whoever has the job now, or gets it, does it again.
     if (!ConclaveError.is(error, 'LOST', 'SESSION_LOST', 'RELEASED')) throw error;
   }
 }
 
-/** How the handler failed; undefined if it did not. One that does not settle after its time is left to itself. */
-async function withinLimit<T>(
-  runtime: Runtime,
-  job: Job<T>,
-  handler: Handler<T>,
-  timeLimitMs: number,
-): Promise<{ readonly error: unknown } | undefined> {
+/** What came of a handler. */
+type Ran = { readonly error: unknown } | { readonly result: unknown };
+
+/** One that does not settle after its time is left to itself. */
+async function withinLimit<T>(runtime: Runtime, job: Job<T>, handler: Handler<T>, timeLimitMs: number): Promise<Ran> {
   let stopTimer = () => {};
-  const outOfTime = new Promise<{ readonly error: unknown }>((resolve) => {
+  const outOfTime = new Promise<Ran>((resolve) => {
     const error = new ConclaveError('TIMEOUT', `job ${job.id}: not done within ${timeLimitMs} ms`);
     stopTimer = runtime.setTimer(timeLimitMs, () => {
       job.stop(error);
       stopTimer = runtime.setTimer(graceMs, () => resolve({ error }));
     });
   });
-  const run = async () => {
+  const run = async (): Promise<Ran> => {
     try {
-      await handler(job);
+      const result = await handler(job);
+      job.checkResult(result);
+      return { result };
     } catch (error) {
       return { error };
     }
-    return undefined;
   };
   try {
     return await Promise.race([run(), outOfTime]);

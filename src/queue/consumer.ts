@@ -2,6 +2,7 @@ import { abortable, linkSignals, type WaitOptions, withDeadline } from '../core/
 import { noBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
+import { judge } from '../core/standard-schema.js';
 import { onSessionEnd } from '../lease/session.js';
 import type { RecipeContext } from '../line/context.js';
 import { Doorbell } from '../line/doorbell.js';
@@ -17,6 +18,8 @@ import { type Candidate, type ClaimSite, claimFirst } from './claim.js';
 import { Job } from './job.js';
 import { keepQueue } from './keeper.js';
 import { below } from './keys.js';
+import { misfit } from './payload.js';
+import { recordOf } from './record.js';
 import { openSlot, type Slot } from './slot.js';
 
 /**
@@ -149,10 +152,13 @@ export class Consumer<T> implements AsyncDisposable {
       signal.throwIfAborted();
       return undefined;
     }
-    const job = new Job<T>(this.#site, slot, claim, () => this.#over(slot, job));
+    const { payload } = recordOf(claim.job);
+    const verdict = await judge(this.#site.settings.schema, payload);
+    const value = 'value' in verdict ? verdict.value : payload;
+    const job = new Job<T>(this.#site, slot, claim, value, () => this.#over(slot, job));
     this.#inHand.set(slot.key, job);
-    if (claim.job === undefined) {
-      await job.drop();
+    if (claim.job === undefined || 'issues' in verdict) {
+      await ('issues' in verdict && claim.job !== undefined ? job.dead(misfit(verdict.issues)) : job.drop());
       return this.#claim(slot, turn, signal);
     }
     if (!signal.aborted) return job;

@@ -1,6 +1,7 @@
 import { utf8Text } from '../core/bytes.js';
 import type { KeyValue, RequestOp } from '../store/messages.js';
 import { put, remove } from '../store/ops.js';
+import { jsonObject, numberOf } from './json.js';
 import type { QueueKeys } from './keys.js';
 import type { Ticket } from './ticket.js';
 
@@ -19,10 +20,16 @@ export interface Gone {
  * never too little.
  */
 export function removeJob(keys: QueueKeys, { seq, kib, dedupe }: Pick<Ticket, 'seq' | 'kib' | 'dedupe'>): RequestOp[] {
-  const ops = [remove(keys.job(seq)), put(`${keys.gone}jobs`, '')];
+  const ops = [...removeTraces(keys, { seq, dedupe }), put(`${keys.gone}jobs`, '')];
   for (let bit = 0; bit < bits; bit++) {
     if ((kib >> bit) & 1) ops.push(put(`${keys.gone}kib.${bit.toString().padStart(2, '0')}`, ''));
   }
+  return ops;
+}
+
+/** What is there of a job besides its ticket. */
+export function removeTraces(keys: QueueKeys, { seq, dedupe }: Pick<Ticket, 'seq' | 'dedupe'>): RequestOp[] {
+  const ops = [remove(keys.job(seq)), remove(keys.progressOf(seq))];
   return dedupe === undefined ? ops : [...ops, remove(keys.dedupeOf(dedupe))];
 }
 
@@ -30,9 +37,14 @@ export function removeJob(keys: QueueKeys, { seq, kib, dedupe }: Pick<Ticket, 's
 export function goneOf(kvs: readonly KeyValue[]): Gone {
   let jobs = 0;
   let kib = 0;
-  for (const { key, version } of kvs) {
-    const [, bit] = /kib\.(\d\d)$/.exec(utf8Text(key)) ?? [];
-    if (bit === undefined) jobs += Number(version);
+  for (const { key, version, value } of kvs) {
+    const name = utf8Text(key);
+    const [, bit] = /kib\.(\d\d)$/.exec(name) ?? [];
+    if (name.endsWith('/purged')) {
+      const purged = jsonObject(value);
+      jobs += numberOf(purged.jobs, 0);
+      kib += numberOf(purged.kib, 0);
+    } else if (bit === undefined) jobs += Number(version);
     else kib += 2 ** Number(bit) * Number(version);
   }
   return { jobs, kib };

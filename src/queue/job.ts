@@ -4,8 +4,11 @@ import type { Compare } from '../store/messages.js';
 import { modifiedAt } from '../store/ops.js';
 import { backoffMs } from './backoff.js';
 import type { Claim, ClaimSite } from './claim.js';
+import { moveGroupOn } from './group.js';
 import { checkDelay } from './options.js';
+import { Progress } from './progress.js';
 import { recordOf } from './record.js';
+import { encodeResult, keepFor } from './result.js';
 import { settle, type Verdict } from './settle.js';
 import type { Slot } from './slot.js';
 import { shortReason } from './ticket.js';
@@ -22,6 +25,9 @@ export class Job<T = unknown> {
   readonly enqueuedMs: number;
   /** Grows with every later claim of the job: hand it to whatever you write to, with reads as well as writes. */
   readonly fence: bigint;
+  /** Of its group nobody has another job in hand. */
+  readonly group: string | undefined;
+  readonly #progress: Progress;
   readonly #site: ClaimSite;
   readonly #slot: Slot;
   readonly #claim: Claim;
@@ -31,8 +37,8 @@ export class Job<T = unknown> {
   #over: ConclaveError | undefined;
 
   /** @internal `onOver` is called once, when the claim is settled or lost. */
-  constructor(site: ClaimSite, slot: Slot, claim: Claim, onOver: () => void) {
-    const { payload, enqueuedMs } = recordOf(claim.job);
+  constructor(site: ClaimSite, slot: Slot, claim: Claim, payload: unknown, onOver: () => void) {
+    const { enqueuedMs } = recordOf(claim.job);
     this.#site = site;
     this.#slot = slot;
     this.#claim = claim;
@@ -43,6 +49,8 @@ export class Job<T = unknown> {
     this.attempt = claim.ticket.attempts;
     this.enqueuedMs = enqueuedMs;
     this.fence = claim.fence;
+    this.group = claim.ticket.group;
+    this.#progress = new Progress(site, slot, claim);
     this.#unlink = onSessionEnd(site.session, (error) => this.#end(error));
   }
 
@@ -75,13 +83,37 @@ export class Job<T = unknown> {
     return modifiedAt(this.#slot.key, this.fence);
   }
 
+  /** What was last reported, by this attempt or an earlier one: where to go on. */
+  get progress(): unknown {
+    return this.#progress.value;
+  }
+
   /**
-   * The job is done: it is never handed out again.
+   * Writes down how far the work is, for `list` and for the next attempt: JSON of 4 KiB at most.
+   * @throws ConclaveError `INVALID_ARGUMENT`; `LOST`, `SESSION_LOST`, `RELEASED` when the claim is over.
+   */
+  async updateProgress(value: unknown): Promise<void> {
+    this.#checkHeld();
+    await this.#progress.update(value);
+  }
+
+  /** @internal Throws if the job's producer asked for a result, and this one could not be kept. */
+  checkResult(result: unknown): void {
+    if (this.#claim.ticket.resultMs !== undefined) encodeResult(result, this.#site.settings.maxJobKib);
+  }
+
+  /**
+   * The job is done: it is never handed out again. `result` is kept if its producer asked for it.
+   * @throws ConclaveError `INVALID_ARGUMENT` for a result that is no JSON or too large: then nothing was settled.
    * @throws ConclaveError `LOST`, `SESSION_LOST` when the claim is over: somebody else does the job again, unless
    * `outcome` is `unknown`; `RELEASED` when it was settled before.
    */
-  ack(): Promise<void> {
-    return this.#settle({ type: 'ack' });
+  async ack(result?: unknown): Promise<void> {
+    this.#checkHeld();
+    const { resultMs } = this.#claim.ticket;
+    if (resultMs === undefined) return this.#settle({ type: 'ack' });
+    const json = encodeResult(result, this.#site.settings.maxJobKib);
+    return this.#settle({ type: 'ack', result: await keepFor(this.#site, resultMs, json) });
   }
 
   /** Gives the job back at once, to its old place; this attempt counts. Throws as `ack`. */
@@ -105,8 +137,14 @@ export class Job<T = unknown> {
     });
   }
 
-  /** Gives the job up: it lies among the dead letters until somebody redrives it. Throws as `ack`. */
-  dead(reason: string): Promise<void> {
+  /**
+   * Gives the job up: it lies among the dead letters until somebody redrives it. Throws as `ack`.
+   * @throws ConclaveError `INVALID_ARGUMENT` without a reason.
+   */
+  async dead(reason: string): Promise<void> {
+    if (typeof reason !== 'string' || reason === '') {
+      throw new ConclaveError('INVALID_ARGUMENT', 'a dead letter needs a reason');
+    }
     return this.#settle({ type: 'dead', reason: shortReason(reason) });
   }
 
@@ -137,10 +175,11 @@ export class Job<T = unknown> {
   }
 
   async #settle(verdict: Verdict): Promise<void> {
-    if (!this.held) throw this.#over ?? this.#site.session.signal.reason;
+    this.#checkHeld();
     this.#over = new ConclaveError('RELEASED', `job ${this.id}: settled`);
     try {
       await settle(this.#site, this.#slot, this.#claim, verdict);
+      await this.#moveGroupOn(verdict);
     } catch (error) {
       throw asUndecided(error);
     } finally {
@@ -148,6 +187,19 @@ export class Job<T = unknown> {
       this.#ended.abort(this.#over);
       this.#onOver();
     }
+  }
+
+  /** Whoever looks after the queue does it, should we not come to it. */
+  async #moveGroupOn({ type }: Verdict): Promise<void> {
+    const { context, keys, session } = this.#site;
+    if (this.group === undefined || type === 'nack' || type === 'retry') return;
+    await moveGroupOn(context, keys, this.group, session.signal).catch((error: unknown) => {
+      if (!ConclaveError.is(error)) throw error;
+    });
+  }
+
+  #checkHeld(): void {
+    if (!this.held) throw this.#over ?? this.#site.session.signal.reason;
   }
 
   #end(error: ConclaveError): void {

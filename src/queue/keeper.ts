@@ -17,6 +17,7 @@ import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
 import { Delays } from './delays.js';
+import { comeForward, leaveGroup, moveGroupOn } from './group.js';
 import { below, type QueueKeys } from './keys.js';
 import { encodeTicket, type TakenTicket, takenOf, ticketOf } from './ticket.js';
 
@@ -69,6 +70,7 @@ async function keepClaims(site: ClaimSite, signal: AbortSignal): Promise<never> 
       // The watch comes first: what happens after the look rings.
       await abortable(bell.armed, signal);
       await giveBackOrphans(site, signal);
+      await moveVacantGroups(site, signal);
       await abortable(bell.rings(), signal);
     } finally {
       bell.close();
@@ -83,8 +85,13 @@ async function keepDelays(site: ClaimSite, signal: AbortSignal): Promise<never> 
   try {
     for (;;) {
       const due = await abortable(delays.next(perRequest), signal);
-      const request = { success: due.map((kv) => makeReady(site.keys, kv)) };
-      await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+      // Two of one group in one txn would find it free both.
+      const together = due.filter((kv) => ticketOf(kv).group === undefined);
+      const alone = due.filter((kv) => ticketOf(kv).group !== undefined);
+      for (const kvs of [together, ...alone.map((kv) => [kv])]) {
+        const request = { success: kvs.map((kv) => makeReady(site.keys, kv)) };
+        if (kvs.length > 0) await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+      }
     }
   } finally {
     delays.close();
@@ -97,7 +104,7 @@ function makeReady(keys: QueueKeys, kv: KeyValue): RequestOp {
     type: 'txn',
     request: {
       compare: [modifiedAt(kv.key, kv.modRevision)],
-      success: [remove(kv.key), put(keys.readyOf(ticket), encodeTicket(ticket))],
+      success: [remove(kv.key), comeForward(keys, ticket)],
     },
   };
 }
@@ -123,16 +130,31 @@ async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal
 function giveBack(keys: QueueKeys, { slot, ...ticket }: TakenTicket, claimedAt: bigint): RequestOp {
   const taken = keys.takenOf(ticket.seq);
   const isLast = ticket.attempts >= ticket.maxAttempts;
+  const dead = encodeTicket({ ...ticket, reason: 'its last consumer was lost' });
   const back = isLast
-    ? put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: 'its last consumer was lost' }))
-    : put(keys.readyOf(ticket), encodeTicket(ticket));
+    ? [put(keys.deadOf(ticket.seq), dead), ...leaveGroup(keys, ticket)]
+    : [put(keys.readyOf(ticket), encodeTicket(ticket))];
   return {
     type: 'txn',
     request: {
       compare: [modifiedAt(taken, claimedAt), changedSince(slot, claimedAt)],
-      success: [remove(taken), back],
+      success: [remove(taken), ...back],
     },
   };
+}
+
+/** Those whose job was settled by one who has not come to bring the next one forward. */
+async function moveVacantGroups({ context, keys }: ClaimSite, signal: AbortSignal): Promise<void> {
+  const { store, runtime } = context;
+  const look = { ...below(keys.vacant), keysOnly: true, limit: BigInt(perRequest) };
+  // Bounded by the groups: each round moves what it has seen.
+  for (;;) {
+    const { kvs } = await untilAnswered(runtime, signal, () => store.range(look, { signal }));
+    for (const { key } of kvs) {
+      await moveGroupOn(context, keys, decodeURIComponent(utf8Text(key).slice(keys.vacant.length)), signal);
+    }
+    if (kvs.length < perRequest) return;
+  }
 }
 
 /** Holds unless `key` is as it was at `revision`. */

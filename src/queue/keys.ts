@@ -19,6 +19,12 @@ export class QueueKeys {
   readonly dead: string;
   /** In front of every ready job: while it is there nothing is handed out. */
   readonly paused: string;
+  /** Tickets whose group is at another job. */
+  readonly waiting: string;
+  /** Groups that have a job in front of theirs: its number. */
+  readonly busy: string;
+  /** Groups whose job has left them, until somebody has brought the next one forward. */
+  readonly vacant: string;
   readonly slots: string;
   readonly idle: Bytes;
   readonly keepers: Bytes;
@@ -33,6 +39,9 @@ export class QueueKeys {
     this.delayed = `${this.root}delayed/`;
     this.dead = `${this.root}dead/`;
     this.paused = `${this.ready}!`;
+    this.waiting = `${this.root}waiting/`;
+    this.busy = `${this.root}busy/`;
+    this.vacant = `${this.root}vacant/`;
     this.slots = `${this.root}slots/`;
     this.idle = utf8(`${this.root}idle/`);
     this.keepers = utf8(`${this.root}keepers/`);
@@ -62,6 +71,30 @@ export class QueueKeys {
 
   takenOf(seq: number): string {
     return this.taken + digits(seq, seqDigits);
+  }
+
+  waitingOf(group: string, seq: number): string {
+    return this.waitingIn(group) + digits(seq, seqDigits);
+  }
+
+  waitingIn(group: string): string {
+    return `${this.waiting}${encodeURIComponent(group)}/`;
+  }
+
+  busyOf(group: string): string {
+    return this.busy + encodeURIComponent(group);
+  }
+
+  vacantOf(group: string): string {
+    return this.vacant + encodeURIComponent(group);
+  }
+
+  progressOf(seq: number): string {
+    return `${this.root}progress/${digits(seq, seqDigits)}`;
+  }
+
+  resultOf(seq: number): string {
+    return `${this.root}results/${digits(seq, seqDigits)}`;
   }
 }
 

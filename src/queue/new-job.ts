@@ -1,7 +1,8 @@
 import { utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { jsonOf, kibOf } from './json.js';
 import { priorityLimit } from './keys.js';
-import { checkDelay, type QueueSettings } from './options.js';
+import { checkDelay, delayLimitMs, type QueueSettings } from './options.js';
 import type { NewJob } from './step.js';
 
 export interface JobOptions {
@@ -9,16 +10,24 @@ export interface JobOptions {
   readonly priority?: number | undefined;
   /** Milliseconds before which it is not handed out, counted by wall clocks: README.md. Default: 0. */
   readonly delayMs?: number | undefined;
+  /**
+   * Jobs of one group are done one at a time, in the order of their numbers: one that fails holds up those behind it.
+   * A text of 1 to 512 characters. Default: none.
+   */
+  readonly group?: string | undefined;
+  /** How long what its handler returned can be asked for, in milliseconds, at least 60,000. Default: not at all. */
+  readonly keepResultMs?: number | undefined;
   /** What to do when the queue is full: fail with `RESOURCE_EXHAUSTED`, or wait for room. Default: `reject`. */
   readonly whenFull?: 'reject' | 'wait' | undefined;
 }
 
-const dedupeKeyLimit = 512;
+/** Of a dedupe key or group. */
+const keyLimit = 512;
 
 /** @throws ConclaveError `INVALID_ARGUMENT` for whatever cannot be a job of this queue. */
 export function newJob(
   payload: unknown,
-  { priority = 0, delayMs = 0 }: JobOptions,
+  { priority = 0, delayMs = 0, group, keepResultMs }: JobOptions,
   { maxAttempts, maxJobKib }: QueueSettings,
   dedupe: string | undefined,
 ): NewJob {
@@ -27,33 +36,34 @@ export function newJob(
     throw new ConclaveError('INVALID_ARGUMENT', message);
   }
   checkDelay(delayMs);
-  if (dedupe !== undefined) checkDedupeKey(dedupe);
-  const json = jsonOf(payload);
-  const kib = Math.max(1, Math.ceil(utf8(json).length / 1024));
-  if (kib > maxJobKib) {
-    throw new ConclaveError('INVALID_ARGUMENT', `a job of ${kib} KiB, at most ${maxJobKib}`);
-  }
-  return { payload: json, priority, maxAttempts, delayMs, dedupe, kib };
+  if (dedupe !== undefined) checkKey('a dedupe key', dedupe);
+  if (group !== undefined) checkKey('a group', group);
+  if (keepResultMs !== undefined) checkResultMs(keepResultMs);
+  const json = jsonOf(payload, 'a job', maxJobKib);
+  return {
+    payload: json,
+    priority,
+    maxAttempts,
+    delayMs,
+    dedupe,
+    group,
+    resultMs: keepResultMs,
+    kib: kibOf(json),
+  };
 }
 
-function checkDedupeKey(key: string): void {
-  const isText = typeof key === 'string' && key !== '' && key.length <= dedupeKeyLimit && isWellFormed(key);
+function checkResultMs(ms: number): void {
+  if (typeof ms === 'number' && ms >= 60_000 && ms <= delayLimitMs) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `keepResultMs must be from 60000 to ${delayLimitMs}, got ${String(ms)}`);
+}
+
+function checkKey(what: string, key: string): void {
+  const isText = typeof key === 'string' && key !== '' && key.length <= keyLimit && isWellFormed(key);
   if (isText) return;
-  throw new ConclaveError('INVALID_ARGUMENT', `a dedupe key is a text of 1 to ${dedupeKeyLimit} characters`);
+  throw new ConclaveError('INVALID_ARGUMENT', `${what} is a text of 1 to ${keyLimit} characters`);
 }
 
 /** Whether it has a form in UTF-8. */
 function isWellFormed(text: string): boolean {
   return utf8Text(utf8(text)) === text;
-}
-
-function jsonOf(payload: unknown): string {
-  let json: string | undefined;
-  try {
-    json = JSON.stringify(payload);
-  } catch (error) {
-    throw new ConclaveError('INVALID_ARGUMENT', `a job must be JSON: ${(error as Error).message}`, { cause: error });
-  }
-  if (json === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'a job must be JSON: this is undefined');
-  return json;
 }

@@ -1,7 +1,14 @@
 import { ConclaveError } from '../core/errors.js';
+import type { StandardSchema } from '../core/standard-schema.js';
 import type { Backoff } from './backoff.js';
 
-export interface QueueOptions {
+export interface QueueOptions<T = unknown> {
+  /**
+   * What a payload must be, for any validator that follows Standard Schema v1. Asked at `enqueue`, and again before a
+   * job is handed out, where what it makes of the payload is what the handler gets; one that does not fit is a dead
+   * letter.
+   */
+  readonly schema?: StandardSchema<T> | undefined;
   /** How often a job is handed out before it is a dead letter; a consumer's death counts. Default: 5. */
   readonly maxAttempts?: number | undefined;
   /** How long a failed job waits: doubled per attempt, half of it by chance. Default: 1,000 and 60,000. */
@@ -16,6 +23,7 @@ export interface QueueOptions {
 
 /** With the defaults filled in. */
 export interface QueueSettings {
+  readonly schema: StandardSchema | undefined;
   readonly maxAttempts: number;
   readonly backoff: Backoff;
   readonly maxJobs: number;
@@ -24,14 +32,20 @@ export interface QueueSettings {
 }
 
 /** @throws ConclaveError `INVALID_ARGUMENT` for what is no whole number from 1. */
-export function settingsOf(options: QueueOptions): QueueSettings {
-  const { maxAttempts = 5, backoff = {}, maxJobs = 10_000, maxKib = 65_536, maxJobKib = 64 } = options;
+export function settingsOf<T>(options: QueueOptions<T>): QueueSettings {
+  const { schema, maxAttempts = 5, backoff = {}, maxJobs = 10_000, maxKib = 65_536, maxJobKib = 64 } = options;
   const { firstMs = 1_000, mostMs = 60_000 } = backoff;
   for (const [name, value] of Object.entries({ maxAttempts, maxJobs, maxKib, maxJobKib, firstMs, mostMs })) {
     wholeFrom1(name, value);
   }
   if (maxJobKib > 512) throw new ConclaveError('INVALID_ARGUMENT', `maxJobKib must be at most 512, got ${maxJobKib}`);
-  return { maxAttempts, backoff: { firstMs, mostMs }, maxJobs, maxKib, maxJobKib };
+  checkSchema(schema);
+  return { schema, maxAttempts, backoff: { firstMs, mostMs }, maxJobs, maxKib, maxJobKib };
+}
+
+function checkSchema(schema: StandardSchema | undefined): void {
+  if (schema === undefined || typeof schema?.['~standard']?.validate === 'function') return;
+  throw new ConclaveError('INVALID_ARGUMENT', 'schema must follow Standard Schema v1: it has no ~standard.validate');
 }
 
 export function wholeFrom1(name: string, value: number): void {
@@ -40,7 +54,7 @@ export function wholeFrom1(name: string, value: number): void {
 }
 
 /** Ten years. */
-const delayLimitMs = 315_360_000_000;
+export const delayLimitMs = 315_360_000_000;
 
 /** @throws ConclaveError `INVALID_ARGUMENT` unless a number of milliseconds from 0 to ten years. */
 export function checkDelay(delayMs: number): void {

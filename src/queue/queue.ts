@@ -22,7 +22,10 @@ import { Consumer } from './consumer.js';
 import { QueueKeys } from './keys.js';
 import { type JobOptions, newJob } from './new-job.js';
 import { type QueueOptions, type QueueSettings, settingsOf, wholeFrom1 } from './options.js';
+import { checkPayload } from './payload.js';
 import { jobsPerStep, Producer } from './producer.js';
+import { purgeState } from './purge.js';
+import { type JobOutcome, outcomeOf } from './result.js';
 import type { NewJob } from './step.js';
 
 /** Where queues live, below the namespace. */
@@ -57,7 +60,7 @@ export class Queue<T = unknown> {
   /**
    * @throws ConclaveError `INVALID_NAME` for an empty name; `INVALID_ARGUMENT` for options that are no whole numbers.
    */
-  constructor(context: RecipeContext, name: string, options: QueueOptions = {}) {
+  constructor(context: RecipeContext, name: string, options: QueueOptions<T> = {}) {
     this.#context = context;
     this.name = name;
     this.#keys = new QueueKeys(linePrefix(context, root, name));
@@ -67,12 +70,14 @@ export class Queue<T = unknown> {
 
   /**
    * Adds one job. Calls that come together go in one request.
-   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large;
+   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large; `INVALID_VALUE`
+   * for what the schema refuses;
    * `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and others with `outcome: 'unknown'` when it could not be
    * found out whether the job was added.
    */
   async enqueue(payload: T, options: EnqueueOptions = {}): Promise<Enqueued> {
     const job = newJob(payload, options, this.#settings, options.dedupeKey);
+    if (this.#settings.schema !== undefined) await checkPayload(payload, this.#settings);
     const [added] = await this.#add([job], options);
     return added as Enqueued;
   }
@@ -83,6 +88,7 @@ export class Queue<T = unknown> {
       throw new ConclaveError('INVALID_ARGUMENT', `${payloads.length} jobs at once, at most ${jobsPerStep}`);
     }
     const jobs = payloads.map((payload) => newJob(payload, options, this.#settings, undefined));
+    for (const payload of payloads) await checkPayload(payload, this.#settings);
     return jobs.length === 0 ? [] : this.#add(jobs, options);
   }
 
@@ -162,6 +168,29 @@ export class Queue<T = unknown> {
     return this.#asked('cancel', options, (site, signal) => cancelJob(site, seqOf(id), signal));
   }
 
+  /**
+   * Takes away every job of these states that is there now, and counts them; by default all that are in nobody's hands.
+   * A job that changes its state meanwhile may be left.
+   * @throws ConclaveError `INVALID_ARGUMENT` for `claimed`: who works on a job loses it by `cancel` alone.
+   */
+  purge(options: WaitOptions & { readonly states?: readonly JobState[] } = {}): Promise<number> {
+    const { states = purgeable } = options;
+    return this.#asked('purge', options, async (site, signal) => {
+      for (const state of states) checkPurgeable(state);
+      let count = 0;
+      for (const state of purgeable) if (states.includes(state)) count += await purgeState(site, state, signal);
+      return count;
+    });
+  }
+
+  /**
+   * Waits until the job is done, a dead letter or gone. What its handler returned is there for `keepResultMs` after
+   * that, if its producer asked for it.
+   */
+  result<R = unknown>(id: string, options: WaitOptions = {}): Promise<JobOutcome<R>> {
+    return this.#asked('result', options, (site, signal) => outcomeOf<R>(site, seqOf(id), signal));
+  }
+
   async #add(jobs: readonly NewJob[], options: JobOptions & WaitOptions): Promise<readonly Enqueued[]> {
     return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
       // Bounded by `signal`, which whoever waits for room should have.
@@ -202,4 +231,13 @@ function seqOf(id: string): number {
     throw new ConclaveError('INVALID_ARGUMENT', `a job's id is a whole number, got ${JSON.stringify(id)}`);
   }
   return seq;
+}
+
+/** Those that wait go first: else one of each group would come forward. */
+const purgeable: readonly JobState[] = ['waiting', 'delayed', 'ready', 'dead'];
+
+/** @throws ConclaveError `INVALID_ARGUMENT` */
+function checkPurgeable(state: JobState): void {
+  if (purgeable.includes(state)) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `jobs can be purged that are ${purgeable.join(', ')}, not ${state}`);
 }

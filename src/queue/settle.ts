@@ -4,6 +4,7 @@ import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js'
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
 import { removeJob } from './gone.js';
+import { leaveGroup } from './group.js';
 import type { QueueKeys } from './keys.js';
 import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket } from './ticket.js';
@@ -11,7 +12,7 @@ import { encodeTicket, type Ticket } from './ticket.js';
 /** How a claim ends, besides with its lease. */
 export type Verdict =
   /** Done: the job is gone for good. */
-  | { readonly type: 'ack' }
+  | { readonly type: 'ack'; readonly result?: KeptResult | undefined }
   /** Back to where it was, at once; `counted`: as an attempt. */
   | { readonly type: 'nack'; readonly counted: boolean; readonly reason?: string | undefined }
   /** To be handed out again when it is due, in milliseconds since 1970. */
@@ -20,6 +21,12 @@ export type Verdict =
   | { readonly type: 'dead'; readonly reason: string }
   /** Its job was cancelled. */
   | { readonly type: 'drop' };
+
+/** What an acknowledged job leaves behind, until its lease ends. */
+export interface KeptResult {
+  readonly json: string;
+  readonly leaseId: bigint;
+}
 
 /**
  * Ends the claim made at `fence`, which only its owner can do, and only while it is the job's claim.
@@ -56,8 +63,11 @@ export async function settle(
 
 function consequences(keys: QueueKeys, ticket: Ticket, verdict: Verdict): RequestOp[] {
   switch (verdict.type) {
-    case 'ack':
-      return removeJob(keys, ticket);
+    case 'ack': {
+      const { result } = verdict;
+      const kept = result && put(keys.resultOf(ticket.seq), result.json, { leaseId: result.leaseId });
+      return [...removeJob(keys, ticket), ...leaveGroup(keys, ticket), ...(kept === undefined ? [] : [kept])];
+    }
     case 'nack': {
       const attempts = ticket.attempts - (verdict.counted ? 0 : 1);
       return [put(keys.readyOf(ticket), encodeTicket({ ...ticket, attempts, reason: verdict.reason }))];
@@ -70,9 +80,12 @@ function consequences(keys: QueueKeys, ticket: Ticket, verdict: Verdict): Reques
         ),
       ];
     case 'dead':
-      return [put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: verdict.reason }))];
+      return [
+        put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: verdict.reason })),
+        ...leaveGroup(keys, ticket),
+      ];
     case 'drop':
-      return [];
+      return leaveGroup(keys, ticket);
   }
 }
 

@@ -4,6 +4,7 @@ import type { RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { type Gone, goneOf } from './gone.js';
+import { comeForward } from './group.js';
 import { jsonObject, numberOf } from './json.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
@@ -20,6 +21,9 @@ export interface NewJob {
   /** 0: at once. */
   readonly delayMs: number;
   readonly dedupe: string | undefined;
+  readonly group: string | undefined;
+  /** How long its result is kept once it is done; undefined: not at all. */
+  readonly resultMs: number | undefined;
   readonly kib: number;
 }
 
@@ -69,7 +73,8 @@ export function stepTxn(
 ): TxnRequest {
   const nowMs = Math.round(runtime.wallMs());
   const dedupes = jobs.flatMap(({ dedupe }) => (dedupe === undefined ? [] : [keys.dedupeOf(dedupe)]));
-  const puts = jobs.flatMap((job, i) => putsOf(keys, job, tail.seq + 1 + i, nowMs, maker));
+  const groups = new Set<string>();
+  const puts = jobs.flatMap((job, i) => putsOf(keys, job, tail.seq + 1 + i, nowMs, maker, groups));
   return {
     compare: [modifiedAt(keys.tail, tail.revision), ...dedupes.map((key) => createdAt(key, 0n))],
     success: [put(keys.tail, nextTail(tail, maker, sizeOf(jobs))), ...puts],
@@ -88,15 +93,32 @@ export function duplicatesIn(txn: TxnResponse): ReadonlyMap<string, number> {
   );
 }
 
-function putsOf(keys: QueueKeys, job: NewJob, seq: number, nowMs: number, maker: string): RequestOp[] {
-  const { payload, priority, maxAttempts, delayMs, dedupe, kib } = job;
-  const ticket: Ticket = { seq, priority, attempts: 0, maxAttempts, dedupe, kib };
-  const waits = delayMs > 0 ? keys.delayedOf(seq, nowMs + Math.ceil(delayMs)) : keys.readyOf(ticket);
+/** `groups` are those of the jobs before it in this step, which nobody has settled by then. */
+function putsOf(
+  keys: QueueKeys,
+  job: NewJob,
+  seq: number,
+  nowMs: number,
+  maker: string,
+  groups: Set<string>,
+): RequestOp[] {
+  const { payload, delayMs, dedupe, kib, group, ...rest } = job;
+  const ticket: Ticket = { ...rest, seq, attempts: 0, dedupe, kib, group };
   return [
     put(keys.job(seq), encodeRecord(payload, { enqueuedMs: nowMs, maker, kib, dedupe })),
-    put(waits, encodeTicket(delayMs > 0 ? { ...ticket, delayMs } : ticket)),
+    placeOf(keys, ticket, delayMs, nowMs, groups),
     ...(dedupe === undefined ? [] : [put(keys.dedupeOf(dedupe), JSON.stringify({ key: dedupe, seq }))]),
   ];
+}
+
+function placeOf(keys: QueueKeys, ticket: Ticket, delayMs: number, nowMs: number, groups: Set<string>): RequestOp {
+  const { seq, group } = ticket;
+  if (delayMs > 0) return put(keys.delayedOf(seq, nowMs + Math.ceil(delayMs)), encodeTicket({ ...ticket, delayMs }));
+  if (group === undefined || !groups.has(group)) {
+    if (group !== undefined) groups.add(group);
+    return comeForward(keys, ticket);
+  }
+  return put(keys.waitingOf(group, seq), encodeTicket(ticket));
 }
 
 function countsOf(keys: QueueKeys): RequestOp {

@@ -15,6 +15,10 @@ export interface Ticket {
   /** While it is delayed: for how long. */
   readonly delayMs?: number | undefined;
   readonly dedupe?: string | undefined;
+  /** Of the jobs of one group one is handed out at a time. */
+  readonly group?: string | undefined;
+  /** How long its result is kept, if at all. */
+  readonly resultMs?: number | undefined;
   /** Of the payload, rounded up. */
   readonly kib: number;
 }
@@ -30,7 +34,7 @@ export function encodeTicket({ seq: _, ...rest }: Ticket | TakenTicket): string 
 }
 
 export function ticketOf(kv: KeyValue): Ticket {
-  const { priority, attempts, maxAttempts, reason, delayMs, dedupe, kib } = jsonObject(kv.value);
+  const { priority, attempts, maxAttempts, reason, delayMs, dedupe, kib, group, resultMs } = jsonObject(kv.value);
   return {
     seq: seqAt(kv.key),
     priority: numberOf(priority, 0),
@@ -40,6 +44,8 @@ export function ticketOf(kv: KeyValue): Ticket {
     delayMs: typeof delayMs === 'number' ? delayMs : undefined,
     dedupe: typeof dedupe === 'string' ? dedupe : undefined,
     kib: numberOf(kib, 1),
+    group: typeof group === 'string' ? group : undefined,
+    resultMs: typeof resultMs === 'number' ? resultMs : undefined,
   };
 }
 

@@ -109,6 +109,12 @@ export interface Facts {
 
   /** An item was given up after its last attempt, as promised. */
   readonly 'queue.dead': { item: string };
+  /** By `server`: a claim of a group of which another claim was there. */
+  readonly 'queue.beside': { group: string; items: readonly string[] };
+  /** By `server`, at the end, when every job is done or dead: keys of groups that are still there. */
+  readonly 'queue.groups': { keys: readonly string[] };
+  /** By `server`: a report of how far a job is. `claim` is whose it says it is, `live` the job's claim at that time. */
+  readonly 'queue.progress': { job: string; claim: bigint; step: number; live: bigint };
   /** By `server`, at the end: items that are still in the queue. */
   readonly 'queue.remaining': { items: readonly string[] };
 
@@ -248,5 +254,7 @@ export type QueueItem = {
   readonly priority?: number;
   /** Not to be delivered before. */
   readonly delayMs?: number;
+  /** One of it at a time. */
+  readonly group?: string;
 };
 export type QueueDelivery = { readonly item: string; readonly claim: bigint; readonly lease?: bigint };

@@ -3,7 +3,7 @@ import * as v from 'valibot';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import type { ConfigProblem } from '../../src/config/change.js';
-import type { StandardSchema } from '../../src/config/standard-schema.js';
+import type { StandardSchema } from '../../src/core/standard-schema.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
 import { collect, configOf, MemoryFiles, putRaw, removeAll } from './support/config-world.js';
 

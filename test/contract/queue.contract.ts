@@ -158,6 +158,48 @@ export function queueContract(backend: Backend): void {
       expect(await below(opened, 'q/slots/')).toEqual([]);
     });
 
+    it('QUEUE-18, QUEUE-19: one of a group at a time, in order; the rest can be purged', async () => {
+      const { opened, process } = await start();
+      const [first, second] = [(await process()).queue('q'), (await process()).queue('q')];
+      await first.enqueueAll(['a', 'b', 'c', 'd'], { group: 'g/1' });
+      await second.enqueue('e', { group: 'g/1', priority: 9 });
+      await second.enqueue('other', { priority: -1 });
+      const [one, two] = [await first.consumer(), await second.consumer()];
+      const a = await one.take();
+      const other = await two.take();
+      expect([a.payload, other.payload]).toEqual(['a', 'other']);
+      const next = two.take();
+      await a.ack();
+      const b = await next;
+      expect([b.payload, b.group]).toEqual(['b', 'g/1']);
+      await b.dead('broken');
+      const c = await one.take();
+      expect(c.payload).toBe('c');
+      expect((await first.list('waiting')).map(({ payload }) => payload)).toEqual(['d', 'e']);
+      expect(await first.purge({ states: ['waiting', 'dead'] })).toBe(3);
+      for (const job of [c, other]) await job.ack();
+      for (const consumer of [one, two]) await consumer.close();
+      for (const path of ['jobs', 'waiting', 'busy', 'vacant']) expect(await below(opened, `q/${path}/`)).toEqual([]);
+    });
+
+    it('QUEUE-20, QUEUE-21: tells progress and result to others', async () => {
+      const { opened, process } = await start();
+      const [first, second] = [(await process()).queue('q'), (await process()).queue('q')];
+      const { id } = await first.enqueue('x', { keepResultMs: 60_000 });
+      const result = first.result(id);
+      const consumer = await second.consumer();
+      const job = await consumer.take();
+      await job.updateProgress('half');
+      expect(await first.list('claimed')).toMatchObject([{ id, progress: 'half' }]);
+      await job.ack({ big: 1 });
+      expect(await result).toEqual({ state: 'done', result: { big: 1 } });
+      expect(await below(opened, 'q/progress/')).toEqual([]);
+      await consumer.close();
+      const [kept] = await below(opened, 'q/results/');
+      await opened.store.leaseRevoke({ id: kept?.lease ?? 0n });
+      expect(await second.result(id)).toEqual({ state: 'gone' });
+    });
+
     it('leaves nothing behind when a take is given up, and refuses what is no job', async () => {
       const { opened, process } = await start();
       const queue = (await process()).queue('q');

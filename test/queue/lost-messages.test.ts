@@ -76,26 +76,58 @@ const givingUp: Scenario = async (world, { conclave }) => {
   await world.until(next.close());
 };
 
+/** A group of three, the first of which fails once; progress, a result, and what is left is purged. */
+const grouped: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const queue = conclave.queue('q');
+  await world.until(queue.enqueueAll(['a', 'b'], { group: 'g', keepResultMs: 60_000 }));
+  await world.until(other.enqueueAll(['c', 'd', 'e'], { group: 'g' }));
+  const consumer = await world.until(queue.consumer());
+  const first = await world.until(consumer.take());
+  await world.until(first.updateProgress(1));
+  await world.until(first.updateProgress(2));
+  await world.until(first.retry({ delayMs: 100 }));
+  const taken: unknown[] = [];
+  for (let i = 0; i < 2; i++) {
+    const job = await world.until(consumer.take());
+    taken.push(job.payload, job.progress);
+    await world.until(job.ack(i));
+  }
+  expect(taken).toEqual(['a', 2, 'b', undefined]);
+  expect(await world.until(queue.result('2'))).toEqual({ state: 'done', result: 1 });
+  const held = await world.until(consumer.take());
+  expect(await world.until(queue.purge())).toBe(2);
+  await world.until(held.ack());
+  await world.until(consumer.close());
+  await world.advance(60_000);
+};
+
 const scenarios = { producing, consumingOne, working, givingUp };
 
-describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {
-  /** Runs it again and again, each time with the next call hit, until there is no call left to hit. */
-  async function hitEach(plant: (client: Client, skip: number) => void): Promise<number> {
-    let k = 0;
-    for (let hit = true; hit && k < 300; k++) {
-      await inQueueWorld(async (world) => {
-        const client = world.client({ ttlMs: 60_000 });
-        plant(client, k);
-        await scenario(world, client);
-        hit = client.store.pendingFaults === 0;
-        await world.advance(60_000);
-        expect(client.store.inFlight).toBe(0);
-      });
-    }
-    expect(k).toBeGreaterThan(2);
-    expect(k).toBeLessThan(300);
-    return k;
+/** Runs it again and again, each time with the next call hit, until there is no call left to hit. */
+async function hitEachOf(scenario: Scenario, plant: (client: Client, skip: number) => void): Promise<void> {
+  let k = 0;
+  for (let hit = true; hit && k < 300; k++) {
+    await inQueueWorld(async (world) => {
+      const client = world.client({ ttlMs: 60_000 });
+      plant(client, k);
+      await scenario(world, client);
+      hit = client.store.pendingFaults === 0;
+      await world.advance(60_000);
+      expect(client.store.inFlight).toBe(0);
+    });
   }
+  expect(k).toBeGreaterThan(2);
+  expect(k).toBeLessThan(300);
+}
+
+it('QUEUE-10, QUEUE-18, QUEUE-19, QUEUE-20, QUEUE-21: the same of groups, progress, results, purge', async () => {
+  await hitEachOf(grouped, ({ store }, skip) => store.loseReply(anyCall, skip));
+  await hitEachOf(grouped, ({ store }, skip) => store.applyLate(anyCall, 3_000, skip));
+});
+
+describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {
+  const hitEach = (plant: (client: Client, skip: number) => void) => hitEachOf(scenario, plant);
 
   it.each(['loseRequest', 'loseReply'] as const)(
     'QUEUE-3, QUEUE-10: gives the same outcome when any one call suffers %s',

@@ -1,13 +1,15 @@
 import type { History } from '../history.js';
 import { compareBigints } from './bigints.js';
-import { isOk, type OkOperation, operationsOf } from './operations.js';
+import { groupBy, isOk, type OkOperation, operationsOf } from './operations.js';
 import type { Delivery, QueueTale } from './queue.js';
 import { broken, type Violation } from './violation.js';
 
 interface Arrival {
   readonly enqueue: OkOperation<'queue.enqueue'>;
   readonly revision: bigint;
+  /** Within a group it counts for nothing. */
   readonly priority: number;
+  readonly group: string;
   readonly first: Delivery;
 }
 
@@ -19,14 +21,15 @@ interface Overtaken {
 
 /**
  * First deliveries of one priority come in the order in which the items came in, and no lower priority goes before a
- * higher that was there. Delayed items are left out. A take whose answer was lost may have been somebody's first
- * delivery: each excuses one.
+ * higher that was there. Those of a group come in the order in which they came in, whatever their priority. Delayed
+ * items are left out. A take whose answer was lost may have been somebody's first delivery: each excuses one.
  */
 export function firstOutOfOrder(history: History, tale: QueueTale): Violation[] {
   const lost = operationsOf(history, 'queue.take')
     .filter(({ object, result }) => object === tale.queue && (result === 'unknown' || result === 'open'))
     .map(({ from }) => from);
-  return overtakenIn(arrivalsOf(tale))
+  return [...groupBy(arrivalsOf(tale), ({ group }) => group).values()]
+    .flatMap(overtakenIn)
     .sort((a, b) => a.by.first.take.endAt - b.by.first.take.endAt)
     .filter(({ by }) => {
       if (lost[0] === undefined || lost[0] > by.first.take.endAt) return true;
@@ -54,10 +57,11 @@ function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
     if (known === undefined || delivery.claim < known.claim) firsts.set(delivery.item, delivery);
   }
   const arrivals = enqueues.filter(isOk).flatMap((enqueue) => {
-    const { item, delayMs, priority } = enqueue.input;
+    const { item, delayMs, priority, group } = enqueue.input;
     const first = firsts.get(item);
     if (first === undefined || (delayMs ?? 0) > 0) return [];
-    return [{ enqueue, revision: enqueue.output.revision, priority: priority ?? 0, first }];
+    const rank = group === undefined ? (priority ?? 0) : 0;
+    return [{ enqueue, revision: enqueue.output.revision, priority: rank, group: group ?? '', first }];
   });
   return arrivals.sort((a, b) => compareBigints(a.first.claim, b.first.claim));
 }

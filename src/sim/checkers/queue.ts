@@ -1,6 +1,7 @@
 import type { History } from '../history.js';
 import { factsOf, groupBy, isOk, type OkOperation, type Operation, operationsOf } from './operations.js';
 import { endOf } from './phases.js';
+import { oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
 import { firstOutOfOrder } from './queue-order.js';
 import { broken, undecided, type Violation } from './violation.js';
 
@@ -21,16 +22,18 @@ export interface Delivery {
 
 /**
  * Nothing acknowledged is lost, nothing is made up, what is done stays done, first deliveries come in order, and an
- * acknowledgement counts only while its claim is the item's latest and lives.
+ * acknowledgement counts only while its claim is the item's latest and lives. Of a group one item is in hand at a time;
+ * progress is told by the live claim.
  */
 export function queue(history: History): Violation[] {
-  return talesOf(history).flatMap((tale) => [
+  const tales = talesOf(history).flatMap((tale) => [
     ...nothingLost(history, tale),
     ...nothingMadeUp(tale),
     ...doneStaysDone(tale),
     ...firstOutOfOrder(history, tale),
     ...latestClaim(history, tale),
   ]);
+  return [...tales, ...oneOfAGroup(history), ...progressByLiveClaim(history)];
 }
 
 function talesOf(history: History): QueueTale[] {

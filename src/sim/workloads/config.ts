@@ -1,9 +1,9 @@
 import { Config } from '../../config/config.js';
-import type { StandardSchema } from '../../config/standard-schema.js';
 import type { WatchedConfig } from '../../config/watched-config.js';
 import { pause } from '../../core/abort.js';
 import { utf8, utf8Text } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
+import type { StandardSchema } from '../../core/standard-schema.js';
 import { inRange, type KeyRange, keyRange } from '../../engine/key-range.js';
 import type { Revision } from '../../engine/key-record.js';
 import { put } from '../../store/ops.js';

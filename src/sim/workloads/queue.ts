@@ -23,10 +23,13 @@ import { HeldSamples } from './held-samples.js';
 const queueName = 'q';
 const object = `queue/${queueName}`;
 const jobsPrefix = `queues/${queueName}/jobs/`;
+const takenPrefix = `queues/${queueName}/taken/`;
+const progressPrefix = `queues/${queueName}/progress/`;
 const deadPrefix = `queues/${queueName}/dead/`;
 /** So few and so short that dead letters and backoff are met. */
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
 const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
+const takenRange = keyRange(utf8(takenPrefix), prefixEnd(utf8(takenPrefix)));
 const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
 
 /** One turn of a task with the queue. */
@@ -38,6 +41,8 @@ type QueueOperation =
       readonly items: readonly string[];
       readonly priority: number;
       readonly delayMs: number;
+      /** Empty: none. */
+      readonly group: string;
       readonly together: boolean;
     }
   /** Takes a few jobs, one by one. */
@@ -68,7 +73,8 @@ export const queueWorkload: Workload = {
   name: 'queue',
   recordsKv: false,
   hasWatchers: false,
-  keeps: (key) => /^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/.test(key),
+  // What a job of unknown fate leaves behind; groups are judged by `queue.groups`.
+  keeps: (key) => /^queues\/q\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
   checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
     Array.from({ length: clients }, (_, client) => [
@@ -93,6 +99,7 @@ function drawOperation(random: Prng, name: string): QueueOperation {
       items,
       priority: random.pick([0, 0, 0, 5]),
       delayMs: random.pick([0, 0, 0, 700]),
+      group: random.pick(['', '', 'g', 'h']),
       together: random.chance(0.4),
     };
   }
@@ -132,6 +139,8 @@ class QueueStage implements Stage {
       if (text.startsWith(jobsPrefix)) this.#enqueuedAt.set(`${Number(text.slice(-16))}`, revision);
       if (text.startsWith(deadPrefix))
         server.recorder.note('server', object, 'queue.dead', { item: itemOf(server, text) });
+      if (text.startsWith(takenPrefix)) noteBeside(server, text);
+      if (text.startsWith(progressPrefix)) noteProgress(server, text);
     }
   }
 
@@ -139,6 +148,7 @@ class QueueStage implements Stage {
   async end(): Promise<void> {
     const items = this.#server === undefined ? [] : jobsIn(this.#server);
     this.#server?.recorder.note('server', object, 'queue.remaining', { items });
+    if (this.#server !== undefined && undoneIn(this.#server) === 0) noteGroups(this.#server);
   }
 
   async perform(client: SimClient, operation: Json): Promise<void> {
@@ -159,13 +169,19 @@ class QueueStage implements Stage {
 
   async #produce(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'produce' }): Promise<void> {
     const { priority, delayMs } = turn;
+    const group = turn.group === '' ? undefined : turn.group;
     const steps = turn.together ? [turn.items] : turn.items.map((item) => [item]);
     for (const items of steps) {
       const pending = items.map((item) =>
-        client.recorder.invoke(client.name, object, 'queue.enqueue', { item, priority, delayMs }),
+        client.recorder.invoke(client.name, object, 'queue.enqueue', {
+          item,
+          priority,
+          delayMs,
+          ...(group && { group }),
+        }),
       );
       try {
-        const added = await queue.enqueueAll(items, { priority, delayMs });
+        const added = await queue.enqueueAll(items, { priority, delayMs, group });
         for (const [i, { id }] of added.entries()) pending[i]?.ok({ revision: this.#enqueuedAt.get(id) ?? 0n });
       } catch (error) {
         for (const each of pending) each.threw(error);
@@ -196,7 +212,9 @@ class QueueStage implements Stage {
     }
     pending.ok(deliveryOf(job));
     const over = this.#sample(client, job);
+    const reporting = report(job);
     await pause(client.process, turn.workMs);
+    await reporting;
     if (turn.verdict !== 'leave' && (!turn.careful || job.held)) await this.#settle(client, job, turn.verdict);
     over();
   }
@@ -275,6 +293,51 @@ class QueueStage implements Stage {
       serverHas: () => client.server.hasLease(lease),
     });
   }
+}
+
+/** As a worker would: twice, and going on whether or not anybody heard. */
+async function report(job: Job<string>): Promise<void> {
+  for (const step of [1, 2]) {
+    try {
+      await job.updateProgress({ claim: `${job.fence}`, step });
+    } catch (error) {
+      expectFailure(error);
+    }
+  }
+}
+
+/** Whether another job of its group is in somebody's hands as well. */
+function noteBeside(server: SimServer, takenKey: string): void {
+  const { space } = server.truth.engine;
+  const group = groupOf(space.get(takenKey)?.value);
+  if (group === undefined) return;
+  const { kvs } = space.scan(takenRange, undefined, 1000);
+  const beside = kvs.filter(({ value }) => groupOf(value) === group);
+  if (beside.length < 2) return;
+  const items = beside.map(({ key }) => itemOf(server, utf8Text(key)));
+  server.recorder.note('server', object, 'queue.beside', { group, items });
+}
+
+/** Once every job is done or dead there is no group any more. */
+function noteGroups(server: SimServer): void {
+  const keys = ['waiting', 'busy', 'vacant'].flatMap((folder) => {
+    const prefix = utf8(`queues/${queueName}/${folder}/`);
+    return server.truth.engine.space.scan(keyRange(prefix, prefixEnd(prefix)), undefined, 1000).kvs;
+  });
+  server.recorder.note('server', object, 'queue.groups', { keys: keys.map(({ key }) => utf8Text(key)) });
+}
+
+function groupOf(ticket: Uint8Array | undefined): string | undefined {
+  return ticket === undefined ? undefined : (JSON.parse(utf8Text(ticket)) as { group?: string }).group;
+}
+
+function noteProgress(server: SimServer, key: string): void {
+  const { space } = server.truth.engine;
+  const value = space.get(key)?.value;
+  if (value === undefined) return;
+  const { claim, step } = JSON.parse(utf8Text(value)) as { claim: string; step: number };
+  const live = space.get(`${takenPrefix}${key.slice(-16)}`)?.modRevision ?? 0n;
+  server.recorder.note('server', object, 'queue.progress', { job: key.slice(-16), claim: BigInt(claim), step, live });
 }
 
 function deliveryOf(job: Job<string>): QueueDelivery {

@@ -7,7 +7,12 @@ import { forAll, only } from './support/for-all.js';
 import { callOf, placesOf, without } from './support/mutate.js';
 import { rules, Tale, tell, verdicts } from './support/tale.js';
 
-function enqueued(tale: Tale, item: string, revision: bigint, more: { priority?: number; delayMs?: number } = {}) {
+function enqueued(
+  tale: Tale,
+  item: string,
+  revision: bigint,
+  more: { priority?: number; delayMs?: number; group?: string } = {},
+) {
   tale.did('p', 'q', 'queue.enqueue', { item, ...more }, { revision });
 }
 
@@ -141,6 +146,58 @@ describe('queue', () => {
         taken(tale, 'a', 3n);
         acked(tale, 'a', 3n);
         taken(tale, 'a', 5n);
+      },
+    ],
+    [
+      'In order - a group held up, others past it - pass',
+      [],
+      (tale) => {
+        enqueued(tale, 'g1', 2n, { group: 'g' });
+        enqueued(tale, 'g2', 3n, { group: 'g', priority: 5 });
+        enqueued(tale, 'a', 4n);
+        taken(tale, 'g1', 5n);
+        taken(tale, 'a', 6n);
+        taken(tale, 'g2', 7n);
+        tale.note('server', 'q', 'queue.progress', { job: '1', claim: 5n, step: 1, live: 5n });
+        tale.note('server', 'q', 'queue.progress', { job: '1', claim: 5n, step: 2, live: 5n });
+        remaining(tale, 'g1', 'g2', 'a');
+      },
+    ],
+    [
+      'In order - the second of a group first, for its priority - fail',
+      ['queue: in order'],
+      (tale) => {
+        enqueued(tale, 'g1', 2n, { group: 'g' });
+        enqueued(tale, 'g2', 3n, { group: 'g', priority: 5 });
+        taken(tale, 'g2', 5n);
+        taken(tale, 'g1', 6n);
+        remaining(tale, 'g1', 'g2');
+      },
+    ],
+    [
+      'One of a group - two at once - fail',
+      ['queue: one of a group'],
+      (tale) => {
+        tale.did('p', 'q', 'queue.take', null, null);
+        tale.note('server', 'q', 'queue.beside', { group: 'g', items: ['a', 'b'] });
+      },
+    ],
+    [
+      'Groups end - one is left - fail',
+      ['queue: groups end'],
+      (tale) => tale.note('server', 'q', 'queue.groups', { keys: ['busy/g'] }),
+    ],
+    [
+      'Progress - by a claim that is over - fail',
+      ['queue: progress by the live claim'],
+      (tale) => tale.note('server', 'q', 'queue.progress', { job: '1', claim: 5n, step: 1, live: 7n }),
+    ],
+    [
+      'Progress - that falls back - fail',
+      ['queue: progress by the live claim'],
+      (tale) => {
+        tale.note('server', 'q', 'queue.progress', { job: '1', claim: 5n, step: 2, live: 5n });
+        tale.note('server', 'q', 'queue.progress', { job: '1', claim: 5n, step: 1, live: 5n });
       },
     ],
     [

@@ -18,7 +18,7 @@ export const configMutants: readonly Mutant[] = [
   {
     name: 'a config that is shown before its schema has spoken',
     origin: 'Viper: a value of the wrong type is there, and fails where it is read',
-    edits: [{ file: 'config/standard-schema.js', find: 'if (schema === undefined)', replace: 'if (true)' }],
+    edits: [{ file: 'core/standard-schema.js', find: 'if (schema === undefined)', replace: 'if (true)' }],
     workloads: ['config'],
     rules: ['config: valid'],
   },

@@ -72,4 +72,31 @@ export const queueMutants: readonly Mutant[] = [
     workloads: ['queue'],
     rules: ['queue: done'],
   },
+  {
+    name: 'a group that is a label only',
+    origin: 'SQS FIFO, message groups: two jobs of one group in work at once',
+    edits: [
+      {
+        file: 'queue/group.js',
+        find: 'if (group === undefined)\n        return ready',
+        replace: 'if (true)\n        return ready',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: one of a group'],
+  },
+  {
+    name: 'a group that only its settler brings on',
+    origin: 'drawn up with the failure table: who settles and dies leaves the group vacant for ever',
+    edits: [{ file: 'queue/keeper.js', find: 'await moveVacantGroups(site, signal);', replace: '' }],
+    workloads: ['queue'],
+    rules: ['liveness', 'nothing-left', 'no-hanging-promise'],
+  },
+  {
+    name: 'progress without a guard',
+    origin: 'BullMQ updateProgress: a stalled worker writes over what the job’s next worker has reported',
+    edits: [{ file: 'queue/progress.js', find: 'modifiedAt(slot, this.#claim.fence), ', replace: '' }],
+    workloads: ['queue'],
+    rules: ['queue: progress by the live claim'],
+  },
 ];
