@@ -7,6 +7,10 @@ import type { WaitOptions } from './core/abort.js';
 import { prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
 import type { Scope } from './core/scope.js';
+import { Cells } from './counter/cells.js';
+import { Counter, type CounterOptions } from './counter/counter.js';
+import { RateLimiter, type RateOptions } from './counter/rate-limiter.js';
+import { Sequence, type SequenceOptions } from './counter/sequence.js';
 import { Election } from './election/election.js';
 import { Elections } from './election/elections.js';
 import { Flags } from './flags/flags.js';
@@ -54,6 +58,7 @@ export class Conclave implements AsyncDisposable {
   /** All locks at once: who holds what, who waits for whom; and locks as the Web Locks API has them. */
   readonly locks: Locks;
   readonly #context: RecipeContext;
+  readonly #cells: Cells;
   readonly #scope: Scope;
   #closing: Promise<void> | undefined;
 
@@ -61,6 +66,7 @@ export class Conclave implements AsyncDisposable {
   constructor(context: RecipeContext, scope: Scope) {
     this.locks = new Locks(context);
     this.#context = context;
+    this.#cells = new Cells(context);
     this.#scope = scope;
     const files = new LocalFiles();
     this.registry = new Registry(context, files);
@@ -194,6 +200,30 @@ export class Conclave implements AsyncDisposable {
    */
   countDownLatch(name: string, options: LatchOptions): CountDownLatch {
     return new CountDownLatch(this.#context, name, options);
+  }
+
+  /**
+   * The counter `name`, a 64-bit number.
+   * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` for bounds that are no 64-bit numbers, or cross.
+   */
+  counter(name: string, options: CounterOptions = {}): Counter {
+    return new Counter(this.#cells, name, options);
+  }
+
+  /**
+   * The sequence `name`: numbers that nobody gets twice.
+   * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `block` is a whole number from 1 to 10^9.
+   */
+  sequence(name: string, options: SequenceOptions = {}): Sequence {
+    return new Sequence(this.#cells, name, options);
+  }
+
+  /**
+   * The rate limiter `name`, which all its users share.
+   * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless the options are whole numbers from 1.
+   */
+  rateLimiter(name: string, options: RateOptions): RateLimiter {
+    return new RateLimiter(this.#cells, name, options);
   }
 
   /** All elections at once: who leads what, who stands. */

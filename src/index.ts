@@ -10,18 +10,15 @@ export type {
   ConfigChange,
   ConfigProblem,
   DeepReadonly,
-  KeyDiff,
 } from './config/change.js';
 export type { ValidationOptions } from './config/checks.js';
 export type { Config, RollbackOptions, RolloutStep, SetOptions, StoredValue } from './config/config.js';
-export type { HistoryEntry, HistoryOptions } from './config/history.js';
 export type { LayerName, Sources } from './config/layers.js';
 export type { LayerOptions, WatchConfigOptions } from './config/options.js';
 export type { ConfigWatcher } from './config/reports.js';
 export type { Audience, WatcherId } from './config/rollout.js';
 export type { Decode } from './config/store-layer.js';
 export type { ConfigEvents, ConfigStatus, WatchedConfig } from './config/watched-config.js';
-export type { WriteOptions, Written } from './config/writer.js';
 export { connect } from './connect/connect.js';
 export type { ConnectOptions, TlsOptions } from './connect/options.js';
 export type { WaitOptions } from './core/abort.js';
@@ -29,6 +26,9 @@ export { ConclaveError, type ErrorCode, type LossReason, type Outcome, type Revi
 export type { HealthOptions, HealthProbe } from './core/health.js';
 export type { Issue, SchemaIssue, SchemaResult, StandardSchema } from './core/standard-schema.js';
 export { version } from './core/version.js';
+export { Counter, type CounterOptions } from './counter/counter.js';
+export { RateLimiter, type RateOptions, type Take, type TakeOptions } from './counter/rate-limiter.js';
+export { Sequence, type SequenceOptions } from './counter/sequence.js';
 export type { CampaignOptions } from './election/campaign.js';
 export { Election } from './election/election.js';
 export type { ElectionSummary, Elections } from './election/elections.js';
@@ -106,6 +106,9 @@ export {
 export { createdAt, get, modifiedAt, put, remove, type Text } from './store/ops.js';
 export type { TxnBuilder } from './store/txn-builder.js';
 export type { WatchBatch } from './store/watch-batches.js';
+export type { HistoryEntry, HistoryOptions } from './versions/history.js';
+export type { KeyDiff } from './versions/key-diff.js';
+export type { WriteOptions, Written } from './versions/write.js';
 export type { WebLockInfo, WebLockSnapshot } from './web-locks/snapshot.js';
 export type { WebLock } from './web-locks/web-lock.js';
 export type { WebLockMode, WebLockOptions } from './web-locks/web-lock-options.js';

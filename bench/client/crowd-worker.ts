@@ -7,6 +7,7 @@ import { closedLoops } from '../load/calls.js';
 import { bareStore } from './bare-txns.js';
 import type { CrowdJob, HoldResult, WaitResult } from './crowd-job.js';
 import { latencyOf } from './loops.js';
+import { usedBytes } from './used-bytes.js';
 
 // A process with very many handles: of its own, so that its memory and its idle time are theirs alone.
 
@@ -133,13 +134,6 @@ async function cycleMs(conclave: Conclave): Promise<number> {
   };
   await latencyOf(200, cycle);
   return (await latencyOf(200, cycle)).value;
-}
-
-function usedBytes(): number {
-  // `--expose-gc`
-  (globalThis as { gc?: () => void }).gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 async function leasesAt(url: string): Promise<number> {

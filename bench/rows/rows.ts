@@ -3,6 +3,7 @@ import { clientCallRows } from './client-calls.js';
 import { clientWatchRow } from './client-watch.js';
 import { electionRows } from './election-rows.js';
 import { embeddedRows } from './embedded-rows.js';
+import { flagsRows } from './flags-rows.js';
 import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
 import { scaleRows } from './scale-rows.js';
@@ -22,6 +23,7 @@ export function allRows(): readonly Row[] {
     ...clientCallRows(),
     clientWatchRow,
     ...embeddedRows,
+    ...flagsRows,
     ...scaleRows,
   ];
 }

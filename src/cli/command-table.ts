@@ -69,4 +69,9 @@ export const commandTable: readonly CommandEntry[] = [
     summary: 'wait at a barrier, close and open it',
     load: async () => (await import('./commands/barrier.js')).defineBarrier,
   },
+  {
+    name: 'counter',
+    summary: 'read and change counters, draw numbers',
+    load: async () => (await import('./commands/counter.js')).defineCounter,
+  },
 ];

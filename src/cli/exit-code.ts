@@ -16,7 +16,7 @@ export const ExitCode = {
   notAcquired: 75,
   /** A lock or leadership that was held is gone. */
   lost: 76,
-  /** `locks break`: nobody holds with that fence. */
+  /** `locks break`: nobody holds with that fence. `counter set --if`: it is another number. */
   staleFence: 77,
   /** `locks graph`: there is a circle. */
   deadlock: 78,
@@ -35,6 +35,7 @@ const byErrorCode: Partial<Record<ErrorCode, ExitCode>> = {
   MISMATCH: ExitCode.invalidInput,
   UNSUPPORTED: ExitCode.invalidInput,
   INVALID_VALUE: ExitCode.invalidInput,
+  OUT_OF_RANGE: ExitCode.invalidInput,
   UNAVAILABLE: ExitCode.badConnection,
   TIMEOUT: ExitCode.badConnection,
   LOST: ExitCode.lost,

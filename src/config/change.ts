@@ -1,4 +1,5 @@
 import type { Issue } from '../core/standard-schema.js';
+import type { KeyDiff } from '../versions/key-diff.js';
 
 /** Frozen all through. */
 export type DeepReadonly<T> = T extends (...args: never[]) => unknown
@@ -6,15 +7,6 @@ export type DeepReadonly<T> = T extends (...args: never[]) => unknown
   : T extends readonly unknown[] | object
     ? { readonly [K in keyof T]: DeepReadonly<T[K]> }
     : T;
-
-/** What one change did to one key of the store. */
-export interface KeyDiff {
-  /** Below the prefix: `db/host`; for a single key its name. */
-  readonly key: string;
-  readonly type: 'added' | 'modified' | 'deleted';
-  readonly oldValue: unknown;
-  readonly newValue: unknown;
-}
 
 /**
  * What a change came from: the store's events, a list after events were missed, the start with the last known values,

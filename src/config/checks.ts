@@ -2,15 +2,14 @@ import { type Bytes, latin1, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { parsePlain } from '../core/plain.js';
 import { type Issue, judge, type StandardSchema } from '../core/standard-schema.js';
-import type { RecipeContext } from '../line/context.js';
 import { CompareResult, CompareTarget } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
+import { placeOf, type Versioned } from '../versions/place.js';
+import type { Check, Wish } from '../versions/write.js';
 import { describeIssues } from './change.js';
 import { mergeLayers } from './layers.js';
-import { placeOf } from './names.js';
 import { rolloutOf } from './rollout.js';
 import { type Seeing, StoreLayer } from './store-layer.js';
-import type { Check, Wish } from './writer.js';
 
 export interface ValidationOptions {
   /** What the whole below `prefix`, or without one each value, must be after the write. */
@@ -46,7 +45,7 @@ export function encodeValue(name: string, value: unknown): Bytes {
  * Asks the schema what the writes would make of things, on both sides of every rollout. Of a whole: guarded, so that
  * two writers whose values do not go together cannot both pass.
  */
-export function checkOf(context: RecipeContext, wishes: readonly Wish[], options: ValidationOptions): Check {
+export function checkOf(context: Versioned, wishes: readonly Wish[], options: ValidationOptions): Check {
   const { schema, prefix } = options;
   if (schema === undefined) return () => Promise.resolve([]);
   if (prefix === undefined) return () => checkEach(wishes, schema);
@@ -66,7 +65,7 @@ async function checkEach(wishes: readonly Wish[], schema: StandardSchema): Promi
 }
 
 async function checkWhole(
-  context: RecipeContext,
+  context: Versioned,
   wishes: readonly Wish[],
   { schema, prefix, defaults }: ValidationOptions & { readonly schema: StandardSchema; readonly prefix: string },
   signal: AbortSignal,

@@ -1,21 +1,22 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
-import { type Bytes, sameBytes } from '../core/bytes.js';
+import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import type { RecipeContext } from '../line/context.js';
 import { untilAnswered } from '../store/repeat.js';
 import { SharedMirrors } from '../store/shared-mirrors.js';
-import type { KeyDiff } from './change.js';
+import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from '../versions/history.js';
+import { differences, type KeyDiff, shown } from '../versions/key-diff.js';
+import { type KeyOrPrefix, keyOf, type Place, placeOf, type Versioned } from '../versions/place.js';
+import { restoring } from '../versions/restoring.js';
+import { stateAt } from '../versions/state-at.js';
+import { type Wish, type WriteOptions, type Written, writeAll } from '../versions/write.js';
 import { checkOf, encodeValue, type ValidationOptions } from './checks.js';
 import { ConfigFeed } from './feed.js';
-import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from './history.js';
-import { type KeyOrPrefix, keyOf, type Place, placeOf } from './names.js';
 import { checkWatchOptions, type WatchConfigOptions } from './options.js';
 import { type ConfigWatcher, Reporter, watchersOf } from './reports.js';
 import { type Audience, encodeRollout, type Rollout, rolloutOf, seenBy, type WatcherId } from './rollout.js';
-import { type StateAt, stateAt } from './state-at.js';
 import { WatchedConfig } from './watched-config.js';
-import { shown, type Wish, type WriteOptions, type Written, writeAll } from './writer.js';
 
 export type SetOptions = WriteOptions & ValidationOptions;
 
@@ -36,14 +37,16 @@ export interface RolloutStep extends Audience {
 
 const defaultTimeoutMs = 5_000;
 
+const roots = { values: 'config/', history: 'config-history/' } as const;
+
 /** Live configuration. README.md beside this file says what it promises. */
 export class Config {
-  readonly #context: RecipeContext;
+  readonly #context: Versioned;
   readonly #files: Files;
   readonly #mirrors: SharedMirrors;
 
   constructor(context: RecipeContext, files: Files) {
-    this.#context = context;
+    this.#context = { ...context, roots };
     this.#files = files;
     this.#mirrors = new SharedMirrors(context.store, context.runtime);
   }
@@ -159,14 +162,7 @@ export class Config {
     return this.#within('rollback', options, async (signal) => {
       const past = await readPast(this.#context, what, signal);
       const state = await stateAt(this.#context, what, past, toRevision, signal);
-      const names = new Set([...past.current.keys(), ...state.keys()]);
-      const wishes = [...names]
-        .map((name) => ({
-          name,
-          bytes: state.get(name),
-          expected: past.current.get(name)?.modRevision ?? 0n,
-        }))
-        .filter(({ name, bytes }) => differs(past.current.get(name)?.value, bytes));
+      const wishes = restoring(past, state);
       const validation = 'prefix' in what ? { prefix: what.prefix, ...options } : options;
       const check = checkOf(this.#context, wishes, validation);
       return writeAll(this.#context, wishes, { ...options, reason }, check, signal);
@@ -249,18 +245,4 @@ export class Config {
 
 function notRolledOut(name: string): never {
   throw new ConclaveError('NOT_FOUND', `no value of ${name} is on its way`);
-}
-
-function differences(before: StateAt, after: StateAt): KeyDiff[] {
-  const names = [...new Set([...before.keys(), ...after.keys()])].sort();
-  return names.flatMap((key): KeyDiff[] => {
-    const [was, is] = [before.get(key), after.get(key)];
-    if (!differs(was, is)) return [];
-    const type = was === undefined ? 'added' : is === undefined ? 'deleted' : 'modified';
-    return [{ key, type, oldValue: shown(was), newValue: shown(is) }];
-  });
-}
-
-function differs(a: Bytes | undefined, b: Bytes | undefined): boolean {
-  return a === undefined || b === undefined ? a !== b : !sameBytes(a, b);
 }

@@ -1,8 +1,8 @@
 import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { StandardSchema } from '../core/standard-schema.js';
+import type { KeyOrPrefix } from '../versions/place.js';
 import type { ConfigProblem } from './change.js';
-import type { KeyOrPrefix } from './names.js';
 import type { WatcherId } from './rollout.js';
 import type { Decode } from './store-layer.js';
 

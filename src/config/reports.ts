@@ -1,4 +1,4 @@
-import { prefixEnd, utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, prefixEnd, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, jsonOrText } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
@@ -6,9 +6,12 @@ import { KeptKey } from '../lease/kept-key.js';
 import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
-import { type Place, watchersPrefix } from './names.js';
+import type { Place } from '../versions/place.js';
 import type { WatcherId } from './rollout.js';
 import type { ConfigStatus } from './watched-config.js';
+
+/** Beside the values, below the namespace. */
+const watchersRoot = 'config-watchers/';
 
 /** Who shows what, as it says itself. */
 export interface ConfigWatcher {
@@ -91,4 +94,9 @@ function watcherOf({ value, lease: leaseId }: KeyValue): ConfigWatcher {
     pid: typeof pid === 'number' ? pid : undefined,
     leaseId,
   };
+}
+
+/** Where those who show a place say so: `<namespace>config-watchers/<name>//<id>`. */
+function watchersPrefix({ namespace }: RecipeContext, { name }: Place): Bytes {
+  return utf8(`${namespace}${watchersRoot}${name}//`);
 }

@@ -2,7 +2,7 @@ import { type Bytes, utf8Text } from '../core/bytes.js';
 import { deepFreeze, parsePlain } from '../core/plain.js';
 import type { Issue } from '../core/standard-schema.js';
 import type { KeyValue } from '../store/messages.js';
-import type { Place } from './names.js';
+import type { Place } from '../versions/place.js';
 import { type Rollout, rolloutOf } from './rollout.js';
 import { type Assembled, assemble } from './tree.js';
 

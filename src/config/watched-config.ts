@@ -5,8 +5,8 @@ import { ConclaveError } from '../core/errors.js';
 import { samePlain } from '../core/plain.js';
 import { Readers } from '../core/readers.js';
 import type { Runtime } from '../core/runtime.js';
+import type { HistoryEntry, HistoryOptions } from '../versions/history.js';
 import { type ConfigChange, type ConfigProblem, type DeepReadonly, describeIssues } from './change.js';
-import type { HistoryEntry, HistoryOptions } from './history.js';
 import type { LayerName, Sources } from './layers.js';
 
 /**

@@ -20,6 +20,8 @@ export type ErrorCode =
   | 'FAILED_PRECONDITION'
   // What is on the store, or was to be, does not fit its schema.
   | 'INVALID_VALUE'
+  // A number would leave its bounds.
+  | 'OUT_OF_RANGE'
   | 'RESOURCE_EXHAUSTED'
   // Somebody else was there first.
   | 'CONFLICT'

@@ -1,7 +1,7 @@
-import { utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, parsePlain } from '../core/plain.js';
-import { checkFlag, checkFlagKey, type FlagDefinition, type FlagFile, flawOf } from './flag.js';
+import { checkFlag, checkFlagKey, type FlagDefinition, type FlagFile } from './flag.js';
 import { evaluatorsName, metadataName } from './names.js';
 
 const schemaId = 'https://flagd.dev/schema/v0/flags.json';
@@ -40,11 +40,9 @@ export function fileOfKeys(keys: ReadonlyMap<string, Uint8Array>): {
   const shared: Record<string, unknown> = {};
   for (const [name, bytes] of keys) {
     try {
-      const value = parsePlain(utf8Text(bytes));
-      const flaw = name.startsWith('$') ? (isPlainObject(value) ? undefined : 'is no object') : flawOf(value);
-      if (flaw !== undefined) problems.set(name, flaw);
-      else if (name.startsWith('$')) shared[name] = value;
-      else flags[checkFlagKey(name)] = value as unknown as FlagDefinition;
+      const value = checkStored(name, bytes);
+      if (name.startsWith('$')) shared[name] = value;
+      else flags[name] = value as FlagDefinition;
     } catch (error) {
       problems.set(name, (error as Error).message);
     }
@@ -57,6 +55,17 @@ export function fileOfKeys(keys: ReadonlyMap<string, Uint8Array>): {
     ...(metadata !== undefined && { metadata }),
   };
   return { file, problems };
+}
+
+/**
+ * What stands at a key of the flags: a flag, or what they share.
+ * @throws ConclaveError `INVALID_VALUE`, `INVALID_NAME`; SyntaxError for what is no JSON.
+ */
+export function checkStored(name: string, bytes: Bytes): unknown {
+  const value = parsePlain(utf8Text(bytes));
+  if (!name.startsWith('$')) return checkFlag(checkFlagKey(name), value);
+  if (!isPlainObject(value)) throw new ConclaveError('INVALID_VALUE', `${name} is no object`);
+  return value;
 }
 
 /** TypeScript that knows the flags of a file by name and type, for OpenFeature clients and for people. */

@@ -196,14 +196,21 @@ export class FlagSet implements AsyncDisposable {
     this.#unbuilt.delete(name);
     if (raw === undefined) return this.#flags.delete(name);
     try {
-      const targeting = raw.targeting === undefined ? undefined : resolveRefs(raw.targeting, this.#evaluators);
-      const metadata = { ...this.#metadata, ...raw.metadata };
-      this.#flags.set(name, Object.freeze({ ...raw, ...(targeting !== undefined && { targeting }), metadata }));
+      this.#flags.set(name, this.#built(raw));
       return true;
     } catch (error) {
       this.#refuse(this.#unbuilt, name, (error as Error).message);
       return false;
     }
+  }
+
+  /** Of 10,000 flags most share nothing, and are kept once. */
+  #built(raw: FlagDefinition): FlagDefinition {
+    const { targeting } = raw;
+    const refs = targeting !== undefined && hasRefs(targeting);
+    if (!refs && Object.keys(this.#metadata).length === 0) return raw;
+    const metadata = { ...this.#metadata, ...raw.metadata };
+    return Object.freeze({ ...raw, ...(refs && { targeting: resolveRefs(targeting, this.#evaluators) }), metadata });
   }
 
   #refuse(problems: Map<string, string>, name: string, reason: string): void {

@@ -1,29 +1,42 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
-import { sameBytes, utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, jsonOrText } from '../core/plain.js';
 import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
-import { modifiedAt, put, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { SharedMirrors } from '../store/shared-mirrors.js';
+import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from '../versions/history.js';
+import { type KeyOrPrefix, keyOf, type Versioned } from '../versions/place.js';
+import { restoring } from '../versions/restoring.js';
+import { stateAt } from '../versions/state-at.js';
+import {
+  type Change,
+  safeKeysPerTxn,
+  type Wish,
+  type WriteOptions,
+  type Written,
+  writeAll,
+} from '../versions/write.js';
 import { checkFlag, checkFlagKey, type FlagDefinition, type FlagFile } from './flag.js';
-import { fileOfKeys, keysOfFile } from './flag-file.js';
+import { checkStored, fileOfKeys, keysOfFile } from './flag-file.js';
 import { FlagSet, type FlagSetOptions } from './flag-set.js';
-import { allFlags, flagKey, nameOf } from './names.js';
+import { allFlags, nameOf, roots } from './names.js';
 import { type FlagRollout, rolledOut } from './rollout.js';
 
-export interface ImportOptions extends WaitOptions {
+export interface ImportOptions extends WriteOptions {
   /** Whether flags that the file does not have are taken away. Default: they stay. */
   readonly replace?: boolean | undefined;
-  /** Checks the file and says what would change, and writes nothing. */
-  readonly dryRun?: boolean | undefined;
 }
 
 export interface Imported {
   /** Keys that are another now. */
   readonly written: readonly string[];
   readonly removed: readonly string[];
+}
+
+export interface FlagRollbackOptions extends WriteOptions {
+  readonly toRevision: bigint;
 }
 
 /** A flag as it stands on the store. */
@@ -37,16 +50,13 @@ export interface StoredFlag {
 
 const defaultTimeoutMs = 5_000;
 
-/** Half of what etcd takes in one txn: a compare goes with each. */
-const keysPerTxn = 100;
-
 /** The feature flags of one namespace, in flagd's format. README.md beside this file says what it promises. */
 export class Flags {
-  readonly #context: RecipeContext;
+  readonly #context: Versioned;
   readonly #mirrors: SharedMirrors;
 
   constructor(context: RecipeContext) {
-    this.#context = context;
+    this.#context = { ...context, roots };
     this.#mirrors = new SharedMirrors(context.store, context.runtime);
   }
 
@@ -58,33 +68,36 @@ export class Flags {
 
   /** The flag, or null. @throws ConclaveError `INVALID_VALUE` when what stands there is none. */
   async get(key: string, options: WaitOptions = {}): Promise<FlagDefinition | null> {
+    const { store, runtime } = this.#context;
+    const request = { key: keyOf(this.#context, checkFlagKey(key)) };
     return this.#within(`get of flag ${key}`, options, async (signal) => {
-      const kv = await this.#read(checkFlagKey(key), signal);
+      const [kv] = (await untilAnswered(runtime, signal, () => store.range(request, { signal }))).kvs;
       return kv === undefined ? null : checkFlag(key, jsonOrText(utf8Text(kv.value)));
     });
   }
 
   /**
-   * Writes a flag, whatever was there; resolves with the revision.
+   * Writes a flag, whatever was there, and the version of it for the history, in one txn. Resolves with a revision at
+   * which it stands there: what is so already is not written.
    * @throws ConclaveError `INVALID_VALUE` for what flagd would not take, `INVALID_NAME`, `TIMEOUT`, what the store
    * refuses.
    */
-  set(key: string, flag: FlagDefinition, options: WaitOptions = {}): Promise<bigint> {
+  set(key: string, flag: FlagDefinition, options: WriteOptions = {}): Promise<bigint> {
     return this.#change(key, options, () => flag);
   }
 
   /** @throws ConclaveError `NOT_FOUND`, else as `set`. */
-  enable(key: string, options: WaitOptions = {}): Promise<bigint> {
+  enable(key: string, options: WriteOptions = {}): Promise<bigint> {
     return this.#change(key, options, (flag) => ({ ...there(key, flag), state: 'ENABLED' }));
   }
 
   /** Whoever asks gets the default in the code. @throws as `enable`. */
-  disable(key: string, options: WaitOptions = {}): Promise<bigint> {
+  disable(key: string, options: WriteOptions = {}): Promise<bigint> {
     return this.#change(key, options, (flag) => ({ ...there(key, flag), state: 'DISABLED' }));
   }
 
   /** Which variant those get whom no rule names. @throws ConclaveError `INVALID_VALUE`, else as `enable`. */
-  setDefault(key: string, variant: string, options: WaitOptions = {}): Promise<bigint> {
+  setDefault(key: string, variant: string, options: WriteOptions = {}): Promise<bigint> {
     return this.#change(key, options, (flag) => ({ ...there(key, flag), defaultVariant: variant }));
   }
 
@@ -92,20 +105,15 @@ export class Flags {
   rollout(
     key: string,
     rollout: FlagRollout,
-    options: WaitOptions & { readonly replace?: boolean | undefined } = {},
+    options: WriteOptions & { readonly replace?: boolean | undefined } = {},
   ): Promise<bigint> {
     return this.#change(key, options, (flag) => rolledOut(there(key, flag), rollout, options.replace === true));
   }
 
   /** False: there was none. */
-  async delete(key: string, options: WaitOptions = {}): Promise<boolean> {
-    const request = { success: [remove(flagKey(this.#context, checkFlagKey(key)))] };
-    return this.#within(`delete of flag ${key}`, options, async (signal) => {
-      const { store, runtime } = this.#context;
-      const there = await this.#read(key, signal);
-      await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
-      return there !== undefined;
-    });
+  async delete(key: string, options: WriteOptions = {}): Promise<boolean> {
+    const { changes } = await this.#write(`delete of flag ${key}`, checkFlagKey(key), options, () => undefined);
+    return changes.length > 0;
   }
 
   /** Every flag by key, also what is none. */
@@ -131,7 +139,7 @@ export class Flags {
   }
 
   /**
-   * Writes the flags of a file: all are checked before the first is written. Up to 100 keys are one txn; larger files
+   * Writes the flags of a file: all are checked before the first is written. Up to 32 keys are one txn; larger files
    * take several, each whole, shared rules first.
    * @throws as `set`; ConclaveError `CONFLICT` when somebody writes one of the keys meanwhile.
    */
@@ -141,68 +149,67 @@ export class Flags {
       const all = await this.#all(signal);
       const written = [...wanted].filter(([name, text]) => !holds(all.get(name), text));
       const removed = options.replace === true ? [...all.keys()].filter((name) => !wanted.has(name)) : [];
-      const steps = [...written, ...removed.map((name) => [name, undefined] as const)];
-      if (options.dryRun !== true) await this.#inParts(steps, all, signal);
+      const wishes = [...written, ...removed.map((name) => [name, undefined] as const)].map(([name, text]) => ({
+        ...{ name, bytes: text === undefined ? undefined : utf8(text) },
+        expected: all.get(name)?.modRevision ?? 0n,
+      }));
+      for (let i = 0; i < wishes.length; i += safeKeysPerTxn) {
+        await this.#writeAll(wishes.slice(i, i + safeKeysPerTxn), options, signal);
+      }
       return { written: written.map(([name]) => name), removed };
     });
   }
 
-  async #inParts(
-    steps: readonly (readonly [string, string | undefined])[],
-    all: ReadonlyMap<string, KeyValue>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { store, runtime } = this.#context;
-    for (let i = 0; i < steps.length; i += keysPerTxn) {
-      const part = steps.slice(i, i + keysPerTxn);
-      const request = {
-        compare: part.map(([name]) => modifiedAt(flagKey(this.#context, name), all.get(name)?.modRevision ?? 0n)),
-        success: part.map(([name, text]) => {
-          const key = flagKey(this.#context, name);
-          return text === undefined ? remove(key) : put(key, text);
-        }),
-      };
-      const { succeeded } = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
-      if (!succeeded && !(await this.#stands(part, signal))) {
-        const names = part.map(([name]) => name).join(', ');
-        throw new ConclaveError('CONFLICT', `somebody else has written one of ${names} meanwhile`);
-      }
-    }
+  /** What was written to a flag, or to all, and what they share, the newest first: the last 50 versions of each. */
+  history(options: HistoryOptions & { readonly key?: string | undefined } = {}): Promise<readonly HistoryEntry[]> {
+    return this.#within('history of flags', options, async (signal) =>
+      entriesOf(await readPast(this.#context, placeOf(options.key), signal), options.limit),
+    );
   }
 
-  /** Whether a txn of which no answer came has been carried out. */
-  async #stands(part: readonly (readonly [string, string | undefined])[], signal: AbortSignal): Promise<boolean> {
-    const now = await this.#all(signal);
-    return part.every(([name, text]) => (text === undefined ? !now.has(name) : holds(now.get(name), text)));
-  }
-
-  /** Safe to send again: what is so already is not written. */
-  #change(
-    key: string,
-    options: WaitOptions,
-    next: (flag: FlagDefinition | undefined) => FlagDefinition,
-  ): Promise<bigint> {
-    return this.#within(`write of flag ${key}`, options, async (signal) => {
-      const name = flagKey(this.#context, checkFlagKey(key));
-      const { store, runtime } = this.#context;
-      // Bounded by `signal`: each further turn is for somebody else who has written the flag.
-      for (;;) {
-        const kv = await this.#read(key, signal);
-        const before = kv === undefined ? undefined : jsonOrText(utf8Text(kv.value));
-        const flag = next(isPlainObject(before) ? (before as unknown as FlagDefinition) : undefined);
-        const text = JSON.stringify(checkFlag(key, flag));
-        if (kv !== undefined && holds(kv, text)) return kv.modRevision;
-        const request = { compare: [modifiedAt(name, kv?.modRevision ?? 0n)], success: [put(name, text)] };
-        const { succeeded, header } = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
-        if (succeeded) return header.revision;
-      }
+  /**
+   * Writes again what a flag was at a revision, or without `key` all of them with what they share: in one txn, as a new
+   * revision.
+   * @throws ConclaveError `CONFLICT` when somebody writes meanwhile, `COMPACTED` when that revision is too old for the
+   * history, `INVALID_ARGUMENT` for more flags than one txn takes, `INVALID_VALUE` when what was there is no flag; else
+   * as `set`.
+   */
+  rollback(options: FlagRollbackOptions & { readonly key?: string | undefined }): Promise<Written> {
+    const { key, toRevision, reason = `rollback to revision ${toRevision}` } = options;
+    const what = placeOf(key);
+    return this.#within('rollback of flags', options, async (signal) => {
+      const past = await readPast(this.#context, what, signal);
+      const wishes = restoring(past, await stateAt(this.#context, what, past, toRevision, signal));
+      for (const { name, bytes } of wishes) if (bytes !== undefined) checkStored(name, bytes);
+      return this.#writeAll(wishes, { ...options, reason }, signal);
     });
   }
 
-  async #read(key: string, signal: AbortSignal): Promise<KeyValue | undefined> {
-    const { store, runtime } = this.#context;
-    const request = { key: flagKey(this.#context, key) };
-    return (await untilAnswered(runtime, signal, () => store.range(request, { signal }))).kvs[0];
+  async #change(
+    key: string,
+    options: WriteOptions,
+    next: (flag: FlagDefinition | undefined) => FlagDefinition,
+  ): Promise<bigint> {
+    checkFlagKey(key);
+    const { revision } = await this.#write(`write of flag ${key}`, key, options, (kv) => {
+      const before = kv === undefined ? undefined : jsonOrText(utf8Text(kv.value));
+      const flag = next(isPlainObject(before) ? (before as unknown as FlagDefinition) : undefined);
+      return utf8(JSON.stringify(checkFlag(key, flag)));
+    });
+    return revision;
+  }
+
+  #write(
+    what: string,
+    name: string,
+    options: WriteOptions,
+    next: (kv: KeyValue | undefined) => Bytes | undefined,
+  ): Promise<Written> {
+    return this.#within(what, options, (signal) => this.#writeAll([{ name, next }], options, signal));
+  }
+
+  #writeAll(wishes: readonly (Wish | Change)[], options: WriteOptions, signal: AbortSignal): Promise<Written> {
+    return writeAll(this.#context, wishes, options, async () => [], signal);
   }
 
   /** By name; what flags share comes first, since "$" sorts before most. */
@@ -224,4 +231,9 @@ function holds(kv: KeyValue | undefined, text: string): boolean {
 function there(key: string, flag: FlagDefinition | undefined): FlagDefinition {
   if (flag === undefined) throw new ConclaveError('NOT_FOUND', `there is no flag ${JSON.stringify(key)}`);
   return checkFlag(key, flag);
+}
+
+/** One flag, or all with what they share. */
+function placeOf(key: string | undefined): KeyOrPrefix {
+  return key === undefined ? { prefix: '' } : { key: checkFlagKey(key) };
 }

@@ -1,4 +1,5 @@
 import {
+  ErrorCode,
   type EvaluationContext,
   type JsonValue,
   type Logger,
@@ -58,15 +59,15 @@ export class FlagEvaluator {
     context: EvaluationContext,
     logger: Logger = this.#logger,
   ): ResolutionDetails<T> {
-    if (!this.#source.flags.has(key)) {
-      const problem = this.#source.problems.get(key);
-      if (problem !== undefined) throw new ParseError(`flag '${key}': ${problem}`);
-    }
-    return this.#core.resolve(type, key, defaultValue, context, logger);
+    const said = this.#core.resolve(type, key, defaultValue, context, logger);
+    const problem = said.errorCode === ErrorCode.FLAG_NOT_FOUND ? this.#source.problems.get(key) : undefined;
+    if (problem !== undefined) throw new ParseError(`flag '${key}': ${problem}`);
+    return said;
   }
 
   #flag(key: string): FeatureFlag | undefined {
-    if (this.#ready.has(key)) return this.#ready.get(key);
+    const ready = this.#ready.get(key);
+    if (ready !== undefined || this.#ready.has(key)) return ready;
     const flag = this.#source.flags.get(key);
     // flagd's types know neither absent defaults nor rules that are no text.
     const made = flag && new FeatureFlag(key, flag as unknown as FlagOfCore, this.#logger, core);

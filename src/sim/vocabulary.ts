@@ -62,6 +62,11 @@ export interface Operations {
   readonly 'doubleBarrier.leave': { input: { parties: number }; output: null };
   readonly 'latch.countDown': { input: { count: number }; output: null };
   readonly 'latch.await': { input: { count: number }; output: null };
+
+  /** The object is the counter; each `delta` is a power of two of its own. */
+  readonly 'counter.add': { input: { delta: bigint }; output: { value: bigint } };
+  readonly 'sequence.next': { input: null; output: { id: bigint } };
+  readonly 'limit.take': { input: { burst: number; intervalMs: number }; output: { allowed: boolean } };
 }
 
 export interface Facts {
@@ -117,6 +122,9 @@ export interface Facts {
   readonly 'queue.progress': { job: string; claim: bigint; step: number; live: bigint };
   /** By `server`, at the end: items that are still in the queue. */
   readonly 'queue.remaining': { items: readonly string[] };
+
+  /** By `server`, at the end. */
+  readonly 'counter.total': { value: bigint };
 
   /** By `server`, once everything is closed: what is still there. */
   readonly residue: { keys: readonly string[]; leases: readonly bigint[]; watches?: number; timers?: number };

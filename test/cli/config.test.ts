@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -47,6 +47,41 @@ describe('conclave config', () => {
     expect((await run('get', 'shop/none')).code).toBe(1);
   });
 
+  it('edit: writes what $EDITOR makes of it, if nobody was faster and the schema takes it', async () => {
+    await using serving = await serve();
+    await using client = await connect(serving.url);
+    await client.config.set('shop/limits', { rateLimit: 1 });
+    const flags = ['--schema', file('schema.mjs'), '--reason', 'busy day', '--url', serving.url];
+    const edit = (EDITOR: string) =>
+      conclave(['config', 'edit', 'shop/limits', ...flags], { EDITOR, VISUAL: '' }).ended();
+    // As `code --wait` has it: an editor with an argument of its own, and the file behind it.
+    const edited = await edit('sed -i s/1/20/');
+    expect(edited).toMatchObject({ code: 0, stdout: expect.stringContaining('+ shop/limits  {"rateLimit":20}') });
+    expect((await client.config.history({ key: 'shop/limits' }))[0]).toMatchObject({ reason: 'busy day' });
+    expect(await edit('sed -i s/20/-20/')).toMatchObject({ code: 3, stderr: expect.stringContaining('rateLimit') });
+    expect(await edit('false')).toMatchObject({ code: 1, stderr: expect.stringContaining('nothing is written') });
+    const meanwhile = `node ${file('meanwhile.mjs')}`;
+    writeFileSync(file('meanwhile.mjs'), meanwhileScript(serving.url));
+    expect(await edit(meanwhile)).toMatchObject({ code: 1, stderr: expect.stringContaining('as expected') });
+    expect((await client.config.get('shop/limits'))?.value).toEqual({ rateLimit: 7 });
+  });
+
+  it('rollout, promote, abandon: a value is shown to some, to more, to all or to nobody', async () => {
+    await using serving = await serve();
+    await using client = await connect(serving.url, { label: 'host-1' });
+    await client.config.set('shop/limit', 1);
+    const run = (...args: string[]) => conclave(['config', ...args, '--url', serving.url]).ended();
+    const shown = () => client.config.watch({ key: 'shop/limit' }).then((config) => config.value);
+    await run('rollout', 'shop/limit', '0', '--value', '2', '--instances', 'host-1,host-2', '--label', 'zone=a');
+    expect(await shown()).toBe(2);
+    expect((await run('rollout', 'shop/limit', 'most')).code).toBe(3);
+    await run('abandon', 'shop/limit');
+    expect((await client.config.get('shop/limit'))?.value).toBe(1);
+    await run('rollout', 'shop/limit', '50', '--value', '3');
+    await run('promote', 'shop/limit');
+    expect((await client.config.get('shop/limit'))?.value).toBe(3);
+  });
+
   it('watch -- cmd: starts it anew at each valid change, and not at one that is refused', async () => {
     await using serving = await serve();
     await using client = await connect(serving.url);
@@ -66,6 +101,17 @@ describe('conclave config', () => {
     expect(stderr).toContain('rateLimit');
   });
 });
+
+/** An editor during whose work somebody else writes. */
+function meanwhileScript(url: string): string {
+  const conclaveUrl = pathToFileURL(join(import.meta.dirname, '../../dist/index.js')).href;
+  return `import { writeFileSync } from 'node:fs';
+    import { connect } from '${conclaveUrl}';
+    const client = await connect('${url}');
+    await client.config.set('shop/limits', { rateLimit: 7 });
+    writeFileSync(process.argv[2], '{"rateLimit":8}');
+    await client.close();`;
+}
 
 describe('conclave flags', () => {
   it('sets, rolls out, evaluates, imports and exports', async () => {
@@ -89,5 +135,13 @@ describe('conclave flags', () => {
     expect((await run('export', '--types')).stdout).toContain('readonly "new-ui": boolean;');
     expect(await run('set', 'other', '{"state":"MAYBE"}')).toMatchObject({ code: 3 });
     expect(await run('set', 'other', 'blue')).toMatchObject({ code: 1 });
+    const [deleted, before] = (await run('history', 'new-ui', '--json')).stdout.trim().split('\n').slice(1);
+    expect(JSON.parse(deleted ?? '')).toMatchObject({ key: 'new-ui', author: userInfo().username });
+    const { revision } = JSON.parse(before ?? '') as { revision: string };
+    const back = ['rollback', 'new-ui', '--to', `${BigInt(revision) - 1n}`] as const;
+    expect((await run(...back, '--dry-run')).stdout).toContain('nothing is written');
+    expect((await run(...back, '--reason', 'too slow')).code).toBe(0);
+    expect((await run('ls')).stdout).toMatch(/new-ui +ENABLED/);
+    expect((await run('history')).stdout).toMatch(/new-ui +\{.*too slow/);
   });
 });

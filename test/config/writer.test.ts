@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { keptVersions } from '../../src/config/history.js';
+import { keptVersions } from '../../src/versions/history.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
 import { collect, configOf, putRaw, removeAll } from './support/config-world.js';
 
@@ -187,6 +187,31 @@ describe('a writer', () => {
       expect(history).toHaveLength(keptVersions);
       expect(history[0]?.value).toBe(keptVersions + 9);
       expect(await world.keys('config-history/a//')).toHaveLength(keptVersions);
+      await removeAll(world);
+    }));
+
+  it('CONFIG-16: what etcd would not take twice in one request is kept once, and said to be', () =>
+    inWorld(async (world) => {
+      const config = configOf(world.client());
+      const large = (letter: string) => letter.repeat(1_000_000);
+      await putRaw(world, { 'config/a': JSON.stringify(large('f')) });
+      const { revision } = await world.until(config.set('a', large('o'), { reason: 'large' }));
+      const texts = async () =>
+        (await world.until(config.history({ key: 'a' }))).map((each) => [each.reason, each.omitted, each.text?.length]);
+      expect(await texts()).toEqual([
+        ['large', true, undefined],
+        [undefined, true, undefined],
+      ]);
+      const written = await world.keys('config');
+      expect(written.reduce((sum, { value }) => sum + value.length, 0)).toBeLessThan(1_400 * 1024);
+      // What still stands there is known, whatever was kept of it.
+      await world.truth.compact({ revision });
+      expect(await world.until(config.diff({ key: 'a' }, { from: revision }))).toEqual([]);
+      const { revision: small } = await world.until(config.set('a', 1));
+      expect((await world.until(config.diff({ key: 'a' }, { from: revision, to: small })))[0]?.newValue).toBe(1);
+      await world.truth.compact({ revision: small });
+      const gone = config.rollback({ key: 'a' }, { toRevision: revision });
+      expect(await world.until(errorOf(gone))).toMatchObject({ code: 'COMPACTED' });
       await removeAll(world);
     }));
 

@@ -40,6 +40,11 @@ the gate is open
 left: 1, 0
 five: MISMATCH
 `,
+  'counter.js': `sold: 100, in 100 calls of which 1 batch
+sold out: OUT_OF_RANGE
+ids: 1, 2, 3 and 101; nobody gets one twice
+allowed at once: 3, then after a rest: true
+`,
   'queue.js': `the same job again: true
 next is cleo
 sent to cleo: true

@@ -175,6 +175,41 @@ describe('flags', () => {
     }),
   );
 
+  it('FLAGS-14: who wrote what and why is kept, and what was there is had back, also behind a compaction', () =>
+    inWorld(async (world) => {
+      const { flags } = world.client({ label: 'ada' }).conclave;
+      const first = await world.until(flags.set('a', onOff, { reason: 'a beginning' }));
+      await world.until(flags.import({ flags: { b: onOff }, $evaluators: { staff: true } }, { author: 'gitops' }));
+      await world.until(flags.rollout('a', { variant: 'on', percent: 5 }, { author: 'bob' }));
+      await putRaw(world, { 'flags/a': '{"state":"MAYBE"}' });
+      const dry = await world.until(flags.disable('b', { dryRun: true }));
+      expect((await world.until(flags.get('b')))?.state).toBe('ENABLED');
+      await world.until(flags.delete('b', { reason: 'unused' }));
+      const history = await world.until(flags.history());
+      expect(history.map(({ key, author, reason, foreign }) => [key, author, reason, foreign])).toEqual([
+        ['b', 'ada', 'unused', false],
+        ['a', undefined, undefined, true],
+        ['a', 'bob', undefined, false],
+        ['$evaluators', 'gitops', undefined, false],
+        ['b', 'gitops', undefined, false],
+        ['a', 'ada', 'a beginning', false],
+      ]);
+      const [, broken] = history;
+      await world.truth.compact({ revision: dry });
+      await world.until(flags.rollback({ key: 'a', toRevision: first }));
+      expect(await world.until(flags.get('a'))).toEqual(onOff);
+      const nonsense = flags.rollback({ key: 'a', toRevision: broken?.revision as bigint });
+      expect(await world.until(errorOf(nonsense))).toMatchObject({ code: 'INVALID_VALUE' });
+      // All of them, with what they share.
+      const { changes } = await world.until(flags.rollback({ toRevision: first }));
+      expect(changes.map(({ key, type }) => `${type} ${key}`)).toEqual(['deleted $evaluators']);
+      expect((await world.until(flags.history({ key: 'a', limit: 1 })))[0]).toMatchObject({
+        author: 'ada',
+        reason: `rollback to revision ${first}`,
+      });
+      await removeAll(world);
+    }));
+
   it('FLAGS-8: while the store is silent the flags stay, and are stale', () =>
     inWorld(async (world) => {
       const client = world.client();

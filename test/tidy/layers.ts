@@ -16,7 +16,7 @@ export interface Layer {
 }
 
 const pure = { node: false, packages: ['eventemitter3'], globals: 'none' } as const;
-const base = ['core', 'store', 'lease', 'line'] as const;
+const base = ['core', 'store', 'lease', 'line', 'versions'] as const;
 
 const assembly = {
   mayImport: [
@@ -43,6 +43,8 @@ const table: Readonly<Record<string, Layer>> = {
   store: { ...pure, mayImport: ['core'] },
   lease: { ...pure, mayImport: ['core', 'store'] },
   line: { ...pure, mayImport: ['core', 'store', 'lease'] },
+  // Values with what has been of them: what configuration and flags share.
+  versions: { ...pure, mayImport: base },
   recipes: { ...pure, mayImport: base },
   engine: { ...pure, mayImport: ['core', 'store'] },
   // The simulator runs it too: as pure as the recipes.

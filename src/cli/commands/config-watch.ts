@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 import type { Conclave } from '../../conclave.js';
 import { describeIssues } from '../../config/change.js';
-import type { KeyOrPrefix } from '../../config/names.js';
 import type { WatchedConfig } from '../../config/watched-config.js';
 import { ConclaveError } from '../../core/errors.js';
+import type { KeyOrPrefix } from '../../versions/place.js';
 import { type Child, startChild } from '../child.js';
 import { ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';

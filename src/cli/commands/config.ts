@@ -1,33 +1,39 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Conclave } from '../../conclave.js';
-import { describeIssues, type KeyDiff } from '../../config/change.js';
+import { describeIssues } from '../../config/change.js';
 import type { SetOptions } from '../../config/config.js';
-import type { KeyOrPrefix } from '../../config/names.js';
-import type { Written } from '../../config/writer.js';
 import { jsonOrText } from '../../core/plain.js';
+import type { KeyOrPrefix } from '../../versions/place.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
-import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
 import { schemaOf } from '../schema-file.js';
 import { table } from '../table.js';
 import { readText, writeText } from '../text-files.js';
-import { durationMs, name as keyName, fence as revision } from '../values.js';
+import { durationMs, name as keyName, metadata, fence as revision } from '../values.js';
+import {
+  rollingBack,
+  tellChanges,
+  tellHistory,
+  tellWritten,
+  type WriterFlags,
+  writeOptionsOf,
+  writing,
+} from '../versions.js';
 import { type WatchFlags, watchConfig } from './config-watch.js';
 
-interface WriteFlags extends GlobalFlags {
+interface WriteFlags extends WriterFlags {
   readonly schema?: string;
   readonly prefix?: string;
-  readonly author?: string;
-  readonly reason?: string;
-  readonly dryRun?: boolean;
   readonly ifRevision?: bigint;
-  readonly to?: bigint;
   readonly out?: string;
+  readonly value?: string;
+  readonly instances?: readonly string[];
+  readonly label?: Readonly<Record<string, string>>;
 }
 
 const place = ['<place>', 'a key, or with a "/" at its end all below it', keyName] as const;
@@ -44,20 +50,30 @@ export function defineConfig(command: Command): void {
     });
   };
   sub('get', 'what stands there', get).argument(...place);
-  writing(sub('set', 'write a value: JSON, or text; - reads it from stdin', set))
+  judged(writing(sub('set', 'write a value: JSON, or text; - reads it from stdin', set)))
     .argument('<key>', 'the key', keyName)
     .argument('<value>', 'JSON, or text')
     .option('--if-revision <n>', 'only if the key is at this revision', (text) => (text === '0' ? 0n : revision(text)));
-  writing(sub('edit', 'change a value in $EDITOR', edit)).argument('<key>', 'the key', keyName);
-  writing(sub('delete', 'take a key away', remove)).argument('<key>', 'the key', keyName);
+  judged(writing(sub('edit', 'change a value in $EDITOR', edit))).argument('<key>', 'the key', keyName);
+  judged(writing(sub('delete', 'take a key away', remove))).argument('<key>', 'the key', keyName);
+  judged(writing(sub('rollout', 'show a value to some first, and then to more', rollout)))
+    .argument('<key>', 'the key', keyName)
+    .argument('<percent>', 'of all instances, 0 to 100; more drops nobody')
+    .option('--value <value>', 'JSON, or text; default: the one that is on its way')
+    .option('--instances <ids>', 'who sees it in any case, with commas', (text) => text.split(','))
+    .option('--label <key=value>', 'who has it sees it in any case; of several, who has all', metadata, {});
+  judged(writing(sub('promote', 'end a rollout: all see the new value', promote))).argument(
+    '<key>',
+    'the key',
+    keyName,
+  );
+  judged(writing(sub('abandon', 'end a rollout: nobody sees it', abandon))).argument('<key>', 'the key', keyName);
   sub('history', 'who wrote what, when and why', history).argument(...place);
   sub('diff', 'what differs between two revisions, or from one to now', diff)
     .argument(...place)
     .argument('<from>', 'a revision')
     .argument('[to]', 'a later one');
-  writing(sub('rollback', 'write again what was there', rollback))
-    .argument(...place)
-    .addOption(new Option('--to <revision>', 'when it was there').argParser(revision).makeOptionMandatory());
+  judged(rollingBack(sub('rollback', 'write again what was there', rollback))).argument(...place);
   sub('validate', 'whether what stands there fits a schema', validate)
     .argument(...place)
     .requiredOption('--schema <module>', 'exports a Standard Schema (zod, valibot, arktype)');
@@ -88,13 +104,11 @@ function defineWatch(command: Command): void {
     });
 }
 
-function writing(command: Command): Command {
+/** With a schema that has a say. */
+function judged(command: Command): Command {
   return command
     .option('--schema <module>', 'exports a Standard Schema that decides')
-    .option('--prefix <prefix>', 'the key is below it, and the schema is of all below it')
-    .option('--author <name>', 'default: this user')
-    .option('--reason <text>', 'for the history')
-    .option('--dry-run', 'say what would change');
+    .option('--prefix <prefix>', 'the key is below it, and the schema is of all below it');
 }
 
 function placeAt(given: string): KeyOrPrefix {
@@ -102,8 +116,7 @@ function placeAt(given: string): KeyOrPrefix {
 }
 
 async function optionsOf(flags: WriteFlags, signal: AbortSignal): Promise<SetOptions> {
-  const { author = userInfo().username, reason, dryRun, prefix } = flags;
-  return { author, reason, dryRun, prefix, signal, schema: await schemaOf(flags.schema) };
+  return { ...writeOptionsOf(flags, signal), prefix: flags.prefix, schema: await schemaOf(flags.schema) };
 }
 
 const get: Act = async (conclave, [given = ''], flags, signal) => {
@@ -132,7 +145,7 @@ const set: Act = async (conclave, [key = '', text = ''], flags, signal) => {
     expectRevision === undefined
       ? config.set(key, value, options)
       : config.compareAndSet(key, value, { ...options, expectRevision });
-  return told(await written, flags);
+  return tellWritten(await written, flags);
 };
 
 const edit: Act = async (conclave, [key = ''], flags, signal) => {
@@ -146,37 +159,44 @@ const edit: Act = async (conclave, [key = ''], flags, signal) => {
     const { status } = spawnSync('sh', ['-c', `${editor} "$0"`, file], { stdio: 'inherit' });
     if (status !== 0) throw new CliFailure(ExitCode.error, `${editor} ended with ${status}: nothing is written`);
     const options = { ...(await optionsOf(flags, signal)), expectRevision: found?.revision ?? 0n };
-    return told(await conclave.config.compareAndSet(key, jsonOrText(readText(file).trim()), options), flags);
+    return tellWritten(await conclave.config.compareAndSet(key, jsonOrText(readText(file).trim()), options), flags);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 };
 
 const remove: Act = async (conclave, [key = ''], flags, signal) =>
-  told(await conclave.config.delete(key, await optionsOf(flags, signal)), flags);
+  tellWritten(await conclave.config.delete(key, await optionsOf(flags, signal)), flags);
 
-const history: Act = async (conclave, [given = ''], flags, signal) => {
-  const entries = await conclave.config.history(placeAt(given), { signal });
-  if (flags.json) for (const each of entries) printJson(each);
-  else {
-    const rows = entries.map(({ key, revision, text, author, reason, atMs, foreign }) => [
-      ...[revision, key, text ?? '(deleted)', foreign ? '(not through conclave)' : author, reason],
-      atMs === undefined ? undefined : new Date(atMs).toISOString(),
-    ]);
-    print(table(['REVISION', 'KEY', 'VALUE', 'AUTHOR', 'REASON', 'AT'], rows));
-  }
-  return ExitCode.ok;
+const rollout: Act = async (conclave, [key = '', percent = ''], flags, signal) => {
+  const { value, instances, label: labels } = flags;
+  const step = {
+    percent: Number(percent),
+    instances,
+    labels,
+    ...(value !== undefined && { value: jsonOrText(value) }),
+  };
+  return tellWritten(await conclave.config.rollout(key, step, await optionsOf(flags, signal)), flags);
 };
+
+const promote: Act = async (conclave, [key = ''], flags, signal) =>
+  tellWritten(await conclave.config.promote(key, await optionsOf(flags, signal)), flags);
+
+const abandon: Act = async (conclave, [key = ''], flags, signal) =>
+  tellWritten(await conclave.config.abandon(key, await optionsOf(flags, signal)), flags);
+
+const history: Act = async (conclave, [given = ''], flags, signal) =>
+  tellHistory(await conclave.config.history(placeAt(given), { signal }), flags);
 
 const diff: Act = async (conclave, [given = '', from = '', to], flags, signal) => {
   const revisions = { from: revision(from), to: to === undefined ? undefined : revision(to) };
-  show(await conclave.config.diff(placeAt(given), revisions, { signal }), flags);
+  tellChanges(await conclave.config.diff(placeAt(given), revisions, { signal }), flags);
   return ExitCode.ok;
 };
 
 const rollback: Act = async (conclave, [given = ''], flags, signal) => {
   const options = { ...(await optionsOf(flags, signal)), toRevision: flags.to as bigint };
-  return told(await conclave.config.rollback(placeAt(given), options), flags);
+  return tellWritten(await conclave.config.rollback(placeAt(given), options), flags);
 };
 
 const validate: Act = async (conclave, [given = ''], flags, signal) => {
@@ -214,23 +234,3 @@ const watchers: Act = async (conclave, [given = ''], flags, signal) => {
   }
   return ExitCode.ok;
 };
-
-function told(written: Written, flags: GlobalFlags): ExitCode {
-  if (flags.json) printJson(written);
-  else {
-    show(written.changes, flags);
-    print(written.dryRun ? 'nothing is written' : `revision ${written.revision}`);
-  }
-  return ExitCode.ok;
-}
-
-function show(changes: readonly KeyDiff[], flags: GlobalFlags): void {
-  for (const each of changes) {
-    const { key, oldValue, newValue } = each;
-    if (flags.json) printJson(each);
-    else {
-      if (oldValue !== undefined) print(`- ${key}  ${JSON.stringify(oldValue)}`);
-      if (newValue !== undefined) print(`+ ${key}  ${JSON.stringify(newValue)}`);
-    }
-  }
-}

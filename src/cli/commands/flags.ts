@@ -5,16 +5,15 @@ import type { FlagDefinition } from '../../flags/flag.js';
 import { typesOfFile } from '../../flags/flag-file.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
-import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
 import { table } from '../table.js';
 import { readText } from '../text-files.js';
+import { rollingBack, tellHistory, tellWritten, type WriterFlags, writeOptionsOf, writing } from '../versions.js';
 
-interface FlagFlags extends GlobalFlags {
+interface FlagFlags extends WriterFlags {
   readonly context?: string;
   readonly keys?: readonly string[];
   readonly replace?: boolean;
-  readonly dryRun?: boolean;
   readonly types?: boolean;
 }
 
@@ -31,13 +30,13 @@ export function defineFlags(command: Command): void {
   const key = ['<key>', 'the flag'] as const;
   sub('ls', 'every flag', ls);
   sub('get', 'a flag as flagd has it', get).argument(...key);
-  sub('set', 'make a variant the default; or write a whole definition', set)
+  writing(sub('set', 'make a variant the default; or write a whole definition', set))
     .argument(...key)
     .argument('<variant>', 'on, off, … (on and off make a flag that is not there); or JSON; - reads it from stdin');
-  sub('enable', 'let a flag decide again', enable).argument(...key);
-  sub('disable', 'leave the decision to the default in the code', disable).argument(...key);
-  sub('delete', 'take a flag away', remove).argument(...key);
-  sub('rollout', 'give a variant to a share of all', rollout)
+  writing(sub('enable', 'let a flag decide again', enable)).argument(...key);
+  writing(sub('disable', 'leave the decision to the default in the code', disable)).argument(...key);
+  writing(sub('delete', 'take a flag away', remove)).argument(...key);
+  writing(sub('rollout', 'give a variant to a share of all', rollout))
     .argument(...key)
     .argument('<variant>', 'what they get')
     .argument('<percent>', '0 to 100')
@@ -46,10 +45,12 @@ export function defineFlags(command: Command): void {
   sub('eval', 'what somebody gets', evaluate)
     .argument(...key)
     .option('--context <json>', 'as {"targetingKey":"ada","email":"ada@example.org"}', '{}');
-  sub('import', 'write the flags of a flagd file', importFile)
+  writing(sub('import', 'write the flags of a flagd file', importFile))
     .argument('<file>', '- is stdin')
-    .option('--replace', 'take away what the file does not have')
-    .option('--dry-run', 'say what would change');
+    .option('--replace', 'take away what the file does not have');
+  const flagOrAll = ['[key]', 'the flag; default: all, with what they share'] as const;
+  sub('history', 'who wrote what, when and why', history).argument(...flagOrAll);
+  rollingBack(sub('rollback', 'write again what was there', rollback)).argument(...flagOrAll);
   sub('export', 'all flags as a flagd file', exportFile).option('--types', 'TypeScript instead: names and types');
 }
 
@@ -82,29 +83,31 @@ const get: Act = async ({ flags: store }, [key = ''], flags, signal) => {
 const onOff = { state: 'ENABLED', variants: { on: true, off: false } } as const;
 
 const set: Act = async ({ flags: store }, [key = '', given = ''], flags, signal) => {
+  const options = writeOptionsOf(flags, signal);
   const value = jsonOrText(given === '-' ? readText('-') : given);
-  if (isPlainObject(value)) return told(await store.set(key, value as unknown as FlagDefinition, { signal }), flags);
+  if (isPlainObject(value)) return told(await store.set(key, value as unknown as FlagDefinition, options), flags);
   const isNew = Object.hasOwn(onOff.variants, given) && (await store.get(key, { signal })) === null;
   const revision = isNew
-    ? await store.set(key, { ...onOff, defaultVariant: given }, { signal })
-    : await store.setDefault(key, given, { signal });
+    ? await store.set(key, { ...onOff, defaultVariant: given }, options)
+    : await store.setDefault(key, given, options);
   return told(revision, flags);
 };
 
 const enable: Act = async ({ flags: store }, [key = ''], flags, signal) =>
-  told(await store.enable(key, { signal }), flags);
+  told(await store.enable(key, writeOptionsOf(flags, signal)), flags);
 
 const disable: Act = async ({ flags: store }, [key = ''], flags, signal) =>
-  told(await store.disable(key, { signal }), flags);
+  told(await store.disable(key, writeOptionsOf(flags, signal)), flags);
 
-const remove: Act = async ({ flags: store }, [key = ''], _, signal) => {
-  if (await store.delete(key, { signal })) return ExitCode.ok;
+const remove: Act = async ({ flags: store }, [key = ''], flags, signal) => {
+  if (await store.delete(key, writeOptionsOf(flags, signal))) return ExitCode.ok;
   throw new CliFailure(ExitCode.error, `there is no flag ${JSON.stringify(key)}`);
 };
 
 const rollout: Act = async ({ flags: store }, [key = '', variant = '', percent = ''], flags, signal) => {
   const { keys, replace } = flags;
-  return told(await store.rollout(key, { variant, percent: Number(percent), keys }, { signal, replace }), flags);
+  const options = { ...writeOptionsOf(flags, signal), replace };
+  return told(await store.rollout(key, { variant, percent: Number(percent), keys }, options), flags);
 };
 
 /** With flagd's own evaluator, which those who only lock need not have. */
@@ -134,14 +137,21 @@ async function evaluator() {
 }
 
 const importFile: Act = async ({ flags: store }, [file = ''], flags, signal) => {
-  const { replace, dryRun } = flags;
-  const done = await store.import(readText(file), { replace, dryRun, signal });
+  const done = await store.import(readText(file), { ...writeOptionsOf(flags, signal), replace: flags.replace });
   if (flags.json) printJson(done);
   else {
     for (const key of done.written) print(`+ ${key}`);
     for (const key of done.removed) print(`- ${key}`);
   }
   return ExitCode.ok;
+};
+
+const history: Act = async ({ flags: store }, [key], flags, signal) =>
+  tellHistory(await store.history({ key, signal }), flags);
+
+const rollback: Act = async ({ flags: store }, [key], flags, signal) => {
+  const toRevision = flags.to as bigint;
+  return tellWritten(await store.rollback({ ...writeOptionsOf(flags, signal), key, toRevision }), flags);
 };
 
 const exportFile: Act = async ({ flags: store }, _, flags, signal) => {
@@ -151,8 +161,8 @@ const exportFile: Act = async ({ flags: store }, _, flags, signal) => {
   return ExitCode.ok;
 };
 
-function told(revision: bigint, flags: GlobalFlags): ExitCode {
+function told(revision: bigint, flags: FlagFlags): ExitCode {
   if (flags.json) printJson({ revision });
-  else print(`revision ${revision}`);
+  else print(flags.dryRun ? 'nothing is written' : `revision ${revision}`);
   return ExitCode.ok;
 }

@@ -1,6 +1,7 @@
 export { barrier } from './barrier.js';
 export { config } from './config.js';
 export { convergence } from './convergence.js';
+export { counter } from './counter.js';
 export { election } from './election.js';
 export { fenceGrowth } from './fence-growth.js';
 export { guardedWrites } from './guarded-writes.js';

@@ -1,6 +1,7 @@
 import type { Workload } from '../workload.js';
 import { barrierWorkload } from './barrier.js';
 import { configWorkload } from './config.js';
+import { counterWorkload } from './counter.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
@@ -22,6 +23,7 @@ export const workloads: readonly Workload[] = [
   lockCrowdWorkload,
   webLocksWorkload,
   barrierWorkload,
+  counterWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -48,7 +48,7 @@ export const configMutants: readonly Mutant[] = [
     origin: 'etcd #14890 the other way round: the guard fails at what the first try has done',
     edits: [
       {
-        file: 'config/writer.js',
+        file: 'versions/write.js',
         find: 'answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision',
         replace: 'answer.succeeded ? answer.header.revision : undefined',
       },
@@ -61,7 +61,7 @@ export const configMutants: readonly Mutant[] = [
     origin: 'last writer wins: what a colleague has just changed is gone',
     edits: [
       {
-        file: 'config/writer.js',
+        file: 'versions/write.js',
         find: '...all.map(({ key, kv }) => modifiedAt(key, kv?.modRevision ?? 0n)), ...guards',
         replace: '...guards',
       },

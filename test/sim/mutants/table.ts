@@ -1,6 +1,7 @@
 import { barrierMutants } from './barrier-mutants.js';
 import { batchMutants } from './batch-mutants.js';
 import { configMutants } from './config-mutants.js';
+import { counterMutants } from './counter-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   ...queueMutants,
   ...configMutants,
   ...crowdMutants,
+  ...counterMutants,
   ...holdMutants,
   {
     name: 'deadline from receive time',

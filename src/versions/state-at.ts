@@ -1,9 +1,9 @@
 import { type Bytes, latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import type { RecipeContext } from '../line/context.js';
+import type { KeyValue } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
-import { keptVersions, type Past, type Version } from './history.js';
-import { type KeyOrPrefix, placeOf } from './names.js';
+import { keptVersions, type Past, type Version, wasThere } from './history.js';
+import { type KeyOrPrefix, placeOf, type Versioned } from './place.js';
 
 /** What each name held; one that is absent was not there. */
 export type StateAt = ReadonlyMap<string, Bytes>;
@@ -13,7 +13,7 @@ export type StateAt = ReadonlyMap<string, Bytes>;
  * @throws ConclaveError `COMPACTED` when neither knows of some key, `FUTURE_REVISION`.
  */
 export async function stateAt(
-  context: RecipeContext,
+  context: Versioned,
   what: KeyOrPrefix,
   past: Past,
   revision: bigint,
@@ -40,12 +40,22 @@ function fromVersions({ versions, current }: Past, revision: bigint): StateAt {
   for (const [name, all] of versions) {
     const at = all.findLastIndex((each) => each.revision <= revision);
     const [version, next] = [all[at], all[at + 1]];
-    if (!isKnown(version, next, all.length, current.has(name), revision)) {
-      throw new ConclaveError('COMPACTED', `what ${JSON.stringify(name)} held at revision ${revision} is not kept`);
-    }
-    if (version?.record.bytes !== undefined) state.set(name, version.record.bytes);
+    if (!isKnown(version, next, all.length, current.has(name), revision)) throw notKept(name, revision);
+    const bytes = version && bytesOf(version, current.get(name));
+    if (bytes !== undefined) state.set(name, bytes);
   }
   return state;
+}
+
+/** What was too large to be kept may still be what stands there. */
+function bytesOf({ name, revision, record }: Version, current: KeyValue | undefined): Bytes | undefined {
+  if (record.omitted !== true) return record.bytes;
+  if (current?.modRevision === revision) return current.value;
+  throw notKept(name, revision);
+}
+
+function notKept(name: string, revision: bigint): ConclaveError {
+  return new ConclaveError('COMPACTED', `what ${JSON.stringify(name)} held at revision ${revision} is not kept`);
 }
 
 /** Whether `version` still stood at `revision`: between two of ours somebody may have written past us. */
@@ -58,7 +68,7 @@ function isKnown(
 ): boolean {
   if (version === undefined) return next?.record.replaced === 0n && count < keptVersions;
   if (version.revision === revision) return true;
-  const wasThere = version.record.bytes !== undefined;
-  if (next === undefined) return wasThere === isThere;
-  return next.record.replaced === (wasThere ? version.revision : 0n);
+  const there = wasThere(version.record);
+  if (next === undefined) return there === isThere;
+  return next.record.replaced === (there ? version.revision : 0n);
 }

@@ -1,11 +1,10 @@
 import type { WaitOptions } from '../core/abort.js';
 import { type Bytes, fromLatin1, latin1, prefixEnd, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { isPlainObject, jsonOrText } from '../core/plain.js';
-import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
 import { rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
-import { historyPrefix, type KeyOrPrefix, nameOfHistory, placeOf } from './names.js';
+import { historyPrefix, type KeyOrPrefix, nameOfHistory, placeOf, type Versioned } from './place.js';
 
 /** One version of one key. */
 export interface HistoryEntry {
@@ -17,6 +16,8 @@ export interface HistoryEntry {
   readonly text: string | undefined;
   /** The same as JSON if it is some, else the text. */
   readonly value: unknown;
+  /** It was too large to be kept beside itself: it can be had back as long as the store's own history has it. */
+  readonly omitted: boolean;
   readonly author: string | undefined;
   readonly reason: string | undefined;
   /** Milliseconds since 1970 by the writer's clock. */
@@ -36,6 +37,8 @@ export const keptVersions = 50;
 /** What an entry of the history says. */
 export interface HistoryRecord {
   readonly bytes: Bytes | undefined;
+  /** There was a value, and no room to keep it. */
+  readonly omitted?: boolean | undefined;
   readonly author?: string | undefined;
   readonly reason?: string | undefined;
   readonly atMs?: number | undefined;
@@ -54,12 +57,31 @@ export function encodeRecord({ bytes, foreignRevision, replaced, ...rest }: Hist
   });
 }
 
+export function withoutText(record: HistoryRecord): HistoryRecord {
+  return { ...record, bytes: undefined, ...(record.bytes !== undefined && { omitted: true }) };
+}
+
+/** Whether the key was there after it. */
+export function wasThere({ bytes, omitted }: HistoryRecord): boolean {
+  return bytes !== undefined || omitted === true;
+}
+
 /** Of whatever stands there; what is no record says nothing. */
 export function recordOf(value: Bytes): HistoryRecord {
   const read = jsonOrText(utf8Text(value));
-  const { text, latin1: raw, author, reason, atMs, foreignRevision, replaced } = isPlainObject(read) ? read : {};
+  const {
+    text,
+    latin1: raw,
+    omitted,
+    author,
+    reason,
+    atMs,
+    foreignRevision,
+    replaced,
+  } = isPlainObject(read) ? read : {};
   return {
     bytes: typeof text === 'string' ? utf8(text) : typeof raw === 'string' ? fromLatin1(raw) : undefined,
+    omitted: omitted === true,
     author: typeof author === 'string' ? author : undefined,
     reason: typeof reason === 'string' ? reason : undefined,
     atMs: typeof atMs === 'number' ? atMs : undefined,
@@ -83,7 +105,7 @@ export interface Past {
   readonly revision: bigint;
 }
 
-export async function readPast(context: RecipeContext, what: KeyOrPrefix, signal: AbortSignal): Promise<Past> {
+export async function readPast(context: Versioned, what: KeyOrPrefix, signal: AbortSignal): Promise<Past> {
   const { store, runtime } = context;
   const place = placeOf(context, what);
   const past = historyPrefix(context, what);
@@ -120,7 +142,8 @@ export function entriesOf({ versions }: Past, limit = Number.POSITIVE_INFINITY):
     const text = record.bytes === undefined ? undefined : utf8Text(record.bytes);
     const { author, reason, atMs, foreignRevision } = record;
     const value = text === undefined ? undefined : jsonOrText(text);
-    return { key: name, revision, text, value, author, reason, atMs, foreign: foreignRevision !== undefined };
+    const foreign = foreignRevision !== undefined;
+    return { key: name, revision, text, value, omitted: record.omitted === true, author, reason, atMs, foreign };
   });
   const newestFirst = (a: HistoryEntry, b: HistoryEntry) =>
     a.revision === b.revision ? (a.key < b.key ? -1 : 1) : a.revision > b.revision ? -1 : 1;

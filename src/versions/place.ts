@@ -2,12 +2,13 @@ import { type Bytes, fromLatin1, latin1, prefixEnd, utf8, utf8Text } from '../co
 import { ConclaveError } from '../core/errors.js';
 import type { RecipeContext } from '../line/context.js';
 
-/** Where values live, below the namespace; beside them what has been, and who shows what. */
-const root = 'config/';
-const historyRoot = 'config-history/';
-const watchersRoot = 'config-watchers/';
+/** Values of one kind, and where they live below the namespace; what has been of each beside them. */
+export interface Versioned extends RecipeContext {
+  /** As `{ values: 'config/', history: 'config-history/' }`. */
+  readonly roots: { readonly values: string; readonly history: string };
+}
 
-/** What can be watched: one key, or all keys below a prefix. */
+/** One key, or all keys below a prefix. */
 export type KeyOrPrefix = { readonly key: string } | { readonly prefix: string };
 
 /** A range of values and what they are called. */
@@ -24,11 +25,11 @@ export interface Place {
 }
 
 /**
- * A name that starts with `/` is the exact key, as everywhere; any other lives under `<namespace>config/`. A prefix is
- * a folder: `app` and `app/` are the same, and never what begins with `apple`.
+ * A name that starts with `/` is the exact key, as everywhere; any other lives under the root of the values. A prefix
+ * is a folder: `app` and `app/` are the same, and never what begins with `apple`.
  * @throws ConclaveError `INVALID_NAME`.
  */
-export function placeOf(context: RecipeContext, what: KeyOrPrefix): Place {
+export function placeOf(context: Versioned, what: KeyOrPrefix): Place {
   if ('key' in what) {
     const key = keyOf(context, what.key);
     return { name: what.key, key, rangeEnd: undefined, pathOf: () => '', keyAt: () => key };
@@ -46,28 +47,23 @@ export function placeOf(context: RecipeContext, what: KeyOrPrefix): Place {
 }
 
 /** @throws ConclaveError `INVALID_NAME`. */
-export function keyOf(context: RecipeContext, name: string): Bytes {
+export function keyOf(context: Versioned, name: string): Bytes {
   if (typeof name !== 'string' || name === '' || name.endsWith('/') || /.\/\//.test(name)) throw invalidName(name);
   return utf8(absolute(context, name));
 }
 
 /**
- * Where what has been is kept: `<namespace>config-history/<name>//<entry>`. No name has two slashes in it but at its
+ * Where what has been is kept: `<namespace><root of history><name>//<entry>`. No name has two slashes in it but at its
  * start, so that the last two end the name.
  */
-export function historyPrefix({ namespace }: RecipeContext, what: KeyOrPrefix): Bytes {
-  return utf8(`${namespace}${historyRoot}${'key' in what ? `${what.key}//` : folderOf(what.prefix)}`);
+export function historyPrefix({ namespace, roots }: Versioned, what: KeyOrPrefix): Bytes {
+  return utf8(`${namespace}${roots.history}${'key' in what ? `${what.key}//` : folderOf(what.prefix)}`);
 }
 
 /** The name of the key whose history entry this is. */
-export function nameOfHistory({ namespace }: RecipeContext, entry: Bytes): string {
-  const text = utf8Text(entry).slice(namespace.length + historyRoot.length);
+export function nameOfHistory({ namespace, roots }: Versioned, entry: Bytes): string {
+  const text = utf8Text(entry).slice(namespace.length + roots.history.length);
   return text.slice(0, text.lastIndexOf('//'));
-}
-
-/** Where those who show a place say so: `<namespace>config-watchers/<name>//<id>`. */
-export function watchersPrefix({ namespace }: RecipeContext, { name }: Place): Bytes {
-  return utf8(`${namespace}${watchersRoot}${name}//`);
 }
 
 function folderOf(prefix: string): string {
@@ -75,8 +71,8 @@ function folderOf(prefix: string): string {
   return prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
 }
 
-function absolute({ namespace }: RecipeContext, name: string): string {
-  return name.startsWith('/') ? name : `${namespace}${root}${name}`;
+function absolute({ namespace, roots }: Versioned, name: string): string {
+  return name.startsWith('/') ? name : `${namespace}${roots.values}${name}`;
 }
 
 function invalidName(name: unknown): ConclaveError {

@@ -1,15 +1,13 @@
 import type { WaitOptions } from '../core/abort.js';
 import { type Bytes, prefixEnd, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { jsonOrText } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
-import type { RecipeContext } from '../line/context.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
-import type { KeyDiff } from './change.js';
-import { encodeRecord, keptVersions, recordOf } from './history.js';
-import { historyPrefix, keyOf } from './names.js';
+import { encodeRecord, type HistoryRecord, keptVersions, withoutText } from './history.js';
+import { type KeyDiff, shown } from './key-diff.js';
+import { historyPrefix, keyOf, type Versioned } from './place.js';
 
 export interface WriteOptions extends WaitOptions {
   /** Who changes it, for the history. Default: the connection's label, else host and process id. */
@@ -37,14 +35,19 @@ export interface Wish {
   readonly expected?: bigint | undefined;
 }
 
+/** What is made of what stands at a key; asked again whenever somebody else has been faster. */
+export interface Change {
+  readonly name: string;
+  readonly next: (kv: KeyValue | undefined) => Bytes | undefined;
+}
+
 /** A key as it is before the write. */
 interface Seen {
   readonly wish: Wish;
   readonly key: Bytes;
   readonly kv: KeyValue | undefined;
-  /** Keys of its history, the oldest first, and what the newest says. */
-  readonly entries: readonly Bytes[];
-  readonly newest: KeyValue | undefined;
+  /** Its history, the oldest first, without what it says. */
+  readonly entries: readonly KeyValue[];
 }
 
 /** What else must be true; throws if it is not. May read; the guards for what it has read. */
@@ -56,6 +59,12 @@ const operationsLimit = 128;
 /** Two reads per key. */
 const keysLimit = operationsLimit / 2;
 
+/** So many keys fit into one txn, whatever their history: value, version, somebody else's version, the oldest. */
+export const safeKeysPerTxn = operationsLimit / 4;
+
+/** Less than etcd's `--max-request-bytes` of 1.5 MiB, which counts keys and framing too. */
+const requestBytes = 1_400 * 1024;
+
 /**
  * Writes all wishes in one txn, and what has been beside each of them; guarded by the revision of each key, so that
  * nobody's write is lost unseen.
@@ -63,8 +72,8 @@ const keysLimit = operationsLimit / 2;
  * than one txn takes, what `check` throws, what the store refuses.
  */
 export async function writeAll(
-  context: RecipeContext,
-  wishes: readonly Wish[],
+  context: Versioned,
+  wishes: readonly (Wish | Change)[],
   options: WriteOptions,
   check: Check,
   signal: AbortSignal,
@@ -87,25 +96,20 @@ export async function writeAll(
 }
 
 async function look(
-  context: RecipeContext,
-  wishes: readonly Wish[],
+  context: Versioned,
+  wishes: readonly (Wish | Change)[],
   signal: AbortSignal,
 ): Promise<{ readonly all: readonly Seen[]; readonly revision: bigint }> {
   const reads = wishes.flatMap(({ name }): RequestOp[] => {
     const key = historyPrefix(context, { key: name });
-    return [get(keyOf(context, name)), get(key, { rangeEnd: prefixEnd(key) })];
+    return [get(keyOf(context, name)), get(key, { rangeEnd: prefixEnd(key), keysOnly: true })];
   });
   const { runtime, store } = context;
   const answer = await untilAnswered(runtime, signal, () => store.txn({ success: reads }, { signal }));
-  const all = wishes.map((wish, i) => {
-    const entries = rangeAt(answer, 2 * i + 1).kvs;
-    return {
-      wish,
-      key: keyOf(context, wish.name),
-      kv: rangeAt(answer, 2 * i).kvs[0],
-      entries: entries.map(({ key }) => key),
-      newest: entries.at(-1),
-    };
+  const all = wishes.map((asked, i) => {
+    const kv = rangeAt(answer, 2 * i).kvs[0];
+    const wish = 'next' in asked ? { name: asked.name, bytes: asked.next(kv) } : asked;
+    return { wish, key: keyOf(context, wish.name), kv, entries: rangeAt(answer, 2 * i + 1).kvs };
   });
   return { all, revision: answer.header.revision };
 }
@@ -135,15 +139,18 @@ interface Step {
  * says what the first has done.
  */
 function requestOf(
-  context: RecipeContext,
+  context: Versioned,
   { all, changing, guards = [], revision, nonce }: Step,
   options: WriteOptions,
 ): TxnRequest {
   const [first] = changing as readonly [Seen];
-  const success = changing.flatMap((seen) => [
-    ...valueOps(seen),
-    ...historyOps(context, seen, revision, nonce, options),
-  ]);
+  const records = changing.flatMap((seen) => recordsOf(context, seen, revision, nonce, options));
+  const valueBytes = changing.reduce((sum, { wish }) => sum + (wish.bytes?.length ?? 0), 0);
+  const success = [
+    ...changing.flatMap(valueOps),
+    ...recordOps(records, requestBytes - valueBytes),
+    ...changing.flatMap(pruneOps),
+  ];
   if (success.length > operationsLimit) throw tooMany(`${success.length} operations`);
   return {
     compare: [...all.map(({ key, kv }) => modifiedAt(key, kv?.modRevision ?? 0n)), ...guards],
@@ -156,39 +163,55 @@ function valueOps({ wish, key }: Seen): RequestOp[] {
   return [wish.bytes === undefined ? remove(key) : put(key, wish.bytes)];
 }
 
-/** The new version; before it what somebody wrote past us; and the oldest go. */
-function historyOps(
-  context: RecipeContext,
-  { wish, kv, entries, newest }: Seen,
+/** The new version, and what somebody wrote past us before it. */
+function recordsOf(
+  context: Versioned,
+  seen: Seen,
   revision: bigint,
   nonce: string,
   { author = authorOf(context), reason }: WriteOptions,
-): RequestOp[] {
-  const { name } = wish;
+): readonly (readonly [key: Bytes, record: HistoryRecord])[] {
+  const { name, bytes } = seen.wish;
   const atMs = Math.round(context.runtime.wallMs());
-  const record = encodeRecord({ bytes: wish.bytes, author, reason, atMs, replaced: kv?.modRevision ?? 0n });
-  const ops = [put(entryKey(context, name, revision, nonce), record)];
-  if (kv !== undefined && kv.modRevision !== revisionOf(newest)) {
-    const foreign = { bytes: kv.value, foreignRevision: kv.modRevision, replaced: undefined };
-    ops.push(put(entryKey(context, name, kv.modRevision - 1n, nonce), encodeRecord(foreign)));
+  const own = { bytes, author, reason, atMs, replaced: seen.kv?.modRevision ?? 0n };
+  const records: [Bytes, HistoryRecord][] = [[entryKey(context, name, revision, nonce), own]];
+  if (isForeign(seen)) {
+    const { value, modRevision } = seen.kv as KeyValue;
+    const foreign = { bytes: value, foreignRevision: modRevision, replaced: undefined };
+    records.push([entryKey(context, name, modRevision - 1n, nonce), foreign]);
   }
-  const kept = entries[entries.length + ops.length - keptVersions];
-  const oldest = entries[0];
-  if (oldest !== undefined && kept !== undefined && entries.length + ops.length > keptVersions) {
-    ops.push(remove(oldest, { rangeEnd: kept }));
-  }
-  return ops;
+  return records;
 }
 
-function revisionOf(entry: KeyValue | undefined): bigint | undefined {
-  return entry && (recordOf(entry.value).foreignRevision ?? entry.createRevision);
+/** The last entry of a key is that of its last writer here: whatever has another revision was written past us. */
+function isForeign({ kv, entries }: Seen): boolean {
+  return kv !== undefined && kv.modRevision !== entries.at(-1)?.createRevision;
+}
+
+/** Who and why is always kept; what there is no room for beside the values is left out. */
+function recordOps(records: ReturnType<typeof recordsOf>, roomBytes: number): RequestOp[] {
+  let leftBytes = roomBytes;
+  return records.map(([key, record]) => {
+    const whole = utf8(encodeRecord(record));
+    const kept = whole.length <= leftBytes ? whole : utf8(encodeRecord(withoutText(record)));
+    leftBytes -= kept.length;
+    return put(key, kept);
+  });
+}
+
+/** Of the history that there will be, what is too old. */
+function pruneOps(seen: Seen): RequestOp[] {
+  const { entries } = seen;
+  const tooMany = entries.length + (isForeign(seen) ? 2 : 1) - keptVersions;
+  const [oldest, kept] = [entries[0], entries[tooMany]];
+  return oldest === undefined || kept === undefined || tooMany <= 0 ? [] : [remove(oldest.key, { rangeEnd: kept.key })];
 }
 
 /**
  * Entries sort as they were written: each has in its name a revision before its own and not before that of the last
  * one, since its writer has read that.
  */
-function entryKey(context: RecipeContext, name: string, before: bigint, nonce: string): Bytes {
+function entryKey(context: Versioned, name: string, before: bigint, nonce: string): Bytes {
   const order = before.toString(16).padStart(16, '0');
   return utf8(`${utf8Text(historyPrefix(context, { key: name }))}${order}.${nonce}`);
 }
@@ -198,12 +221,7 @@ function diffOf({ wish, kv }: Seen): KeyDiff {
   return { key: wish.name, type, oldValue: shown(kv?.value), newValue: shown(wish.bytes) };
 }
 
-/** As JSON if it is some, else as text. */
-export function shown(bytes: Bytes | undefined): unknown {
-  return bytes === undefined ? undefined : jsonOrText(utf8Text(bytes));
-}
-
-function authorOf({ identity: { label, host, pid } }: RecipeContext): string | undefined {
+function authorOf({ identity: { label, host, pid } }: Versioned): string | undefined {
   return label ?? (host === undefined ? undefined : `${host}:${pid}`);
 }
 

@@ -1,0 +1,173 @@
+import { describe, expect, it } from 'vitest';
+import { int64Max, int64Min } from '../../src/counter/counter.js';
+import { anyCall } from '../support/faulty-store.js';
+import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+
+const ttlMs = 60_000;
+
+/** Runs `test`, then takes all numbers away: they are data, and stay otherwise. */
+function withNumbers(test: (world: SimWorld) => Promise<void>): Promise<void> {
+  return inWorld(async (world) => {
+    await test(world);
+    for (const { key } of await world.keys()) {
+      await world.truth.txn({ success: [{ type: 'deleteRange', request: { key } }] });
+    }
+  });
+}
+
+describe('a counter', () => {
+  it('COUNTER-1, COUNTER-5: calls that meet go in one request, each with a value of its own', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      await world.until(conclave.counter('c').increment());
+      const before = store.total;
+      const values = await world.until(
+        Promise.all(Array.from({ length: 100 }, () => conclave.counter('c').increment())),
+      );
+      expect(values).toEqual(Array.from({ length: 100 }, (_, i) => BigInt(i + 2)));
+      expect(store.total - before).toBe(1);
+    }));
+
+  it('COUNTER-1, COUNTER-5: processes that meet lose nothing, and each gets through', () =>
+    withNumbers(async (world) => {
+      const clients = Array.from({ length: 16 }, () => world.client({ ttlMs }));
+      const values = await world.until(Promise.all(clients.map(({ conclave }) => conclave.counter('c').increment())));
+      expect([...values].sort((a, b) => Number(a - b))).toEqual(clients.map((_, i) => BigInt(i + 1)));
+      const requests = clients.reduce((sum, { store }) => sum + store.total, 0);
+      // Two each when nobody else is there; each write makes those that came with it too late once.
+      expect(requests).toBeLessThan(16 * 17);
+    }));
+
+  it('COUNTER-2: a lost answer whose history is compacted is told as unknown, and never added twice', () =>
+    withNumbers(async (world) => {
+      const [own, other] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      await world.until(own.conclave.counter('c').increment());
+      own.store.loseReply(anyCall);
+      const adding = errorOf(own.conclave.counter('c').add(1_000));
+      await world.advance(1);
+      for (let i = 0; i < 20; i++) await world.until(other.conclave.counter('c').increment());
+      const { header } = await world.truth.range({ key: new Uint8Array([1]) });
+      await world.truth.compact({ revision: header.revision });
+      expect(await world.until(adding)).toMatchObject({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
+      expect(await world.until(own.conclave.counter('c').increment())).toBe(1_022n);
+    }));
+
+  it('COUNTER-3: what would leave its bounds is refused, alone of its batch', () =>
+    withNumbers(async (world) => {
+      const { conclave } = world.client({ ttlMs });
+      const counter = conclave.counter('c');
+      await world.until(counter.set(int64Max));
+      expect(await world.until(errorOf(counter.increment()))).toMatchObject({ code: 'OUT_OF_RANGE' });
+      expect(await world.until(counter.get())).toBe(9_223_372_036_854_775_807n);
+      await world.until(counter.set(int64Min));
+      expect(await world.until(errorOf(counter.decrement()))).toMatchObject({ code: 'OUT_OF_RANGE' });
+      const small = conclave.counter('small', { min: 0n, max: 2n });
+      const calls = [small.decrement(), small.add(2), small.increment(), small.decrement()].map((each) =>
+        each.then(String, (error: { code: string }) => error.code),
+      );
+      expect(await world.until(Promise.all(calls))).toEqual(['OUT_OF_RANGE', '2', 'OUT_OF_RANGE', '1']);
+    }));
+
+  it('COUNTER-4: refuses what is no 64-bit number, and a key that holds none', () =>
+    withNumbers(async (world) => {
+      const { conclave } = world.client({ ttlMs });
+      const counter = conclave.counter('c');
+      for (const delta of [1.5, Number.NaN, 2 ** 53, 2n ** 63n, -(2n ** 63n) - 1n, '1' as unknown as number]) {
+        expect(await errorOf(counter.add(delta))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      }
+      expect(() => conclave.counter('c', { min: 2n, max: 1n })).toThrow(/min 2 is above max 1/);
+      expect(() => conclave.counter('c', { max: 2n ** 64n })).toThrow(/64 bits/);
+      expect(() => conclave.counter('')).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }));
+      await world.until(conclave.put('counters/c/value', 'seven'));
+      expect(await world.until(errorOf(counter.get()))).toMatchObject({ code: 'INVALID_VALUE' });
+      expect(await world.until(errorOf(counter.increment()))).toMatchObject({ code: 'INVALID_VALUE' });
+      await world.until(conclave.put('counters/c/value', '7'));
+      expect(await world.until(counter.increment())).toBe(8n);
+    }));
+});
+
+describe('a sequence', () => {
+  it('COUNTER-6: nobody gets a number twice; with blocks a request is for many', () =>
+    withNumbers(async (world) => {
+      const clients = Array.from({ length: 3 }, () => world.client({ ttlMs }));
+      const sequences = clients.map(({ conclave }) => conclave.sequence('ids', { block: 10 }));
+      const ids = await world.until(
+        Promise.all(sequences.flatMap((each) => Array.from({ length: 25 }, () => each.next()))),
+      );
+      expect(new Set(ids).size).toBe(75);
+      for (const [i] of sequences.entries()) {
+        const own = ids.slice(i * 25, i * 25 + 25);
+        expect(own).toEqual([...own].sort((a, b) => Number(a - b)));
+      }
+      const store = clients[0]?.store as (typeof clients)[0]['store'];
+      const before = store.total;
+      for (let i = 0; i < 5; i++) await world.until(sequences[0]?.next() as Promise<bigint>);
+      expect(store.total - before).toBe(0);
+      expect(ids.every((id) => id >= 1n && id <= 90n)).toBe(true);
+    }));
+
+  it('COUNTER-6: without blocks each number is higher than all before, and the last is told', () =>
+    withNumbers(async (world) => {
+      const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      const order: bigint[] = [];
+      for (const { conclave } of [a, b, b, a]) order.push(await world.until(conclave.sequence('s').next()));
+      expect(order).toEqual([1n, 2n, 3n, 4n]);
+      await world.until(a.conclave.put('sequences/s/last', `${int64Max - 1n}`));
+      expect(await world.until(a.conclave.sequence('s').next())).toBe(int64Max);
+      expect(await world.until(errorOf(a.conclave.sequence('s').next()))).toMatchObject({ code: 'OUT_OF_RANGE' });
+      expect(() => a.conclave.sequence('s', { block: 0 })).toThrow(/block/);
+      expect(() => a.conclave.sequence('s', { block: 1e10 })).toThrow(/block/);
+    }));
+});
+
+describe('a rate limiter', () => {
+  it('COUNTER-7: allows the burst, then the rate, over all processes together', () =>
+    withNumbers(async (world) => {
+      const clients = Array.from({ length: 4 }, () => world.client({ ttlMs }));
+      const limiters = clients.map(({ conclave }) => conclave.rateLimiter('api', { limit: 10, burst: 5 }));
+      let allowed = 0;
+      const startMs = world.sim.monotonicMs();
+      while (world.sim.monotonicMs() - startMs < 10_000) {
+        for (const limiter of limiters) if ((await world.until(limiter.take())).allowed) allowed += 1;
+        await world.advance(7);
+      }
+      expect(allowed).toBeLessThanOrEqual(5 + 100 + 1);
+      expect(allowed).toBeGreaterThanOrEqual(5 + 99);
+    }));
+
+  it('COUNTER-7: a clock that is ahead gives one burst more and keeps nobody out', () =>
+    withNumbers(async (world) => {
+      const [own, ahead] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      ahead.runtime.jumpWall(3_600_000);
+      const limiters = [own, ahead].map(({ conclave }) => conclave.rateLimiter('api', { limit: 1, burst: 3 }));
+      let allowed = 0;
+      const startMs = world.sim.monotonicMs();
+      for (let i = 0; world.sim.monotonicMs() - startMs < 60_000; i++) {
+        const { allowed: yes, retryAfterMs } = await world.until((limiters[i % 2] as (typeof limiters)[0]).take());
+        if (yes) allowed += 1;
+        else expect(retryAfterMs).toBeLessThanOrEqual(1_000);
+        await world.advance(100);
+      }
+      expect(allowed).toBeGreaterThanOrEqual(60);
+      expect(allowed).toBeLessThanOrEqual(60 + 2 * 3 + 1);
+    }));
+
+  it('COUNTER-7, COUNTER-5: waits its turn; a refusal that is known costs no request', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const limiter = conclave.rateLimiter('api', { limit: 1, perMs: 1_000, burst: 2 });
+      expect(await world.until(limiter.take({ cost: 2 }))).toEqual({ allowed: true, remaining: 0, retryAfterMs: 0 });
+      const before = store.total;
+      expect(await world.until(limiter.take())).toMatchObject({ allowed: false, remaining: 0 });
+      expect(store.total - before).toBe(0);
+      const startMs = world.sim.monotonicMs();
+      await world.until(Promise.all([limiter.wait(), limiter.wait(), limiter.wait()]));
+      expect(world.sim.monotonicMs() - startMs).toBeGreaterThan(2_900);
+      expect(world.sim.monotonicMs() - startMs).toBeLessThan(3_300);
+      expect(await world.until(errorOf(limiter.wait({ timeoutMs: 10 })))).toMatchObject({ code: 'TIMEOUT' });
+      expect(await errorOf(limiter.take({ cost: 3 }))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      for (const bad of [{ limit: 0 }, { limit: 1.5 }, { limit: 1, burst: 0 }, { limit: 1, perMs: -1 }]) {
+        expect(() => conclave.rateLimiter('api', bad)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+      }
+    }));
+});
