@@ -12,6 +12,8 @@ import type { Store } from '../../src/store/store.js';
 import { monotonicMs } from './clock.js';
 import type { ClientConfig, Order, Report } from './messages.js';
 import { Tape } from './tape.js';
+import { additionWork } from './work/addition.js';
+import { barrierWork } from './work/barrier.js';
 import { configWork } from './work/config.js';
 import { electionWork } from './work/election.js';
 import { kvWork } from './work/kv.js';
@@ -31,6 +33,8 @@ const works = {
   queue: queueWork,
   registry: registryWork,
   config: configWork,
+  barrier: barrierWork,
+  counter: additionWork,
   kv: kvWork,
 } as const satisfies Record<ClientConfig['work'], Work>;
 

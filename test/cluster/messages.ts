@@ -16,14 +16,25 @@ export interface ClientConfig {
   readonly storePort?: number | undefined;
 }
 
-export const workNames = ['lock', 'outside', 'shared', 'election', 'queue', 'registry', 'config', 'kv'] as const;
+export const workNames = [
+  'lock',
+  'outside',
+  'shared',
+  'election',
+  'queue',
+  'registry',
+  'config',
+  'barrier',
+  'counter',
+  'kv',
+] as const;
 export type WorkName = (typeof workNames)[number];
 
 /**
  * `sound`: by the rules. `unfenced`: the control, which must lose. It shows no fence to the outside store, which then
  * takes whatever comes; writes under a lock with neither a look at `held` nor a guard; says of a job that it is done
- * before it does it. `stale`: planted failures that the checkers must find: the same of a lock, and an observer of the
- * registry that sees nobody leave.
+ * before it does it; sets a counter to one more than it was. `stale`: planted failures that the checkers must find: the
+ * same of a lock, an observer of the registry that sees nobody leave, and a party that waits for nobody.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

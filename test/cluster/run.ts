@@ -29,6 +29,7 @@ const controls: Readonly<Partial<Record<WorkName, Fault>>> = {
   shared: clientStop,
   election: clientStop,
   queue: clientKill,
+  counter: clientStop,
 };
 
 /** What clients of the variant `stale` do wrong, and the rule that finds it. */
@@ -36,6 +37,7 @@ const planted = [
   ['lock', 'guarded-writes: current'],
   ['election', 'guarded-writes: current'],
   ['registry', 'convergence: existed'],
+  ['barrier', 'barrier: all there'],
 ] as const;
 
 /** The exit code: 0 only if everything was kept, and the control run showed what happens without. */

@@ -46,11 +46,13 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   queue: ['q'],
   registry: ['users'],
   config: ['app'],
+  barrier: ['b'],
+  counter: ['n'],
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
 };
 
 /** Where recipes keep what must be gone in the end, and what of it is there to stay: jobs, and how many permits. */
-const recipePrefixes = ['locks/', 'elections/', 'semaphores/', 'queues/', 'services/'];
+const recipePrefixes = ['locks/', 'elections/', 'semaphores/', 'queues/', 'services/', 'cyclic-barriers/'];
 const staysThere = /^semaphores\/s\/declared$|^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/;
 
 /** A cluster with clients at work on it, and the history of both. */

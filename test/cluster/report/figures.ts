@@ -80,6 +80,8 @@ const answered = [
   'registry.update',
   'registry.deregister',
   'config.set',
+  'doubleBarrier.enter',
+  'counter.add',
 ];
 
 const isCounter = /^data\/|^config\/app\/count$/;
@@ -108,6 +110,7 @@ export function count(history: History, events: readonly Witnessed[], work: Work
   }
   if (work === 'outside') countOutside(history, windows);
   else if (work === 'queue') countJobs(history, windows);
+  else if (work === 'counter') countAdditions(history, events, windows);
   else countInLog(writes, events, windows);
   return windows;
 }
@@ -162,6 +165,18 @@ function countJobs(history: History, windows: FaultWindows): void {
   for (const { input, invoke } of operationsOf(history, 'queue.enqueue').filter(isOk)) {
     if (!accounted.has(input.item)) windows.at(invoke.atMs).lost += 1;
   }
+}
+
+/** Each addition makes a value that no other makes, and the last value has all of them that ended well. */
+function countAdditions(history: History, events: readonly Witnessed[], windows: FaultWindows): void {
+  const adds = operationsOf(history, 'counter.add').filter(({ result }) => result !== 'fail');
+  const told = groupBy(adds.filter(isOk), ({ output }) => output.value);
+  for (const [, each] of told) for (const { invoke } of each.slice(1)) windows.at(invoke.atMs).lost += 1;
+  const last = events.findLast(({ key, deleted }) => key.startsWith('counters/') && !deleted);
+  const total = Number(/^\d+/.exec(last?.value ?? '')?.[0] ?? 0);
+  const counts = windows.at(last?.atMs ?? 0);
+  counts.lost += Math.max(0, told.size - total);
+  counts.doubled += Math.max(0, total - adds.length);
 }
 
 /** The outside store's own order: who writes must have seen what stood before. */

@@ -32,6 +32,8 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   queue: [check.queue, check.heldInTime, ...always],
   registry: [check.convergence, registrations, check.heldInTime, ...always],
   config: [check.convergence, check.heldInTime, ...always],
+  barrier: [check.barrier, ...always],
+  counter: always,
   kv: [check.kvLinearizable, check.noHangingPromise, unexpectedErrors],
 };
 
