@@ -28,6 +28,9 @@ import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
 import { RwLock } from './rwlock/rw-lock.js';
 import { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.js';
+import { Stm, type StmOptions } from './stm/stm.js';
+import type { Tx } from './stm/tx.js';
+import { type KeyOrPrefix, selected } from './store/key-or-prefix.js';
 import type {
   DeleteRangeResponse,
   KeyValue,
@@ -40,9 +43,6 @@ import { bytesOf, deleteAt, put, putAt, remove, type Text } from './store/ops.js
 import type { CallOptions, Store } from './store/store.js';
 import { TxnBuilder } from './store/txn-builder.js';
 import { type WatchBatch, watchBatches } from './store/watch-batches.js';
-
-/** One key, or all keys that start with a prefix. */
-export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
 
 /**
  * A connection and everything that can be coordinated over it. Made by `connect()`; everything that was taken through
@@ -59,6 +59,7 @@ export class Conclave implements AsyncDisposable {
   readonly locks: Locks;
   readonly #context: RecipeContext;
   readonly #cells: Cells;
+  readonly #stm: Stm;
   readonly #scope: Scope;
   #closing: Promise<void> | undefined;
 
@@ -67,6 +68,7 @@ export class Conclave implements AsyncDisposable {
     this.locks = new Locks(context);
     this.#context = context;
     this.#cells = new Cells(context);
+    this.#stm = new Stm(context);
     this.#scope = scope;
     const files = new LocalFiles();
     this.registry = new Registry(context, files);
@@ -262,6 +264,11 @@ export class Conclave implements AsyncDisposable {
     return new TxnBuilder(this.#store);
   }
 
+  /** Runs `work` as a serializable transaction, again if others were in its way. See `Stm.run`. */
+  stm<T>(work: (tx: Tx) => Promise<T> | T, options: StmOptions = {}): Promise<T> {
+    return this.#stm.run(work, options);
+  }
+
   /**
    * Yields changes in order, whole revisions at a time, across lost connections. An abort throws `signal.reason`.
    * @throws ConclaveError `COMPACTED` when the history it needs is gone: read again and watch from there.
@@ -297,15 +304,4 @@ export class Conclave implements AsyncDisposable {
   get #store(): Store {
     return this.#context.store;
   }
-}
-
-function selected<T extends KeyOrPrefix & { rangeEnd?: Text }>(what: T) {
-  if ('prefix' in what) {
-    const { prefix, ...rest } = what;
-    // Every key starts with the empty prefix; etcd writes that as "\0" to the end.
-    const key = prefix.length === 0 ? new Uint8Array([0]) : bytesOf(prefix);
-    return { ...rest, key, rangeEnd: prefix.length === 0 ? key : prefixEnd(key) };
-  }
-  const { rangeEnd, ...rest } = what;
-  return { ...rest, key: bytesOf(what.key), ...(rangeEnd !== undefined && { rangeEnd: bytesOf(rangeEnd) }) };
 }

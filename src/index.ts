@@ -4,7 +4,7 @@ export { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js
 export { CyclicBarrier } from './barrier/cyclic-barrier.js';
 export { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
 export type { PartyOptions } from './barrier/party.js';
-export { Conclave, type KeyOrPrefix } from './conclave.js';
+export { Conclave } from './conclave.js';
 export type {
   ChangeCause,
   ConfigChange,
@@ -87,6 +87,9 @@ export type { Strategy } from './registry/strategy.js';
 export { RwLock } from './rwlock/rw-lock.js';
 export type { SemaphorePlace, SemaphoreState } from './semaphore/inspect.js';
 export { Semaphore, type SemaphoreAcquireOptions, type SemaphoreOptions } from './semaphore/semaphore.js';
+export type { StmOptions } from './stm/stm.js';
+export type { Tx } from './stm/tx.js';
+export type { KeyOrPrefix } from './store/key-or-prefix.js';
 // etcd's messages, for plain operations.
 export {
   type Compare,

@@ -1,13 +1,13 @@
 import type { AnySignal, WaitOptions } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
+import { makeOwnKey } from '../lease/own-key.js';
 import type { Session } from '../lease/session.js';
 import { onSession } from '../line/acquire.js';
 import type { RecipeContext } from '../line/context.js';
 import { keepOrLeave } from '../line/keep-or-leave.js';
 import { sweepLate } from '../line/leave.js';
 import { newPlaceKey, type Stem } from '../line/place.js';
-import { createdAt, get, put, rangeAt } from '../store/ops.js';
 
 /**
  * One party's key, on its session's lease: it goes when the party is lost. Made empty; whatever the party does with it
@@ -69,15 +69,10 @@ export async function asParty<T>(
   }
 }
 
-function make({ store }: RecipeContext, session: Session, key: Bytes) {
+function make(context: RecipeContext, session: Session, key: Bytes) {
   let revision = 0n;
   const attempt = async (): Promise<Party> => {
-    const txn = await store.txn({
-      compare: [createdAt(key, 0n)],
-      success: [put(key, '', { leaseId: session.leaseId })],
-      failure: [get(key)],
-    });
-    revision = txn.succeeded ? txn.header.revision : (rangeAt(txn, 0).kvs[0]?.createRevision ?? 0n);
+    revision = await makeOwnKey(context, session, key, '');
     return { session, key, revision };
   };
   return { attempt, kept: () => revision };

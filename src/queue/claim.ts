@@ -1,5 +1,6 @@
 import { utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { onLease } from '../lease/own-key.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import { noneIn } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
@@ -7,7 +8,7 @@ import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js'
 import { untilAnswered } from '../store/repeat.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
-import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
+import { encodeSlot, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
 
 /** A job in `ready`, as it was seen. */

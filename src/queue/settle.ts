@@ -1,4 +1,5 @@
 import { ConclaveError } from '../core/errors.js';
+import { onLease } from '../lease/own-key.js';
 import { type Compare, CompareResult, CompareTarget, type RequestOp, type TxnResponse } from '../store/messages.js';
 import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -6,7 +7,7 @@ import type { ClaimSite } from './claim.js';
 import { removeJob } from './gone.js';
 import { leaveGroup } from './group.js';
 import type { QueueKeys } from './keys.js';
-import { encodeSlot, onLease, type Slot, slotState } from './slot.js';
+import { encodeSlot, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket } from './ticket.js';
 
 /** How a claim ends, besides with its lease. */

@@ -1,7 +1,6 @@
-import { ConclaveError } from '../core/errors.js';
+import { makeOwnKey, onLease } from '../lease/own-key.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import type { KeyValue } from '../store/messages.js';
-import { createdAt, get, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { jsonObject } from './json.js';
 
@@ -34,28 +33,8 @@ export function slotState(kv: KeyValue | undefined): SlotState {
 }
 
 /** Makes the slot `key`, whose nonce is nobody else's. What a late run of the request makes holds no job. */
-export async function openSlot({ store, runtime }: SessionContext, session: Session, key: string): Promise<Slot> {
-  const txn = await onLease(session, () =>
-    untilAnswered(runtime, session.signal, () =>
-      store.txn({
-        compare: [createdAt(key, 0n)],
-        success: [put(key, encodeSlot({}), { leaseId: session.leaseId })],
-        failure: [get(key)],
-      }),
-    ),
-  );
-  if (txn.succeeded) return { key, revision: txn.header.revision };
-  const found = rangeAt(txn, 0).kvs[0];
-  return { key, revision: found?.modRevision ?? 0n };
-}
-
-/** Runs `work`, which hangs keys on the session's lease; if the store has no such lease the session is over. */
-export async function onLease<T>(session: Session, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!ConclaveError.is(error, 'LEASE_NOT_FOUND')) throw error;
-    session.leaseGone();
-    throw session.signal.reason;
-  }
+export async function openSlot(context: SessionContext, session: Session, key: string): Promise<Slot> {
+  const make = () => makeOwnKey(context, session, key, encodeSlot({}));
+  const revision = await onLease(session, () => untilAnswered(context.runtime, session.signal, make));
+  return { key, revision };
 }

@@ -67,6 +67,12 @@ export interface Operations {
   readonly 'counter.add': { input: { delta: bigint }; output: { value: bigint } };
   readonly 'sequence.next': { input: null; output: { id: bigint } };
   readonly 'limit.take': { input: { burst: number; intervalMs: number }; output: { allowed: boolean } };
+
+  /** Appends `id` to some keys and deletes others; `seen` is what it has read, without the keys that are not there. */
+  readonly 'stm.run': {
+    input: { id: string; reads: readonly string[]; appends: readonly string[]; clears: readonly string[] };
+    output: { seen: Readonly<Record<string, string>> };
+  };
 }
 
 export interface Facts {
@@ -122,6 +128,13 @@ export interface Facts {
   readonly 'queue.progress': { job: string; claim: bigint; step: number; live: bigint };
   /** By `server`, at the end: items that are still in the queue. */
   readonly 'queue.remaining': { items: readonly string[] };
+
+  /** By `server`: all keys of the transactions from this revision on, and which it wrote. */
+  readonly 'stm.state': {
+    revision: bigint;
+    values: Readonly<Record<string, string>>;
+    changed: readonly string[];
+  };
 
   /** By `server`, at the end. */
   readonly 'counter.total': { value: bigint };

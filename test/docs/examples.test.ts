@@ -45,6 +45,10 @@ sold out: OUT_OF_RANGE
 ids: 1, 2, 3 and 101; nobody gets one twice
 allowed at once: 3, then after a rest: true
 `,
+  'stm.js': `ada 70, bob 70, cleo 160
+refused: bob has not enough
+after the release: LOST
+`,
   'queue.js': `the same job again: true
 next is cleo
 sent to cleo: true

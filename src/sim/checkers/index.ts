@@ -27,6 +27,7 @@ export { queue } from './queue.js';
 export { rwlock } from './rwlock.js';
 export { semaphore } from './semaphore.js';
 export { steals } from './steals.js';
+export { stm } from './stm.js';
 export { type Checker, showViolation, type Violation } from './violation.js';
 export { watch } from './watch.js';
 export { type Model, type Timed, type WglOptions, wgl } from './wgl.js';

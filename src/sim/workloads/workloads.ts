@@ -9,6 +9,7 @@ import { lockCrowdWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { sharedLocksWorkload } from './shared-locks.js';
+import { stmWorkload } from './stm.js';
 import { webLocksWorkload } from './web-locks.js';
 
 export const workloads: readonly Workload[] = [
@@ -24,6 +25,7 @@ export const workloads: readonly Workload[] = [
   webLocksWorkload,
   barrierWorkload,
   counterWorkload,
+  stmWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -43,9 +43,9 @@ export const barrierMutants: readonly Mutant[] = [
     origin: 'Curator’s double barrier on persistent nodes: who dies inside keeps the others for ever',
     edits: [
       {
-        file: 'barrier/party.js',
-        find: "success: [put(key, '', { leaseId: session.leaseId })],",
-        replace: "success: [put(key, '')],",
+        file: 'lease/own-key.js',
+        find: 'success: [put(key, value, { leaseId })],',
+        replace: 'success: [put(key, value)],',
       },
       { file: 'barrier/meet.js', find: ', { leaseId: party.session.leaseId })', replace: ')' },
     ],

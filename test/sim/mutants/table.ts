@@ -6,6 +6,7 @@ import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
 import { queueMutants } from './queue-mutants.js';
+import { stmMutants } from './stm-mutants.js';
 
 /**
  * Each of these is a bug that a well-known system had (DESIGN.md section 3, reliability.md section 1). The simulator
@@ -19,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...crowdMutants,
   ...counterMutants,
   ...holdMutants,
+  ...stmMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",
