@@ -1,8 +1,10 @@
 // Many jobs, a few worker processes, one of which is killed every two seconds and one stopped for longer than its TTL.
-// Every job must be done, none lost, and each that was done twice explained by a worker that was killed or stopped.
-// Run: npm run build && node scripts/queue-trial.js [--jobs 2000] [--workers 5] [--url http://127.0.0.1:2379]
+// With --etcd the store is an etcd of its own, which is killed and started again once, in the middle. Every job must be
+// done, none lost, and each that was done twice explained by a worker that was killed or stopped, or said that it lost it.
+// Run: npm run build && node scripts/queue-trial.js [--jobs 2000] [--workers 5] [--url http://127.0.0.1:2379 | --etcd]
 import { fork, spawn } from 'node:child_process';
 import { appendFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,6 +31,10 @@ async function worker() {
   await conclave.queue(queueName, queueOptions).consume(
     async (job) => {
       tell({ type: 'begin', job: job.payload, attempt: job.attempt });
+      job.signal.addEventListener('abort', () => {
+        const { code } = job.signal.reason;
+        if (code !== 'RELEASED') tell({ type: 'lost', job: job.payload, attempt: job.attempt, code });
+      });
       await sleep(workMs);
       tell({ type: 'done', job: job.payload, attempt: job.attempt, held: job.held });
     },
@@ -42,22 +48,23 @@ async function trial() {
       jobs: { type: 'string', default: '2000' },
       workers: { type: 'string', default: '5' },
       url: { type: 'string' },
+      etcd: { type: 'boolean', default: false },
     },
   });
-  const server = values.url === undefined ? await serve() : { url: values.url, stop: () => {} };
+  const server = values.etcd ? await etcd() : values.url === undefined ? await serve() : { url: values.url };
   const folder = mkdtempSync(join(tmpdir(), 'queue-trial-'));
   const log = join(folder, 'log');
   appendFileSync(log, '');
   try {
-    const faults = await run(server.url, log, Number(values.jobs), Number(values.workers));
+    const faults = await run(server, log, Number(values.jobs), Number(values.workers));
     return judge(read(log), faults, Number(values.jobs));
   } finally {
-    server.stop();
+    server.stop?.();
     rmSync(folder, { recursive: true });
   }
 }
 
-async function run(url, log, jobs, count) {
+async function run({ url, restart }, log, jobs, count) {
   const conclave = await connect(url);
   const queue = conclave.queue(queueName, queueOptions);
   const env = { ...process.env, QUEUE_TRIAL: `${process.pid}`, QUEUE_URL: url, QUEUE_LOG: log };
@@ -65,6 +72,7 @@ async function run(url, log, jobs, count) {
   const workers = Array.from({ length: count }, start);
   const faults = { killed: [], stopped: [], startedMs: Date.now() };
   let over = false;
+  let restarting = restart === undefined;
   const chaos = (async () => {
     while (!over) {
       await sleep(killEveryMs);
@@ -84,6 +92,11 @@ async function run(url, log, jobs, count) {
     await queue.enqueueAll(page, { whenFull: 'wait' });
   }
   for (;;) {
+    // In the middle of the work.
+    if (!restarting && read(log).length > jobs) {
+      restarting = true;
+      faults.restarted = await restart();
+    }
     const { ready, delayed, claimed, dead } = await queue.stats();
     if (ready + delayed + claimed === 0) {
       faults.dead = dead;
@@ -101,7 +114,7 @@ async function run(url, log, jobs, count) {
 }
 
 /** Prints what happened; 1 if a job is missing, or was done again for no reason. */
-function judge(entries, { killed, stopped, dead, tookMs }, jobs) {
+function judge(entries, { killed, stopped, dead, tookMs, restarted = 0 }, jobs) {
   const byJob = new Map(Array.from({ length: jobs }, (_, job) => [job, []]));
   for (const entry of entries) byJob.get(entry.job).push(entry);
   const hit = new Set([...killed, ...stopped]);
@@ -109,6 +122,7 @@ function judge(entries, { killed, stopped, dead, tookMs }, jobs) {
   const unexplained = [];
   let redelivered = 0;
   let duplicates = 0;
+  let lostBySession = 0;
   for (const [job, told] of byJob) {
     const begun = told.filter(({ type }) => type === 'begin').sort((a, b) => a.attempt - b.attempt);
     const done = told.filter(({ type }) => type === 'done');
@@ -118,12 +132,15 @@ function judge(entries, { killed, stopped, dead, tookMs }, jobs) {
     if (attempts.size !== begun.length) unexplained.push(job);
     for (let i = 1; i < begun.length; i++) {
       redelivered += 1;
-      if (!hit.has(begun[i - 1].pid)) unexplained.push(job);
+      const { pid, attempt } = begun[i - 1];
+      const saidSo = told.some((each) => each.type === 'lost' && each.pid === pid && each.attempt === attempt);
+      if (saidSo) lostBySession += 1;
+      if (!saidSo && !hit.has(pid)) unexplained.push(job);
     }
   }
   console.log(
-    `${jobs} jobs in ${tookMs} ms; ${killed.length} workers killed, ${stopped.length} stopped; ` +
-      `${lost.length} lost, ${dead} dead letters, ${redelivered} handed out again, ${duplicates} done twice, ` +
+    `${jobs} jobs in ${tookMs} ms; ${killed.length} workers killed, ${stopped.length} stopped, the store restarted ${restarted} times; ` +
+      `${lost.length} lost, ${dead} dead letters, ${redelivered} handed out again (${lostBySession} after a worker said that it had lost the job), ${duplicates} done twice, ` +
       `${unexplained.length} unexplained`,
   );
   return lost.length + dead + unexplained.length === 0 ? 0 : 1;
@@ -147,4 +164,44 @@ async function serve() {
   const port = /:(\d+)/.exec(line)?.[1];
   if (port === undefined) throw new Error(`conclave serve said ${line}`);
   return { url: `http://127.0.0.1:${port}`, stop: () => child.kill() };
+}
+
+/** An etcd of its own; `restart` kills it and starts it on the same data, and resolves to 1 once it answers. */
+async function etcd() {
+  const folder = mkdtempSync(join(tmpdir(), 'queue-trial-etcd-'));
+  const [client, peer] = [await freePort(), await freePort()];
+  const [url, peerUrl] = [`http://127.0.0.1:${client}`, `http://127.0.0.1:${peer}`];
+  const args = ['--data-dir', folder, '--listen-client-urls', url, '--advertise-client-urls', url];
+  args.push('--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl);
+  args.push('--initial-cluster', `default=${peerUrl}`, '--logger', 'zap', '--log-level', 'error');
+  let child;
+  const start = async () => {
+    child = spawn(process.env.CONCLAVE_TEST_ETCD_BINARY ?? 'etcd', args, { stdio: 'ignore' });
+    for (;;) {
+      if ((await fetch(`${url}/health`).catch(() => undefined))?.ok) return;
+      await sleep(50);
+    }
+  };
+  await start();
+  return {
+    url,
+    async restart() {
+      child.kill('SIGKILL');
+      await new Promise((resolve) => child.once('exit', resolve));
+      await start();
+      return 1;
+    },
+    stop() {
+      child.kill('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }

@@ -35,6 +35,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/locks.js')).defineLocks,
   },
   {
+    name: 'queue',
+    summary: 'push jobs, work on them, list, redrive and purge them',
+    load: async () => (await import('./commands/queue.js')).defineQueue,
+  },
+  {
     name: 'check',
     summary: 'is the store there, what is it, how far away',
     load: async () => (await import('./commands/check.js')).defineCheck,

@@ -137,7 +137,10 @@ export class Queue<T = unknown> {
   }
 
   /** The first jobs of a state, at most `limit` (default: 100), in the order in which their turn comes. */
-  list(state: JobState, options: WaitOptions & { readonly limit?: number } = {}): Promise<readonly JobInfo<T>[]> {
+  list(
+    state: JobState,
+    options: WaitOptions & { readonly limit?: number | undefined } = {},
+  ): Promise<readonly JobInfo<T>[]> {
     const { limit = 100 } = options;
     wholeFrom1('limit', limit);
     return this.#asked('list', options, (site, signal) => listJobs<T>(site, state, limit, signal));
@@ -173,7 +176,7 @@ export class Queue<T = unknown> {
    * A job that changes its state meanwhile may be left.
    * @throws ConclaveError `INVALID_ARGUMENT` for `claimed`: who works on a job loses it by `cancel` alone.
    */
-  purge(options: WaitOptions & { readonly states?: readonly JobState[] } = {}): Promise<number> {
+  purge(options: WaitOptions & { readonly states?: readonly JobState[] | undefined } = {}): Promise<number> {
     const { states = purgeable } = options;
     return this.#asked('purge', options, async (site, signal) => {
       for (const state of states) checkPurgeable(state);

@@ -1,0 +1,66 @@
+import { expect, it, vi } from 'vitest';
+import { conclave } from './support/cli.js';
+import { servedSuite } from './support/served-suite.js';
+
+// Whole processes, several a test: a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
+
+const served = servedSuite();
+
+const queue = (...args: string[]) => conclave(['queue', '--url', served.url, ...args]);
+
+it('queue push, work, dead, redrive: a command per job, whose code decides', async () => {
+  const { client } = served;
+  expect(await queue('push', 'q', '{"n":1}', '--priority', '2').ended()).toMatchObject({ code: 0, stdout: '1\n' });
+  expect(await queue('push', 'q', 'plain text', '--max-attempts', '1').ended()).toMatchObject({ stdout: '2\n' });
+  // Fails for what is no JSON object.
+  const script =
+    'const job = JSON.parse(process.env.CONCLAVE_JOB); console.log(process.env.CONCLAVE_JOB_ID, job.n); process.exit(job.n ? 0 : 7)';
+  const worked = await queue('work', 'q', '--count', '2', '--', process.execPath, '-e', script).ended();
+  expect(worked).toMatchObject({ code: 0, stdout: '1 1\n2 undefined\n' });
+  expect(worked.stderr).toMatch(/^conclave: job 2, attempt 1: the command exited with 7\n$/);
+  expect((await queue('dead', 'q').ended()).stdout).toMatch(
+    /^ID +STATE +PRIORITY +ATTEMPTS +AGE +REASON +PAYLOAD\n2 +dead +0 +1\/1 .*exited with 7 +plain text\n$/,
+  );
+  expect(JSON.parse((await queue('stats', 'q', '--json').ended()).stdout)).toMatchObject({ ready: 0, dead: 1 });
+  expect(await queue('redrive', 'q', '2').ended()).toMatchObject({ code: 0, stdout: '2\n' });
+  expect(await queue('redrive', 'q', '2').ended()).toMatchObject({
+    code: 1,
+    stderr: 'conclave: no dead letter has the id 2\n',
+  });
+  expect(await client.queue('q').purge()).toBe(1);
+});
+
+it('queue work: gives the job back when there is no such command; at a signal what runs finishes', async () => {
+  const { client } = served;
+  await client.queue('w').enqueue('x');
+  expect(await queue('work', 'w', '--', '/no/such/command').ended()).toMatchObject({ code: 127 });
+  expect(await client.queue('w').list('ready')).toMatchObject([{ attempts: 0, payload: 'x' }]);
+  const script = "console.log('begun'); process.stdin.resume(); process.on('SIGTERM', () => process.exit(3))";
+  await using working = queue('work', 'w', '--', process.execPath, '-e', script);
+  await working.line();
+  working.child.kill('SIGINT');
+  const id = '1';
+  expect(await client.queue('w').list('claimed')).toMatchObject([{ id, attempts: 1 }]);
+  working.child.kill('SIGTERM');
+  expect(await working.ended()).toMatchObject({ code: 0 });
+  expect(await client.queue('w').list('delayed')).toMatchObject([{ id, reason: 'Error: the command exited with 3' }]);
+  expect(await client.queue('w').purge()).toBe(1);
+});
+
+it('queue ls, pause, resume, cancel, purge; what cannot be is refused', async () => {
+  const lines = queue('push', 'l', '--group', 'g', '--json');
+  lines.child.stdin?.end('1\n{"a":2}\n\nthree\n');
+  expect((await lines.ended()).stdout.trim().split('\n')).toHaveLength(3);
+  expect((await queue('ls', 'l', '--state', 'waiting').ended()).stdout).toMatch(
+    /^ID .*\n2 +waiting +0 +0\/5 .*g +- +\{"a":2\}\n3 +waiting .* three\n$/,
+  );
+  expect(await queue('pause', 'l').ended()).toMatchObject({ code: 0, stdout: 'paused\n' });
+  expect((await queue('stats', 'l').ended()).stdout).toMatch(/\n +1 +0 +2 +0 +0 +\S+ +yes\n$/);
+  expect(await queue('resume', 'l').ended()).toMatchObject({ code: 0, stdout: 'resumed\n' });
+  expect(await queue('cancel', 'l', '3').ended()).toMatchObject({ code: 0, stdout: '3\n' });
+  expect(await queue('purge', 'l').ended()).toMatchObject({ code: 0, stdout: '2\n' });
+  expect(await queue('push', 'l', 'x', '--wait', '1').ended()).toMatchObject({ code: 75 });
+  expect(await queue('purge', 'l', '--state', 'claimed').ended()).toMatchObject({ code: 3 });
+  expect(await served.client.queue('l').purge()).toBe(1);
+});
