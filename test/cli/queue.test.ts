@@ -14,8 +14,10 @@ it('queue push, work, dead, redrive: a command per job, whose code decides', asy
   expect(await queue('push', 'q', '{"n":1}', '--priority', '2').ended()).toMatchObject({ code: 0, stdout: '1\n' });
   expect(await queue('push', 'q', 'plain text', '--max-attempts', '1').ended()).toMatchObject({ stdout: '2\n' });
   // Fails for what is no JSON object.
-  const script =
-    'const job = JSON.parse(process.env.CONCLAVE_JOB); console.log(process.env.CONCLAVE_JOB_ID, job.n); process.exit(job.n ? 0 : 7)';
+  const script = `const { CONCLAVE_JOB, CONCLAVE_JOB_ID } = process.env;
+    const { n } = JSON.parse(CONCLAVE_JOB);
+    console.log(CONCLAVE_JOB_ID, n);
+    process.exit(n ? 0 : 7);`;
   const worked = await queue('work', 'q', '--count', '2', '--', process.execPath, '-e', script).ended();
   expect(worked).toMatchObject({ code: 0, stdout: '1 1\n2 undefined\n' });
   expect(worked.stderr).toMatch(/^conclave: job 2, attempt 1: the command exited with 7\n$/);
