@@ -126,6 +126,8 @@ export async function readPast(context: Versioned, what: KeyOrPrefix, signal: Ab
   const versions = new Map<string, Version[]>();
   for (const { key, value, createRevision } of rangeAt(read, 1).kvs) {
     const name = nameOfHistory(context, key);
+    // The key `app` is not below `app/`; its history is.
+    if (!name.startsWith(prefix)) continue;
     const record = recordOf(value);
     const version = { name, revision: record.foreignRevision ?? createRevision, record };
     const known = versions.get(name);

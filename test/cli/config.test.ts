@@ -25,8 +25,10 @@ describe('conclave config', () => {
     await using serving = await serve();
     const run = (...args: string[]) => conclave(['config', ...args, '--url', serving.url]).ended();
     const schema = ['--schema', file('schema.mjs')];
-    const first = await run('set', 'rateLimit', '100', '--prefix', 'shop', ...schema, '--reason', 'first', '--json');
+    const values = ['rateLimit', '100', 'host', 'db.old'];
+    const first = await run('set', ...values, '--prefix', 'shop', ...schema, '--reason', 'first', '--json');
     const { revision } = JSON.parse(first.stdout) as { revision: string };
+    expect(await run('set', 'shop/host', 'db.example', 'shop/port')).toMatchObject({ code: 3 });
     expect(await run('set', 'shop/host', 'db.example')).toMatchObject({ code: 0 });
     const refused = await run('set', 'rateLimit', '0', '--prefix', 'shop', ...schema);
     expect(refused).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('rateLimit') });
@@ -41,7 +43,7 @@ describe('conclave config', () => {
     await run('rollback', 'shop/rateLimit', '--to', revision, '--author', 'ada');
     const history = (await run('history', 'shop/rateLimit', '--json')).stdout.trim().split('\n');
     expect(history.map((line) => (JSON.parse(line) as { value: unknown }).value)).toEqual([100, 'many', 100]);
-    expect((await run('diff', 'shop/', revision)).stdout).toBe('+ shop/host  "db.example"\n');
+    expect((await run('diff', 'shop/', revision)).stdout).toBe('- shop/host  "db.old"\n+ shop/host  "db.example"\n');
     writeFileSync(file('t.tpl'), 'host={{host}} rate={{ rateLimit }}\n');
     expect((await run('render', file('t.tpl'), '--prefix', 'shop')).stdout).toBe('host=db.example rate=100\n');
     expect((await run('get', 'shop/none')).code).toBe(1);

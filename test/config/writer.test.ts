@@ -178,6 +178,20 @@ describe('a writer', () => {
       await removeAll(world);
     }));
 
+  it('CONFIG-15: a key that is called as a folder is not below it, nor is its history', () =>
+    inWorld(async (world) => {
+      const config = configOf(world.client());
+      await world.until(config.set('app', 'a key'));
+      const { revision } = await world.until(config.setAll({ 'app/a': 1 }));
+      await world.until(config.delete('app'));
+      const last = await world.until(config.set('app/a', 2));
+      expect((await world.until(config.history({ prefix: 'app' }))).map(({ key }) => key)).toEqual(['app/a', 'app/a']);
+      await world.truth.compact({ revision: last.revision });
+      const { changes } = await world.until(config.rollback({ prefix: 'app' }, { toRevision: revision }));
+      expect(changes.map(({ key }) => key)).toEqual(['app/a']);
+      await removeAll(world);
+    }));
+
   it('CONFIG-16: the history of a key is bounded', () =>
     inWorld(async (world) => {
       const config = configOf(world.client());

@@ -50,9 +50,10 @@ export function defineConfig(command: Command): void {
     });
   };
   sub('get', 'what stands there', get).argument(...place);
-  judged(writing(sub('set', 'write a value: JSON, or text; - reads it from stdin', set)))
+  judged(writing(sub('set', 'write values: JSON, or text; - reads one from stdin', set)))
     .argument('<key>', 'the key', keyName)
     .argument('<value>', 'JSON, or text')
+    .argument('[more...]', 'further keys and values: all are written in one txn')
     .option('--if-revision <n>', 'only if the key is at this revision', (text) => (text === '0' ? 0n : revision(text)));
   judged(writing(sub('edit', 'change a value in $EDITOR', edit))).argument('<key>', 'the key', keyName);
   judged(writing(sub('delete', 'take a key away', remove))).argument('<key>', 'the key', keyName);
@@ -136,17 +137,24 @@ const get: Act = async (conclave, [given = ''], flags, signal) => {
   return ExitCode.ok;
 };
 
-const set: Act = async (conclave, [key = '', text = ''], flags, signal) => {
-  const value = jsonOrText(text === '-' ? readText('-').trim() : text);
+const set: Act = async ({ config }, words, flags, signal) => {
+  const values = valuesOf(words);
   const options = await optionsOf(flags, signal);
   const { ifRevision: expectRevision } = flags;
-  const { config } = conclave;
-  const written =
-    expectRevision === undefined
-      ? config.set(key, value, options)
-      : config.compareAndSet(key, value, { ...options, expectRevision });
-  return tellWritten(await written, flags);
+  if (expectRevision === undefined) return tellWritten(await config.setAll(Object.fromEntries(values), options), flags);
+  const [[key, value], ...more] = values as [[string, unknown]];
+  if (more.length > 0) throw new CliFailure(ExitCode.invalidInput, '--if-revision goes with one key');
+  return tellWritten(await config.compareAndSet(key, value, { ...options, expectRevision }), flags);
 };
+
+/** `KEY VALUE KEY VALUE …` */
+function valuesOf(words: readonly string[]): (readonly [key: string, value: unknown])[] {
+  if (words.length % 2 !== 0) throw new CliFailure(ExitCode.invalidInput, `${words.at(-1)} has no value`);
+  return words.flatMap((key, i) => {
+    const text = words[i + 1] ?? '';
+    return i % 2 === 1 ? [] : [[key, jsonOrText(text === '-' ? readText('-').trim() : text)] as const];
+  });
+}
 
 const edit: Act = async (conclave, [key = ''], flags, signal) => {
   const found = await conclave.config.get(key, { signal });
