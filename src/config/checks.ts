@@ -86,7 +86,7 @@ async function checkWhole(
     for (const [each, value] of values) layer.set(each, { value });
     const whole = layer.assembled();
     if ('issues' in whole) throw invalid(whole.issues);
-    await ask(schema, mergeLayers({ defaults, store: whole.value }).value, '');
+    await ask(schema, mergeLayers({ defaults, store: whole.value }), '');
   }
   const unchanged = {
     ...{ key, rangeEnd, target: CompareTarget.mod, result: CompareResult.less },

@@ -226,7 +226,7 @@ export class ConfigFeed<T> implements FeedView {
     if (fromSnapshot !== undefined) this.#show(...fromSnapshot);
     else if (this.#options.fallback !== undefined) {
       const value = deepFreeze(deepCopy(this.#options.fallback));
-      this.#show({ revision: 0n, cause: 'fallback', values: new Map() }, { value, sources: new Map() });
+      this.#show({ revision: 0n, cause: 'fallback', values: new Map() }, { value, sources: () => new Map() });
     }
     if (problem !== undefined && this.#problem === problem) this.#handle.refused(problem);
   }

@@ -1,12 +1,18 @@
 import { deepCopy, deepFreeze } from '../core/plain.js';
 import { type Issue, judge, type StandardSchema, type Verdict } from '../core/standard-schema.js';
 import type { LayerFiles } from './layer-files.js';
-import { commandLineLayer, environmentLayer, type Layers, mergeLayers, type Sources } from './layers.js';
+import { commandLineLayer, environmentLayer, type Layers, mergeLayers, type Sources, sourcesOf } from './layers.js';
 import type { LayerOptions } from './options.js';
 import type { Assembled } from './tree.js';
 
 /** A value of all layers, and what the schema says of it. */
-export type Judged = { readonly value: unknown; readonly sources: Sources } | { readonly issues: readonly Issue[] };
+export type Judged = Valid | { readonly issues: readonly Issue[] };
+
+export interface Valid {
+  readonly value: unknown;
+  /** Found when asked for: few ask, and it costs a look at every value. */
+  readonly sources: () => Sources;
+}
 
 /** Puts the store's word together with the other layers, and asks the schema. */
 export class JudgedLayers {
@@ -17,9 +23,9 @@ export class JudgedLayers {
   constructor(options: LayerOptions, files: LayerFiles, schema: StandardSchema | undefined) {
     const { defaults, environment, environmentPrefix = 'APP_', args } = options;
     this.#fixed = {
-      defaults: deepCopy(defaults),
-      environment: environment && environmentLayer(environment, environmentPrefix),
-      'command-line': args && commandLineLayer(args),
+      defaults: deepFreeze(deepCopy(defaults)),
+      environment: deepFreeze(environment && environmentLayer(environment, environmentPrefix)),
+      'command-line': deepFreeze(args && commandLineLayer(args)),
     };
     this.#files = files;
     this.#schema = schema;
@@ -29,14 +35,20 @@ export class JudgedLayers {
   judge(store: Assembled): Judged | Promise<Judged> {
     const issues = [...('issues' in store ? store.issues : []), ...this.#files.issues];
     if (issues.length > 0 || 'issues' in store) return { issues };
-    const { value, sources } = mergeLayers({
+    const layers = {
       ...this.#fixed,
       file: this.#files.valueOf('file'),
       store: store.value,
       override: this.#files.valueOf('override'),
-    });
-    const verdict = judge(this.#schema, deepFreeze(value));
-    const done = (said: Verdict): Judged => ('issues' in said ? said : { value: deepFreeze(said.value), sources });
+    };
+    // Frozen all through, as every layer is.
+    const value = mergeLayers(layers);
+    const sources = () => sourcesOf(layers);
+    const done = (said: Verdict): Judged => {
+      if ('issues' in said) return said;
+      return { value: said.value === value ? value : deepFreeze(said.value), sources };
+    };
+    const verdict = judge(this.#schema, value);
     return verdict instanceof Promise ? verdict.then(done) : done(verdict);
   }
 }

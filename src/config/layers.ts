@@ -12,17 +12,32 @@ export type Sources = ReadonlyMap<string, LayerName>;
 
 /**
  * One value of all layers: objects are merged by their members, everything else is taken from the strongest that has
- * it. An absent layer is undefined.
+ * it. An absent layer is undefined. What only one of them has is not copied; frozen if they are.
  */
-export function mergeLayers(layers: Layers): { readonly value: unknown; readonly sources: Sources } {
+export function mergeLayers(layers: Layers): unknown {
+  return layerNames.reduce<unknown>((below, name) => over(below, layers[name]), undefined);
+}
+
+function over(below: unknown, above: unknown): unknown {
+  if (above === undefined) return below;
+  if (!isPlainObject(above) || !isPlainObject(below)) return above;
+  const merged: Record<string, unknown> = { ...below };
+  for (const [name, value] of Object.entries(above)) {
+    if (name !== '__proto__') merged[name] = over(Object.hasOwn(merged, name) ? merged[name] : undefined, value);
+  }
+  return Object.freeze(merged);
+}
+
+/** Where each value of the merged layers comes from. */
+export function sourcesOf(layers: Layers): Sources {
   const sources = new Map<string, LayerName>();
-  const present = layerNames.filter((name) => layers[name] !== undefined);
-  const value = merge(
-    present.map((layer) => ({ layer, value: layers[layer] })),
+  const present = layerNames.map((layer) => ({ layer, value: layers[layer] }));
+  collect(
+    present.filter(({ value }) => value !== undefined),
     '',
     sources,
   );
-  return { value, sources };
+  return sources;
 }
 
 interface Layered {
@@ -30,29 +45,20 @@ interface Layered {
   readonly value: unknown;
 }
 
-function merge(layers: readonly Layered[], path: string, sources: Map<string, LayerName>): unknown {
+function collect(layers: readonly Layered[], path: string, sources: Map<string, LayerName>): void {
   const top = layers.at(-1);
-  if (top === undefined) return undefined;
-  if (!isPlainObject(top.value)) {
-    sources.set(path, top.layer);
-    return top.value;
-  }
+  if (top === undefined) return;
   // What lies below something that is no object cannot be merged with what lies above.
-  const from = layers.findLastIndex(({ value }) => !isPlainObject(value)) + 1;
-  const merged = layers.slice(from);
-  const names = new Set(
-    merged.flatMap(({ value }) => Object.keys(value as object)).filter((name) => name !== '__proto__'),
-  );
+  const merged = layers.slice(layers.findLastIndex(({ value }) => !isPlainObject(value)) + 1);
+  const names = new Set(merged.flatMap(({ value }) => Object.keys(value as object)));
   if (names.size === 0) sources.set(path, top.layer);
-  const members: Record<string, unknown> = {};
   for (const name of names) {
     const below = merged.flatMap(({ layer, value }) => {
       const member = Object.hasOwn(value as object, name) ? (value as Record<string, unknown>)[name] : undefined;
       return member === undefined ? [] : [{ layer, value: member }];
     });
-    if (below.length > 0) members[name] = merge(below, path === '' ? name : `${path}/${name}`, sources);
+    collect(below, path === '' ? name : `${path}/${name}`, sources);
   }
-  return members;
 }
 
 /**

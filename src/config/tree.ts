@@ -33,7 +33,25 @@ export function assemble(leaves: Iterable<Leaf>): Assembled {
     else if (Object.hasOwn(branch, last)) issues.push({ path, message: 'is a key, and a member of one above it' });
     else branch[last] = value;
   }
+  for (const branch of own) Object.freeze(branch);
   return issues.length > 0 ? { issues } : { value: root };
+}
+
+/**
+ * The same with another value of one leaf: only the branches that lead to it are others. Undefined: what stands there
+ * is not `before` alone, and the whole has to be put together again.
+ */
+export function replaceLeaf(whole: unknown, path: string, before: unknown, after: unknown): unknown {
+  if (path === '') return after;
+  return replaceBelow(whole, path.split('/'), before, after);
+}
+
+function replaceBelow(branch: unknown, [name = '', ...deeper]: readonly string[], before: unknown, after: unknown) {
+  if (!isPlainObject(branch) || !Object.hasOwn(branch, name)) return undefined;
+  const member = branch[name];
+  const replaced: unknown =
+    deeper.length > 0 ? replaceBelow(member, deeper, before, after) : member === before ? after : undefined;
+  return replaced === undefined ? undefined : Object.freeze({ ...branch, [name]: replaced });
 }
 
 /** The branch `name` of `above`, made if it is not there; a key's own value is copied, and its members stay. */

@@ -29,7 +29,7 @@ export interface ConfigEvents<T> {
 export interface Shown {
   readonly value: unknown;
   readonly revision: bigint;
-  readonly sources: Sources;
+  readonly sources: () => Sources;
 }
 
 /** What a handle asks of its feed. */
@@ -107,7 +107,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
 
   /** Which layer each value comes from, by its place in the whole before the schema: `db/host`. */
   get sources(): Sources {
-    return this.#feed.shown?.sources ?? new Map<string, LayerName>();
+    return this.#feed.shown?.sources() ?? new Map<string, LayerName>();
   }
 
   /**

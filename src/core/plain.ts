@@ -52,7 +52,8 @@ export function deepCopy(value: unknown, depth = 0): unknown {
   if (depth > depthLimit) throw new RangeError(`nested deeper than ${depthLimit}`);
   if (Array.isArray(value)) return value.map((each) => deepCopy(each, depth + 1));
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, deepCopy(each, depth + 1)]));
+  const members = Object.entries(value).filter(([name]) => name !== '__proto__');
+  return Object.fromEntries(members.map(([name, each]) => [name, deepCopy(each, depth + 1)]));
 }
 
 /** Whether two values are the same in all that JSON would tell of them. */

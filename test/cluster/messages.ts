@@ -33,8 +33,9 @@ export type WorkName = (typeof workNames)[number];
 /**
  * `sound`: by the rules. `unfenced`: the control, which must lose. It shows no fence to the outside store, which then
  * takes whatever comes; writes under a lock with neither a look at `held` nor a guard; says of a job that it is done
- * before it does it; sets a counter to one more than it was. `stale`: planted failures that the checkers must find: the
- * same of a lock, an observer of the registry that sees nobody leave, and a party that waits for nobody.
+ * before it does it; sets a counter, or a number of the configuration, to one more than it was. `stale`: planted
+ * failures that the checkers must find: the same of a lock, an observer of the registry that sees nobody leave, one of
+ * the configuration that sees half of each txn too late, and a party that waits for nobody.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

@@ -73,6 +73,25 @@ export function configContract(backend: Backend): void {
       ]);
     });
 
+    it('CONFIG-10, CONFIG-16: values at etcd’s size limit are shown, written over, and had back', async () => {
+      const { process, opened } = await open();
+      const conclave = await process();
+      const config = await conclave.config.watch({ key: 'large' });
+      // As large as etcdctl may write it: the next writer has no room to keep it.
+      const foreign = await conclave.put(`${opened.prefix}config/large`, JSON.stringify('f'.repeat(1_400_000)));
+      await shows(config, (value) => String(value).length === 1_400_000);
+      const own = await conclave.config.set('large', 'o'.repeat(1_200_000));
+      await shows(config, (value) => String(value).startsWith('o'));
+      await conclave.config.rollback({ key: 'large' }, { toRevision: foreign.header.revision });
+      await shows(config, (value) => String(value).startsWith('f'));
+      const history = await conclave.config.history({ key: 'large' });
+      expect(history.map(({ revision, omitted }) => [revision, omitted]).slice(1)).toEqual([
+        [own.revision, true],
+        [foreign.header.revision, true],
+      ]);
+      await config.close();
+    });
+
     it('CONFIG-17, CONFIG-18: a rollout is seen by its audience, and who shows what by everybody', async () => {
       const { process, places } = await open();
       const [a, b] = [await process({ label: 'a' }), await process({ label: 'b' })];

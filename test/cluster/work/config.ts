@@ -57,8 +57,11 @@ async function addOne(client: Client, turn: string): Promise<void> {
   // As it stands on the store.
   const wrote = JSON.stringify(value);
   const pending = recorder.invoke(name, objectOf(client), 'config.compareAndSet', { wrote });
+  const { config } = conclave;
   try {
-    await conclave.config.compareAndSet(key, value, { expectRevision: saw?.revision ?? 0n });
+    // The control: whoever writes last wins.
+    if (client.config.variant === 'unfenced') await config.set(key, value);
+    else await config.compareAndSet(key, value, { expectRevision: saw?.revision ?? 0n });
     pending.ok({ applied: true });
   } catch (error) {
     pending.threw(error);
@@ -71,11 +74,15 @@ async function follow(client: Client, watched: Promise<WatchedConfig<Settings>>)
   const observer = 'only';
   try {
     const config = await watched;
+    let before: Settings = {};
     const look = () => {
       const { value, revision } = config;
       // Before the store has answered, the fallback is shown: at no revision.
       if (revision === 0n) return;
-      recorder.note(name, objectOf(client), 'view', { observer, revision, value: viewOf(value) });
+      // The planted failure: one key of a txn comes later than the other, as to whoever reads them one by one.
+      const seen = client.config.variant === 'stale' ? { ...value, right: before.right ?? '' } : value;
+      before = value;
+      recorder.note(name, objectOf(client), 'view', { observer, revision, value: viewOf(seen) });
     };
     look();
     for await (const _ of config.changes({ signal: closing })) look();
