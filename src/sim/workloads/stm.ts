@@ -18,8 +18,8 @@ import { expectFailure, untilGivesUp } from './expected-errors.js';
 type StmOperation = {
   readonly idleMs: number;
   readonly id: string;
-  /** Each by itself, or all keys at once. */
-  readonly reads: readonly string[] | 'range';
+  /** Each by itself, all keys at once, or the first two: then others can take away of them and write elsewhere. */
+  readonly reads: readonly string[] | 'range' | 'half';
   readonly appends: readonly string[];
   readonly clears: readonly string[];
   readonly workMs: number;
@@ -28,6 +28,10 @@ type StmOperation = {
 
 const prefix = 'data/';
 const names = ['a', 'b', 'c', 'd'] as const;
+const rangeOf = {
+  range: { what: { prefix }, names },
+  half: { what: { key: `${prefix}a`, rangeEnd: `${prefix}c` }, names: ['a', 'b'] },
+} as const;
 const range = keyRange(utf8(prefix), prefixEnd(utf8(prefix)));
 
 /** Transactions that read, append to and clear a few keys, told apart by what each appends. */
@@ -54,9 +58,9 @@ function drawOperation(random: Prng, id: string): StmOperation {
   return {
     idleMs: Math.round(random.between(0, random.pick([2, 50, 1000]))),
     id,
-    reads: random.chance(0.4) ? 'range' : some(0.5),
+    reads: random.pick(['range', 'half', some(0.5)]),
     appends,
-    clears: appends.length === 0 ? [] : some(0.15).filter((name) => !appends.includes(name)),
+    clears: appends.length === 0 ? [] : some(0.3).filter((name) => !appends.includes(name)),
     workMs: random.pick([0, 0, 5, 100]),
     giveUpMs: random.pick([null, null, 100, 3000]),
   };
@@ -78,7 +82,8 @@ class StmStage implements Stage {
     await pause(client.process, turn.idleMs);
     const keys = (each: readonly string[]) => each.map((name) => prefix + name);
     // What is appended to is read, too.
-    const reads = turn.reads === 'range' ? keys(names) : keys([...new Set([...turn.reads, ...turn.appends])]);
+    const named = typeof turn.reads === 'string' ? rangeOf[turn.reads].names : turn.reads;
+    const reads = keys([...new Set([...named, ...turn.appends])]);
     const input = { id: turn.id, reads, appends: keys(turn.appends), clears: keys(turn.clears) };
     const pending = client.recorder.invoke(client.name, 'stm', 'stm.run', input);
     try {
@@ -101,8 +106,9 @@ class StmStage implements Stage {
 
 async function work(client: SimClient, tx: Tx, turn: StmOperation): Promise<Record<string, string>> {
   const seen: Record<string, string> = {};
-  if (turn.reads === 'range') {
-    for (const { key, value } of await tx.range({ prefix })) seen[latin1(key)] = utf8Text(value);
+  if (typeof turn.reads === 'string') {
+    const { what } = rangeOf[turn.reads];
+    for (const { key, value } of await tx.range(what)) seen[latin1(key)] = utf8Text(value);
   } else {
     for (const name of turn.reads) seen[prefix + name] = await textOf(tx, prefix + name);
   }
