@@ -68,6 +68,12 @@ export function checkStored(name: string, bytes: Bytes): unknown {
   return value;
 }
 
+/** @throws ConclaveError as `keysOfFile`. */
+export function flagFileOf(text: string): FlagFile {
+  keysOfFile(text);
+  return parsed(text) as FlagFile;
+}
+
 /** TypeScript that knows the flags of a file by name and type, for OpenFeature clients and for people. */
 export function typesOfFile({ flags }: FlagFile): string {
   const lines = Object.keys(flags)

@@ -134,7 +134,13 @@ describe('conclave flags', () => {
     await run('delete', 'new-ui');
     expect(await run('get', 'new-ui')).toMatchObject({ code: 1 });
     expect((await run('import', file('flags.json'))).stdout).toBe('+ new-ui\n');
-    expect((await run('export', '--types')).stdout).toContain('readonly "new-ui": boolean;');
+    const types = (await run('export', '--types')).stdout;
+    expect(types).toContain('readonly "new-ui": boolean;');
+    // Of a file, where no store is.
+    expect((await conclave(['flags', 'types', file('flags.json')]).ended()).stdout).toBe(types);
+    writeFileSync(file('none.json'), '{"flags":{"a":{}}}');
+    const wrong = await conclave(['flags', 'types', file('none.json')]).ended();
+    expect(wrong).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('"a"') });
     expect(await run('set', 'other', '{"state":"MAYBE"}')).toMatchObject({ code: 3 });
     expect(await run('set', 'other', 'blue')).toMatchObject({ code: 1 });
     const [deleted, before] = (await run('history', 'new-ui', '--json')).stdout.trim().split('\n').slice(1);

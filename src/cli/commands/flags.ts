@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Conclave } from '../../conclave.js';
 import { isPlainObject, jsonOrText } from '../../core/plain.js';
 import type { FlagDefinition } from '../../flags/flag.js';
-import { typesOfFile } from '../../flags/flag-file.js';
+import { flagFileOf, typesOfFile } from '../../flags/flag-file.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import { print, printJson } from '../output.js';
@@ -51,6 +51,13 @@ export function defineFlags(command: Command): void {
   const flagOrAll = ['[key]', 'the flag; default: all, with what they share'] as const;
   sub('history', 'who wrote what, when and why', history).argument(...flagOrAll);
   rollingBack(sub('rollback', 'write again what was there', rollback)).argument(...flagOrAll);
+  command
+    .command('types')
+    .description('TypeScript for the flags of a flagd file: names and types; asks no store')
+    .argument('<file>', '- is stdin')
+    .action((file: string) => {
+      process.stdout.write(typesOfFile(flagFileOf(readText(file))));
+    });
   sub('export', 'all flags as a flagd file', exportFile).option('--types', 'TypeScript instead: names and types');
 }
 
