@@ -104,6 +104,25 @@ describe('conclave config', () => {
   });
 });
 
+describe('conclave config watch --signal', () => {
+  it('writes the value to the file, and tells the command, which goes on', async () => {
+    await using serving = await serve();
+    await using client = await connect(serving.url);
+    await client.config.set('shop/rateLimit', 1);
+    const path = file('value.json');
+    const script = `const show = () => console.log(require('fs').readFileSync('${path}', 'utf8').trim());
+      process.on('SIGHUP', show); show(); setInterval(() => {}, 1000);`;
+    const flags = ['--signal', 'SIGHUP', '--file', path, '--url', serving.url];
+    const command = [process.execPath, '-e', script];
+    await using watching = conclave(['config', 'watch', 'shop/', ...flags, '--', ...command]);
+    expect(await watching.line()).toBe('{"rateLimit":1}');
+    await client.config.set('shop/rateLimit', 2);
+    expect(await watching.line()).toBe('{"rateLimit":2}');
+    watching.kill('SIGTERM');
+    expect((await watching.ended()).code).toBe(143);
+  });
+});
+
 /** An editor during whose work somebody else writes. */
 function meanwhileScript(url: string): string {
   const conclaveUrl = pathToFileURL(join(import.meta.dirname, '../../dist/index.js')).href;
