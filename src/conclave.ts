@@ -14,6 +14,9 @@ import { Sequence, type SequenceOptions } from './counter/sequence.js';
 import { Election } from './election/election.js';
 import { Elections } from './election/elections.js';
 import { Flags } from './flags/flags.js';
+import type { PartitionOptions } from './group/division.js';
+import { Group } from './group/group.js';
+import { Partition } from './group/partition.js';
 import { type BreakOptions, breakLock } from './inspect/break.js';
 import { inspectLock, type LockState } from './inspect/inspect.js';
 import type { Session, SessionOptions } from './lease/session.js';
@@ -40,6 +43,7 @@ import type {
   WatchCreateRequest,
 } from './store/messages.js';
 import { bytesOf, deleteAt, put, putAt, remove, type Text } from './store/ops.js';
+import { SharedMirrors } from './store/shared-mirrors.js';
 import type { CallOptions, Store } from './store/store.js';
 import { TxnBuilder } from './store/txn-builder.js';
 import { type WatchBatch, watchBatches } from './store/watch-batches.js';
@@ -61,6 +65,8 @@ export class Conclave implements AsyncDisposable {
   readonly #cells: Cells;
   readonly #stm: Stm;
   readonly #scope: Scope;
+  /** Of groups and partitions. */
+  readonly #mirrors: SharedMirrors;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `connect()`. `scope` closes the store and whatever it stands on. */
@@ -74,6 +80,7 @@ export class Conclave implements AsyncDisposable {
     this.registry = new Registry(context, files);
     this.config = new Config(context, files);
     this.flags = new Flags(context);
+    this.#mirrors = new SharedMirrors(context.store, context.runtime);
   }
 
   /**
@@ -226,6 +233,23 @@ export class Conclave implements AsyncDisposable {
    */
   rateLimiter(name: string, options: RateOptions): RateLimiter {
     return new RateLimiter(this.#cells, name, options);
+  }
+
+  /**
+   * The group `name`: members that know of each other.
+   * @throws ConclaveError `INVALID_NAME`.
+   */
+  group(name: string): Group {
+    return new Group(this.#context, this.#mirrors, name);
+  }
+
+  /**
+   * The partition `name`: items, or the slots of a hash ring, that members share, each with one of them at a time. All
+   * who use it must say the same.
+   * @throws ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`.
+   */
+  partition(name: string, options: PartitionOptions): Partition {
+    return new Partition(this.#context, this.#mirrors, name, options);
   }
 
   /** All elections at once: who leads what, who stands. */

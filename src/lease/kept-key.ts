@@ -1,12 +1,13 @@
-import { abortable, linkSignals, pause } from '../core/abort.js';
-import { type Bytes, latin1, sameBytes, utf8Text } from '../core/bytes.js';
+import { abortable, linkSignals, pause, withDeadline } from '../core/abort.js';
+import { type Bytes, latin1, utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
-import type { KeyValue, TxnRequest, TxnResponse } from '../store/messages.js';
+import type { KeyValue, TxnResponse } from '../store/messages.js';
 import { Mirror } from '../store/mirror.js';
 import type { MirrorChecks } from '../store/mirror-checks.js';
-import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { rangeAt } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
+import { type Known, sameWish, stands, stepFrom } from './known-key.js';
 import { onSessionEnd, type Session, type SessionContext } from './session.js';
 
 /** What is to stand on the store, and whose it is. */
@@ -32,14 +33,14 @@ export interface KeptKeySpec {
  */
 export type KeptKeyStatus = 'pending' | 'kept' | 'recovering' | 'ended';
 
-/** As the store is known to have it: as much of a KeyValue as decides. */
-type Known = (Pick<KeyValue, 'value' | 'lease' | 'modRevision'> & { readonly own: boolean }) | undefined;
-
 const firstPauseMs = 200;
 const lastPauseMs = 5_000;
 
 /** How long a request of unknown fate may be applied late, in TTLs: as the line has it (`src/line/README.md`). */
 const lateTtls = 10;
+
+/** How long `leave()` waits for the store's word, in milliseconds. */
+const confirmMs = 5_000;
 
 /**
  * Keeps one key on the store for ever, on whatever lease its process has: after a lost lease, a restart of the store,
@@ -70,6 +71,8 @@ export class KeptKey {
   #stopTimer: () => void = () => {};
   /** A put over what was not the keeper's own was never answered: it may be applied yet, whatever is there by then. */
   #doubtful = false;
+  /** Something was asked of the store. */
+  #asked = false;
   #ttlMs = 0;
 
   constructor(
@@ -114,8 +117,26 @@ export class KeptKey {
    * unknown fate makes after all is looked for behind it and taken away.
    */
   async finish(error: ConclaveError): Promise<void> {
-    await this.changed();
+    if (this.#asked) await this.changed();
     this.#giveUp(error);
+  }
+
+  /**
+   * The same for whoever waits: the end, however it comes, or 5 s. Idempotent.
+   * @throws ConclaveError `TIMEOUT` (outcome unknown): it goes on being tried.
+   */
+  async leave(error: ConclaveError): Promise<void> {
+    if (this.#ended.signal.aborted) return;
+    const finished = this.finish(error);
+    finished.catch(() => {});
+    const what = `${utf8Text(this.#spec.key)}: the store did not confirm that it is gone`;
+    try {
+      await withDeadline(this.#context.runtime, what, { timeoutMs: confirmMs }, (signal) =>
+        abortable(finished, signal),
+      );
+    } catch (failure) {
+      if (ConclaveError.is(failure, 'TIMEOUT')) throw new ConclaveError('TIMEOUT', what, { outcome: 'unknown' });
+    }
   }
 
   /** Stops keeping the key and leaves it where it is. Idempotent. */
@@ -128,7 +149,8 @@ export class KeptKey {
 
   /** The end, but for what a request of unknown fate makes after all: that is taken away as long as it may come. */
   #giveUp(error: ConclaveError): void {
-    if (!this.#doubtful || this.#ended.signal.aborted) {
+    if (this.#ended.signal.aborted) return;
+    if (!this.#doubtful) {
       this.end(error);
       return;
     }
@@ -167,7 +189,8 @@ export class KeptKey {
       } catch (error) {
         if (signal.aborted) return;
         if (!this.#mayPass(error)) {
-          this.#giveUp(ConclaveError.from(error));
+          if (this.#ended.signal.aborted) this.end(ConclaveError.from(error));
+          else this.#giveUp(ConclaveError.from(error));
           continue;
         }
         this.#turn('recovering', ConclaveError.from(error));
@@ -228,15 +251,21 @@ export class KeptKey {
   /** Each further turn is for somebody else who has written the key, or for a new wish. */
   async #write(lease: bigint, signal: AbortSignal): Promise<void> {
     const { store, runtime } = this.#context;
+    let sure = true;
     // Bounded by `signal`.
-    for (let value = this.#value(); !stands(this.#known, value, lease); value = this.#value()) {
+    for (let value = this.#value(); !sure || !stands(this.#known, value, lease); value = this.#value()) {
       const known = this.#known;
       const txn = await untilAnswered(runtime, signal, async () => {
         // While the last try was not answered the key may have been given up: then it is not to be sent again.
         const isWished = sameWish(value, this.#value());
-        return isWished ? this.#noting(known, store.txn(this.#step(known, value, lease))) : undefined;
+        return isWished ? this.#noting(known, store.txn(stepFrom(known, this.#spec.key, value, lease))) : undefined;
       });
-      if (txn === undefined) continue;
+      sure = txn !== undefined;
+      if (txn === undefined) {
+        // What it has made is looked for; what is somebody else's is left alone.
+        this.#known = known?.own === true ? known : undefined;
+        continue;
+      }
       if (!txn.succeeded) this.#see(rangeAt(txn, 0).kvs[0]);
       else
         this.#known = value === undefined ? undefined : { value, lease, modRevision: txn.header.revision, own: true };
@@ -244,21 +273,13 @@ export class KeptKey {
   }
 
   async #noting(known: Known, answer: Promise<TxnResponse>): Promise<TxnResponse> {
+    this.#asked = true;
     try {
       return await answer;
     } catch (error) {
       this.#doubtful ||= known?.own !== true && unanswered(error);
       throw error;
     }
-  }
-
-  #step(known: Known, value: Bytes | undefined, leaseId: bigint): TxnRequest {
-    const { key } = this.#spec;
-    return {
-      compare: [modifiedAt(key, known?.modRevision ?? 0n)],
-      success: [value === undefined ? remove(key) : put(key, value, { leaseId })],
-      failure: [get(key)],
-    };
   }
 
   /** What the store has is news: the own entry, nothing, or somebody else's. */
@@ -361,16 +382,6 @@ export class KeptKey {
     this.#status = status;
     this.#onStatus(status, error);
   }
-}
-
-function sameWish(a: Bytes | undefined, b: Bytes | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : sameBytes(a, b);
-}
-
-function stands(known: Known, value: Bytes | undefined, lease: bigint): boolean {
-  // What is somebody else's is left alone.
-  if (value === undefined) return known?.own !== true;
-  return known?.own === true && known.lease === lease && sameBytes(known.value, value);
 }
 
 function endOrWake(session: Session, woken: Promise<void>): Promise<void> {

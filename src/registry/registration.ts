@@ -51,9 +51,6 @@ export interface RegistrationEvents {
   enabled: [enabled: boolean];
 }
 
-/** How long `deregister()` waits for the store's word. */
-const confirmMs = 5_000;
-
 /** One instance of a service, kept on the store for as long as its process lives. */
 export class Registration implements AsyncDisposable {
   readonly service: string;
@@ -185,18 +182,7 @@ export class Registration implements AsyncDisposable {
   async #leave(): Promise<void> {
     if (this.signal.aborted) return;
     this.#gone = true;
-    const over = new ConclaveError('RELEASED', `${this.key}: deregistered`);
-    const finished = this.#kept.finish(over);
-    finished.catch(() => {});
-    const what = `${this.key}: the store did not confirm that the entry is gone`;
-    try {
-      await withDeadline(this.#context.runtime, what, { timeoutMs: confirmMs }, (signal) =>
-        abortable(finished, signal),
-      );
-    } catch (error) {
-      if (!ConclaveError.is(error, 'TIMEOUT')) return;
-      throw new ConclaveError('TIMEOUT', what, { outcome: 'unknown' });
-    }
+    await this.#kept.leave(new ConclaveError('RELEASED', `${this.key}: deregistered`));
   }
 
   #value(): Bytes | undefined {

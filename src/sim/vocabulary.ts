@@ -96,6 +96,9 @@ export interface Facts {
   /** The same when it has been given up. */
   readonly 'registration.gone': RegistrationWord;
 
+  /** What a member has of a partition of so many items, some time after the last fault; `ended`: why it has no part. */
+  readonly 'partition.share': { of: number; held: readonly string[]; ended: string | null };
+
   /** `watch` is unique within its process; revisions as in etcd's messages. */
   readonly 'watch.start': WatchStart;
   readonly 'watch.created': { watch: string; revision: bigint };

@@ -116,6 +116,12 @@ the next one reads 100, and writes 70
 the slow one writes: turned away
 balance: 70
 `,
+  'partition.js': `ada alone: 6 of 6
+three workers: 2, 2, 2
+each queue once: true
+ada has left: 3, 3
+bob kept what it had: true
+`,
   'registry-http.js': `answered by a, b, c
 after a has drained: b, c
 after b has died: c

@@ -22,6 +22,7 @@ export { type SemaphoreOp, semaphoreModel } from './models/semaphore.js';
 export { mutualExclusion } from './mutual-exclusion.js';
 export { noHangingPromise } from './no-hanging-promise.js';
 export { nothingLeft } from './nothing-left.js';
+export { partition } from './partition.js';
 export { permitsGiven } from './permits-given.js';
 export { queue } from './queue.js';
 export { rwlock } from './rwlock.js';

@@ -44,9 +44,7 @@ export class HeldSamples {
       held: () => held.held,
       serverHas: () => client.server.has(key, fence),
     });
-    const stopListening = held.onLost(({ message: reason, loss }) => {
-      client.recorder.note(client.name, object, 'lost', { fence, lease, reason, ...(loss && { loss }) });
-    });
+    const stopListening = noteLoss(client, object, held);
     return () => {
       stopSamples();
       stopListening();
@@ -63,6 +61,14 @@ export class HeldSamples {
       else read(sampled);
     }
   }
+}
+
+/** Writes down when it is lost; the function returned ends it. */
+export function noteLoss(client: SimClient, object: string, held: Held): () => void {
+  const { fence, leaseId: lease } = held;
+  return held.onLost(({ message: reason, loss }) => {
+    client.recorder.note(client.name, object, 'lost', { fence, lease, reason, ...(loss && { loss }) });
+  });
 }
 
 function read(sampled: Sampled): void {

@@ -6,6 +6,7 @@ import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockCrowdWorkload, lockWorkload, unfencedWorkload } from './lock.js';
+import { partitionWorkload } from './partition.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { sharedLocksWorkload } from './shared-locks.js';
@@ -26,6 +27,7 @@ export const workloads: readonly Workload[] = [
   barrierWorkload,
   counterWorkload,
   stmWorkload,
+  partitionWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

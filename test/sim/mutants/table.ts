@@ -5,6 +5,7 @@ import { counterMutants } from './counter-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
+import { partitionMutants } from './partition-mutants.js';
 import { queueMutants } from './queue-mutants.js';
 import { stmMutants } from './stm-mutants.js';
 
@@ -21,6 +22,7 @@ export const mutants: readonly Mutant[] = [
   ...counterMutants,
   ...holdMutants,
   ...stmMutants,
+  ...partitionMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",
