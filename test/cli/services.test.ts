@@ -1,6 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { utf8 } from '../../src/core/bytes.js';
 import { connect, type Discovery } from '../../src/index.js';
 import { freePorts } from '../support/etcd/free-ports.js';
+import { describeEtcd, startEtcd } from '../support/etcd.js';
 import { untilShown } from '../support/until-shown.js';
 import { conclave, serve } from './support/cli.js';
 
@@ -28,6 +30,32 @@ async function call(discovery: Discovery): Promise<string> {
     throw error;
   }
 }
+
+describeEtcd('conclave services over an etcd that goes down', () => {
+  it('come back by themselves, beside what Go has written', async () => {
+    await using etcd = await startEtcd();
+    const [port = 0] = await freePorts(1);
+    const register = ['services', 'register', 'web', '--id', 'node', '--address', `127.0.0.1:${port}`, '--ttl', '2'];
+    await using running = conclave([...register, '--url', etcd.url, '--', ...service(port, 'node')]);
+    await using client = await connect(etcd.url);
+    await using web = client.registry.discover('web');
+    await untilShown(web, () => web.instances.length === 1);
+    await etcd.kill();
+    expect(await call(web)).toBe('node');
+    await etcd.restart();
+    // As when an outage outlasts the TTL.
+    await client
+      .txn()
+      .then({ type: 'deleteRange', request: { key: utf8('services/web/node') } })
+      .commit();
+    await etcd.etcdctl(['put', 'services/web/go', `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":null}`]);
+    await untilShown(web, () => web.instances.map(({ id }) => id).join() === 'go,node');
+    expect([await call(web), await call(web)]).toEqual(['node', 'node']);
+    running.kill('SIGTERM');
+    expect(await running.ended()).toMatchObject({ code: 9 });
+    expect(web.instances).toMatchObject([{ id: 'go', address: `127.0.0.1:${port}` }]);
+  });
+});
 
 describe('conclave services', () => {
   it('register -- cmd: found once it serves, drained at SIGTERM, gone at SIGKILL', async () => {
