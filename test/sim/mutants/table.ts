@@ -299,7 +299,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a late put brings a registration back',
     origin: 'Curator #600: what a request of unknown fate makes is nobody’s',
-    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful || this', replace: 'if (true || this' }],
+    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful)', replace: 'if (true)' }],
     workloads: ['registry'],
     rules: ['registrations: stays gone'],
   },
