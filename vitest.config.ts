@@ -10,6 +10,8 @@ export default defineConfig({
     // Handles, not the clock, decide when a process is done: see test/support/leaks.ts.
     teardownTimeout: 10_000,
     pool: 'forks',
+    // One for each core, not one less: half of the time of a test is its servers' and children's.
+    maxWorkers: '100%',
     globalSetup: ['./test/support/global-setup.ts'],
     reporters: ['default', new SummaryReporter()],
   },

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 60_000 });
 const nowhere = { CONCLAVE_URL: 'http://127.0.0.1:1' };
 const oneLine = /^conclave: [^\n]+\n$/;
 
-describe('exit codes', () => {
+describe.concurrent('exit codes', () => {
   it('are those of the README', () => {
     const readme = readFileSync(new URL('../../src/cli/README.md', import.meta.url), 'utf8');
     const documented = [...readme.matchAll(/^\| (\d+) +\|/gm)].map(([, code]) => Number(code));
