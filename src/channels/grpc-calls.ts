@@ -105,7 +105,7 @@ export function duplexCall<Request, Response, Metadata>(
 }
 
 /**
- * A turn later: of a call that is cancelled in the turn in which its stream is made, grpc-js 1.14 over Node 20 sends the
+ * A turn later: of a call that is cancelled in the turn in which its stream is made grpc-js (1.14, Node 20) sends the
  * head and never the reset. The server would keep the call, and the connection with it, though its client is closed.
  */
 function cancelSoon(call: { cancel(): void }): void {
