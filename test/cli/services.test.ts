@@ -1,5 +1,4 @@
 import { describe, expect, it, vi } from 'vitest';
-import { utf8 } from '../../src/core/bytes.js';
 import { connect, type Discovery } from '../../src/index.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { describeEtcd, startEtcd } from '../support/etcd.js';
@@ -44,15 +43,13 @@ describeEtcd('conclave services over an etcd that goes down', () => {
     expect(await call(web)).toBe('node');
     await etcd.restart();
     // As when an outage outlasts the TTL.
-    await client
-      .txn()
-      .then({ type: 'deleteRange', request: { key: utf8('services/web/node') } })
-      .commit();
+    await etcd.etcdctl(['del', 'services/web/node']);
     await etcd.etcdctl(['put', 'services/web/go', `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":null}`]);
     await untilShown(web, () => web.instances.map(({ id }) => id).join() === 'go,node');
     expect([await call(web), await call(web)]).toEqual(['node', 'node']);
     running.kill('SIGTERM');
     expect(await running.ended()).toMatchObject({ code: 9 });
+    await untilShown(web, () => web.instances.length === 1);
     expect(web.instances).toMatchObject([{ id: 'go', address: `127.0.0.1:${port}` }]);
   });
 });
