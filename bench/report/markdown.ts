@@ -1,7 +1,7 @@
 import { valuesOf } from '../alternate.js';
 import type { Kept, Measured, Sample } from '../row.js';
 import { median, spreadOf } from '../statistics.js';
-import { bounded, compare, type Outcome } from '../verdict.js';
+import { bounded, type Comparison, compare, type Outcome } from '../verdict.js';
 import type { Environment } from './environment.js';
 
 export interface Report {
@@ -71,8 +71,10 @@ interface Verdict {
 
 /** What is asked of a row, and how it stands. */
 export function verdictsOf(measured: Measured): Verdict[] {
-  const { row } = measured;
-  const comparisons = row.comparisons.map((each): Verdict => {
+  const { row, samples } = measured;
+  // Of a subject that was not there, or not there yet when it was measured, nothing can be said.
+  const isMeasured = ({ of, to }: Comparison) => samples.has(of) && samples.has(to);
+  const comparisons = row.comparisons.filter(isMeasured).map((each): Verdict => {
     const { of, to, detail } = each;
     const better = detail === undefined ? row.better : 'less';
     const result = compare(each, valuesOf(measured, of, detail), valuesOf(measured, to, detail), better);
