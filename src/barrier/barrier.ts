@@ -1,5 +1,5 @@
 import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
-import { type Bytes, concatBytes, latin1, noBytes, utf8 } from '../core/bytes.js';
+import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
@@ -91,20 +91,20 @@ export class Barrier {
   /** Bounded by `signal`: each round more means that others have closed and opened it, or were lost, meanwhile. */
   async #raise({ session, key, revision }: Party, persistent: boolean, signal: AnySignal): Promise<boolean> {
     const { store, runtime } = this.#context;
-    const own = persistent ? remove(key) : put(key, 'up', { leaseId: session.leaseId });
-    const value = persistent ? noBytes : key;
+    // Stays or goes with its key. So whoever finds its key gone knows that it did not close it, or does not any more.
+    const own = put(key, 'up', persistent ? {} : { leaseId: session.leaseId });
     for (let over: KeyValue | undefined; ; ) {
       const request = {
         compare: [modifiedAt(key, revision), modifiedAt(this.#up, over?.modRevision ?? 0n)],
-        success: [put(this.#up, value), own],
+        success: [put(this.#up, key), own],
         failure: [this.#all],
       };
       const txn = await untilAnswered(runtime, signal, () => store.txn(request));
       if (txn.succeeded) return true;
       const { up, raiserLost, keys } = this.#seen(txn);
       const mine = keys.get(latin1(key));
-      if (mine === undefined && !persistent) throw partyLost(key, 'unknown');
-      if (mine?.modRevision !== revision) return true;
+      if (mine === undefined) throw partyLost(key, 'unknown');
+      if (mine.modRevision !== revision) return true;
       if (up !== undefined && !raiserLost) {
         await untilAnswered(runtime, signal, () => store.txn({ success: [remove(key)] }));
         return false;

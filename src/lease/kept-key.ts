@@ -188,12 +188,15 @@ export class KeptKey {
         if (session?.signal.aborted) this.#turn('recovering', ConclaveError.from(session.signal.reason));
       } catch (error) {
         if (signal.aborted) return;
+        const failure = ConclaveError.from(error);
+        // Nothing is wished for, and what was made goes with the lease.
+        if (this.#value() === undefined && failure.loss === 'closed') return this.end(failure);
         if (!this.#mayPass(error)) {
-          if (this.#ended.signal.aborted) this.end(ConclaveError.from(error));
-          else this.#giveUp(ConclaveError.from(error));
+          if (this.#ended.signal.aborted) this.end(failure);
+          else this.#giveUp(failure);
           continue;
         }
-        this.#turn('recovering', ConclaveError.from(error));
+        this.#turn('recovering', failure);
         await pause(this.#context.runtime, this.#jittered(pauseMs), signal).catch(() => {});
         pauseMs = Math.min(pauseMs * 2, lastPauseMs);
       }

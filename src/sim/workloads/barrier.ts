@@ -38,7 +38,7 @@ export const barrierWorkload: Workload = {
   recordsKv: false,
   hasWatchers: false,
   // A barrier stays closed when its raiser is lost, and a latch keeps its counts.
-  keeps: (key) => /^(barriers\/[^/]+\/up|latches\/[^/]+\/(count|downs\/.*))$/.test(key),
+  keeps: (key) => /^(barriers\/([^/]+\/up|p\/raisers\/.*)|latches\/[^/]+\/(count|downs\/.*))$/.test(key),
   checkers: [barrierChecker, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
     Array.from({ length: clients }, (_c, client) =>
