@@ -47,11 +47,11 @@ function counted(history: History): Violation[] {
   const least = additions.filter(isOk).length;
   const most = additions.filter(({ result }) => result !== 'fail').length;
   const end = endOf(history);
-  const last = factsOf(history, 'state')
+  const last = factsOf(history, 'counter.total')
     .filter(({ at }) => at < end)
     .at(-1);
   if (last === undefined) return [];
-  const { n } = shownConfig(last.data.value);
+  const n = Number(last.data.value);
   if (n >= least && n <= most) return [];
   const message = `the counter is ${n} after ${least} acknowledged additions and ${most - least} of unknown fate`;
   return [broken('config: counted', message, last.note)];

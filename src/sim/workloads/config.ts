@@ -100,6 +100,8 @@ class ConfigStage implements Stage {
     const { kvs } = truth.engine.space.scan(this.#range, undefined, 1000);
     const read = new Map(kvs.map(({ key, value }) => [utf8Text(key).slice(prefix.length), utf8Text(value)]));
     const [a, b, n] = ['pair/a', 'pair/b', 'n'].map((name) => Number(read.get(name) ?? 0)) as [number, number, number];
+    // Counts whatever stands beside it.
+    recorder.note('server', object, 'counter.total', { value: BigInt(n) });
     // Nobody is to be shown this.
     if (Number.isNaN(a) || Number.isNaN(b)) return;
     const value = JSON.stringify({ a, b, n });

@@ -2,8 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { config } from '../../../src/sim/checkers/config.js';
 import { rules, type Tale, tell } from './support/tale.js';
 
-const state = (tale: Tale, revision: bigint, a: number, n: number) =>
+const state = (tale: Tale, revision: bigint, a: number, n: number) => {
+  tale.note('server', 'config/app', 'counter.total', { value: BigInt(n) });
   tale.note('server', 'config/app', 'state', { revision, value: JSON.stringify({ a, b: a, n }) });
+};
 const view = (tale: Tale, revision: bigint, shown: object) =>
   tale.note('c', 'config/app', 'view', { observer: 'o', revision, value: JSON.stringify(shown) });
 const add = (tale: Tale, revision: bigint) => tale.did('c', 'config/app', 'config.add', null, { revision });
@@ -29,6 +31,15 @@ describe('config', () => {
       (tale) => {
         view(tale, 2n, { a: 1, b: 1, n: 0 });
         view(tale, 2n, { a: 2, b: 2, n: 0 });
+      },
+    ],
+    [
+      'counted while what stands beside it is not valid - pass',
+      [],
+      (tale) => {
+        state(tale, 2n, 1, 0);
+        add(tale, 3n);
+        tale.note('server', 'config/app', 'counter.total', { value: 1n });
       },
     ],
     [
