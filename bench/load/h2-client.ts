@@ -1,15 +1,19 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { FrameReader } from '../../src/server/grpc/frame-reader.js';
+import {
+  encodeFrame,
+  Flag,
+  FrameType,
+  frameHeadBytes,
+  Setting,
+  settingsFrame,
+  windowUpdate,
+  writeFrameHead,
+} from '../../test/transport/frames.js';
 import { HpackBlocks } from './hpack-block.js';
 
-const Frame = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, goAway: 7, windowUpdate: 8 } as const;
-const endStream = 1;
-const endHeaders = 4;
-const acknowledged = 1;
-const frameHeaderBytes = 9;
 const grpcPrefixBytes = 5;
-const initialWindowSetting = 4;
 /** Answers may come as fast as they like: we measure the server, not our windows. */
 const largestWindow = 2 ** 31 - 1;
 const widenAtBytes = 2 ** 29;
@@ -57,7 +61,11 @@ export class H2Client {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#onClose());
     const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-    this.#write(preface, settings({ [initialWindowSetting]: largestWindow }), windowUpdate(largestWindow - 65_535));
+    this.#write(
+      preface,
+      settingsFrame([Setting.initialWindowSize, largestWindow]),
+      windowUpdate(0, largestWindow - 65_535),
+    );
   }
 
   static async connect(port: number): Promise<H2Client> {
@@ -72,9 +80,9 @@ export class H2Client {
     this.#nextId += 2;
     this.#calls.set(id, { listener, reader: undefined, answered: false, window: this.#peerInitialWindow });
     const block = this.#blocks.block(path);
-    const head = Buffer.allocUnsafe(frameHeaderBytes + block.length);
-    writeFrameHeader(head, block.length, Frame.headers, endHeaders, id);
-    block.copy(head, frameHeaderBytes);
+    const head = Buffer.allocUnsafe(frameHeadBytes + block.length);
+    writeFrameHead(head, block.length, FrameType.headers, Flag.endHeaders, id);
+    block.copy(head, frameHeadBytes);
     this.#write(head);
     this.#sendData(id, dataFrame(id, message, last));
     return (more) => this.#sendData(id, dataFrame(id, more, false));
@@ -102,7 +110,7 @@ export class H2Client {
   }
 
   #takeWindow(id: number, frame: Buffer): boolean {
-    const size = frame.length - frameHeaderBytes;
+    const size = frame.length - frameHeadBytes;
     const call = this.#calls.get(id);
     if (call === undefined) return true;
     if (size > this.#window || size > call.window) return false;
@@ -135,12 +143,12 @@ export class H2Client {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     let at = 0;
     // Bounded: each turn takes one whole frame.
-    while (bytes.length - at >= frameHeaderBytes) {
+    while (bytes.length - at >= frameHeadBytes) {
       const length = bytes.readUIntBE(at, 3);
-      const end = at + frameHeaderBytes + length;
+      const end = at + frameHeadBytes + length;
       if (end > bytes.length) break;
       const id = bytes.readUInt32BE(at + 5) & largestWindow;
-      this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, id, bytes.subarray(at + frameHeaderBytes, end));
+      this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, id, bytes.subarray(at + frameHeadBytes, end));
       at = end;
     }
     this.#rest = bytes.subarray(at);
@@ -148,26 +156,26 @@ export class H2Client {
 
   #onFrame(type: number, flags: number, id: number, body: Buffer): void {
     switch (type) {
-      case Frame.data:
+      case FrameType.data:
         this.#onBody(id, body);
-        if ((flags & endStream) !== 0) this.#end(id);
+        if ((flags & Flag.endStream) !== 0) this.#end(id);
         break;
-      case Frame.headers:
-        if ((flags & endStream) !== 0) this.#end(id);
+      case FrameType.headers:
+        if ((flags & Flag.endStream) !== 0) this.#end(id);
         break;
-      case Frame.reset:
+      case FrameType.reset:
         this.#end(id);
         break;
-      case Frame.settings:
-        if ((flags & acknowledged) === 0) this.#onSettings(body);
+      case FrameType.settings:
+        if ((flags & Flag.ack) === 0) this.#onSettings(body);
         break;
-      case Frame.ping:
-        if ((flags & acknowledged) === 0) this.#write(frame(Frame.ping, acknowledged, 0, body));
+      case FrameType.ping:
+        if ((flags & Flag.ack) === 0) this.#write(encodeFrame(FrameType.ping, Flag.ack, 0, body));
         break;
-      case Frame.goAway:
+      case FrameType.goAway:
         this.#socket.destroy();
         break;
-      case Frame.windowUpdate:
+      case FrameType.windowUpdate:
         this.#onWindow(id, body.readUInt32BE(0));
         break;
       default:
@@ -177,7 +185,7 @@ export class H2Client {
   #onBody(id: number, body: Buffer): void {
     this.#unreportedBytes += body.length;
     if (this.#unreportedBytes > widenAtBytes) {
-      this.#write(windowUpdate(this.#unreportedBytes));
+      this.#write(windowUpdate(0, this.#unreportedBytes));
       this.#unreportedBytes = 0;
     }
     const call = this.#calls.get(id);
@@ -196,12 +204,12 @@ export class H2Client {
 
   #onSettings(body: Buffer): void {
     for (let at = 0; at + 6 <= body.length; at += 6) {
-      if (body.readUInt16BE(at) !== initialWindowSetting) continue;
+      if (body.readUInt16BE(at) !== Setting.initialWindowSize) continue;
       const window = body.readUInt32BE(at + 2);
       for (const call of this.#calls.values()) call.window += window - this.#peerInitialWindow;
       this.#peerInitialWindow = window;
     }
-    this.#write(frame(Frame.settings, acknowledged, 0, Buffer.alloc(0)));
+    this.#write(encodeFrame(FrameType.settings, Flag.ack, 0));
     this.#unblock();
   }
 
@@ -234,40 +242,10 @@ function isOneMessage(body: Buffer): boolean {
 function dataFrame(id: number, message: Uint8Array, last: boolean): Buffer {
   const length = grpcPrefixBytes + message.length;
   if (length > 16_384) throw new Error('longer than one frame');
-  const bytes = Buffer.allocUnsafe(frameHeaderBytes + length);
-  writeFrameHeader(bytes, length, Frame.data, last ? endStream : 0, id);
-  bytes[frameHeaderBytes] = 0;
-  bytes.writeUInt32BE(message.length, frameHeaderBytes + 1);
-  bytes.set(message, frameHeaderBytes + grpcPrefixBytes);
+  const bytes = Buffer.allocUnsafe(frameHeadBytes + length);
+  writeFrameHead(bytes, length, FrameType.data, last ? Flag.endStream : 0, id);
+  bytes[frameHeadBytes] = 0;
+  bytes.writeUInt32BE(message.length, frameHeadBytes + 1);
+  bytes.set(message, frameHeadBytes + grpcPrefixBytes);
   return bytes;
-}
-
-function settings(values: Readonly<Record<number, number>>): Buffer {
-  const entries = Object.entries(values);
-  const body = Buffer.alloc(entries.length * 6);
-  entries.forEach(([id, value], i) => {
-    body.writeUInt16BE(Number(id), i * 6);
-    body.writeUInt32BE(value, i * 6 + 2);
-  });
-  return frame(Frame.settings, 0, 0, body);
-}
-
-function windowUpdate(increment: number): Buffer {
-  const body = Buffer.alloc(4);
-  body.writeUInt32BE(increment);
-  return frame(Frame.windowUpdate, 0, 0, body);
-}
-
-function frame(type: number, flags: number, id: number, body: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(frameHeaderBytes + body.length);
-  writeFrameHeader(bytes, body.length, type, flags, id);
-  body.copy(bytes, frameHeaderBytes);
-  return bytes;
-}
-
-function writeFrameHeader(bytes: Buffer, length: number, type: number, flags: number, id: number): void {
-  bytes.writeUIntBE(length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(id, 5);
 }

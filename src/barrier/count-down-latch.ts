@@ -1,10 +1,10 @@
 import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertWhole } from '../core/whole.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
 import { sweep } from '../line/leave.js';
 import { below } from '../line/rule.js';
-import { assertWhole } from '../line/semaphore-wish.js';
 import { type RequestOp, type TxnRequest, type TxnResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get, mismatch, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';

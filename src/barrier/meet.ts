@@ -2,10 +2,10 @@ import { type AnySignal, abortable, type WaitOptions, withDeadline } from '../co
 import { type Bytes, concatBytes, sameBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
+import { assertWhole } from '../core/whole.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
 import { sweep } from '../line/leave.js';
 import { below, deletionOf } from '../line/rule.js';
-import { assertWhole } from '../line/semaphore-wish.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { createdAt, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';

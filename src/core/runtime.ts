@@ -34,6 +34,11 @@ export function elapsedMs(runtime: Runtime, earlier: ClockReading): number {
   return Math.max(0, now.monotonicMs - earlier.monotonicMs, now.bootMs - earlier.bootMs, now.wallMs - earlier.wallMs);
 }
 
+/** Evenly from 0 to 1, in 255 steps: for pauses that are not to fall together. */
+export function byChance(runtime: Runtime): number {
+  return (runtime.randomBytes(1)[0] as number) / 255;
+}
+
 /** 64 random bits as 16 lowercase hex digits. */
 export function randomHex(runtime: Runtime): string {
   let text = '';

@@ -2,7 +2,7 @@ import { type AnySignal, abortable, pause, type WaitOptions, withDeadline } from
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError, undecided } from '../core/errors.js';
-import { randomHex } from '../core/runtime.js';
+import { byChance, randomHex } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
 import { EventType, type KeyValue } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt } from '../store/ops.js';
@@ -118,7 +118,7 @@ export class Cell {
       this.#known = fresh;
       if (applied) return settle();
       known = fresh ?? (await this.#made(signal));
-      await pause(this.#context.runtime, this.#byChance(pauseMs), signal);
+      await pause(this.#context.runtime, pauseMs * byChance(this.#context.runtime), signal);
       pauseMs = Math.min(pauseMs * 2, lastPauseMs);
     }
   }
@@ -195,10 +195,6 @@ export class Cell {
       if (first !== undefined) return first.type === EventType.delete ? undefined : first.kv;
     }
     return undefined;
-  }
-
-  #byChance(pauseMs: number): number {
-    return (pauseMs * (this.#context.runtime.randomBytes(1)[0] as number)) / 255;
   }
 }
 

@@ -1,8 +1,8 @@
 import { pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { concatBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertWhole } from '../core/whole.js';
 import { linePrefix } from '../line/context.js';
-import { assertWhole } from '../line/semaphore-wish.js';
 import type { Cell } from './cell.js';
 import type { Cells } from './cells.js';
 import { clockOf, type Rate, type Ruling, rule } from './gcra.js';

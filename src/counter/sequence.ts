@@ -1,8 +1,8 @@
 import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import { concatBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertWhole } from '../core/whole.js';
 import { linePrefix } from '../line/context.js';
-import { assertWhole } from '../line/semaphore-wish.js';
 import type { Cell } from './cell.js';
 import type { Cells } from './cells.js';
 import { int64Max } from './counter.js';

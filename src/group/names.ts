@@ -1,12 +1,10 @@
-import { type Bytes, prefixEnd, utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import type { RecipeContext } from '../line/context.js';
+import { linePrefix, type RecipeContext } from '../line/context.js';
+import { type Span, below as spanBelow } from '../line/rule.js';
 
 /** A range of keys below one prefix. */
-export interface Folder {
-  readonly key: Bytes;
-  readonly rangeEnd: Bytes;
-}
+export type Folder = Span;
 
 const idBytesMax = 256;
 
@@ -27,8 +25,7 @@ export function memberIdOf({ key: prefix }: Folder, key: Bytes): string | undefi
 }
 
 export function below({ key }: Folder, path: string): Folder {
-  const prefix = utf8(`${utf8Text(key)}${path}/`);
-  return { key: prefix, rangeEnd: prefixEnd(prefix) };
+  return spanBelow(utf8(`${utf8Text(key)}${path}/`));
 }
 
 export function memberKey({ key }: Folder, id: string): Bytes {
@@ -43,14 +40,9 @@ export function checkId(id: string): void {
   throw new ConclaveError('INVALID_NAME', `a member's id is 1 to ${idBytesMax} bytes without "/", got ${shown}`);
 }
 
-/**
- * A name that starts with `/` is the exact key prefix, as everywhere.
- * @throws ConclaveError `INVALID_NAME`.
- */
-function folder({ namespace }: RecipeContext, root: string, name: string): Folder {
-  if (typeof name !== 'string' || name === '' || name.endsWith('/') || /\p{Surrogate}/u.test(name)) {
-    throw new ConclaveError('INVALID_NAME', 'a name has at least one character, and no "/" at its end');
-  }
-  const key = utf8(name.startsWith('/') ? `${name}/` : `${namespace}${root}/${name}/`);
-  return { key, rangeEnd: prefixEnd(key) };
+/** @throws ConclaveError `INVALID_NAME`. */
+function folder(context: RecipeContext, root: string, name: string): Folder {
+  const key = linePrefix(context, root, name);
+  if (!name.endsWith('/')) return spanBelow(key);
+  throw new ConclaveError('INVALID_NAME', `a group’s name has no "/" at its end, got ${JSON.stringify(name)}`);
 }

@@ -41,12 +41,3 @@ export async function assertFits(
   const message = `${weight} permits of ${utf8Text(prefix)}, which has ${permits}`;
   throw new ConclaveError('INVALID_ARGUMENT', message);
 }
-
-/** @throws ConclaveError `INVALID_ARGUMENT` unless `value` is a whole number of at least `least`. */
-export function assertWhole(what: string, value: unknown, least: number): asserts value is number {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  throw new ConclaveError(
-    'INVALID_ARGUMENT',
-    `${what} must be a whole number of at least ${least}, got ${String(value)}`,
-  );
-}

@@ -1,5 +1,6 @@
 import { latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertWhole } from '../core/whole.js';
 import { onSession, placeValue, type Wish } from '../line/acquire.js';
 import type { HoldOptions, RecipeContext } from '../line/context.js';
 import type { HeldAll } from '../line/held.js';
@@ -8,7 +9,7 @@ import { HoldAll } from '../line/hold-all.js';
 import { assertHoldTime } from '../line/hold-time.js';
 import { type Asker, joinAllIfFree, joinInOrder, tryInOrder, txnOperationsMax } from '../line/join-all.js';
 import { lockPrefix, lockWish } from '../line/lock-wish.js';
-import { assertFits, assertWhole, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
+import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import type { Load } from '../line/weighted.js';
 
 /** One of the locks that `lockAll` takes. */

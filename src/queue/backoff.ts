@@ -1,4 +1,4 @@
-import type { Runtime } from '../core/runtime.js';
+import { byChance, type Runtime } from '../core/runtime.js';
 
 /** How long a failed job waits before it is handed out again. */
 export interface Backoff {
@@ -10,6 +10,5 @@ export interface Backoff {
 /** Half of it fixed, half by chance, so that jobs that failed together do not come back together. */
 export function backoffMs(runtime: Runtime, { firstMs, mostMs }: Backoff, attempts: number): number {
   const fullMs = Math.min(mostMs, firstMs * 2 ** Math.min(attempts - 1, 40));
-  const [byte = 0] = runtime.randomBytes(1);
-  return Math.round(fullMs / 2 + (fullMs / 2) * (byte / 255));
+  return Math.round(fullMs / 2 + (fullMs / 2) * byChance(runtime));
 }

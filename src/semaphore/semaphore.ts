@@ -1,11 +1,12 @@
 import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
+import { assertWhole } from '../core/whole.js';
 import { take, tryTake, type Wish } from '../line/acquire.js';
 import type { HoldOptions, RecipeContext } from '../line/context.js';
 import type { Held } from '../line/held.js';
 import { type Hold, whileHeld } from '../line/hold.js';
 import { noneIn } from '../line/rule.js';
-import { assertFits, assertWhole, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
+import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import { type Load, semaphoreKeys } from '../line/weighted.js';
 import { remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';

@@ -10,7 +10,7 @@ import type { SelfCheck } from './gateway/self-check.js';
 import { Site } from './gateway/site.js';
 import { visitorRules } from './gateway/visitor.js';
 import type { Forwarder } from './grpc/forwarder.js';
-import { http2Transport } from './grpc/grpc-server.js';
+import { GrpcServer } from './grpc/grpc-server.js';
 import { defaultLimits, type ServerLimits } from './grpc/limits.js';
 import type { ReportBug } from './grpc/serve-call.js';
 import type { GrpcService } from './grpc/service.js';
@@ -76,7 +76,7 @@ export class Port {
     });
     const serveHttp = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
       site.serve(new Http2Exchange(stream, headers));
-    this.#grpc = http2Transport({ runtime, limits, service, report, serveHttp, forwarder });
+    this.#grpc = new GrpcServer({ runtime, limits, service, report, serveHttp, forwarder });
     this.#http1 = new Http1Server(runtime, limits, site.serve);
     this.#listener = new Listener(runtime, limits, { http2: this.#grpc, http1: this.#http1 }, options.tls);
   }

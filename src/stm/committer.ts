@@ -1,6 +1,5 @@
 import { abortable, linkSignals } from '../core/abort.js';
-import type { Bytes } from '../core/bytes.js';
-import { utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import { makeOwnKey, onLease } from '../lease/own-key.js';

@@ -1,8 +1,9 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import { byChance } from '../core/runtime.js';
+import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import type { RecipeContext } from '../line/context.js';
-import { assertWhole } from '../line/semaphore-wish.js';
 import { Committer } from './committer.js';
 import { Tx } from './tx.js';
 
@@ -45,7 +46,7 @@ export class Stm {
       for (let attempt = 1; attempt <= attempts; attempt++) {
         const done = await this.#attempt(work, new Tx(this.#context, attempt, signal), options.session, signal);
         if (done !== undefined) return done.result;
-        await pause(runtime, (pauseMs * (runtime.randomBytes(1)[0] as number)) / 255, signal);
+        await pause(runtime, pauseMs * byChance(runtime), signal);
         pauseMs = Math.min(pauseMs * 2, lastPauseMs);
       }
       const message = `others have changed what the transaction had read, ${attempts} times in a row`;

@@ -3,8 +3,14 @@ import { type Bytes, compareBytes, latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { SessionContext } from '../lease/session.js';
 import { type Selection, selected } from '../store/key-or-prefix.js';
-import type { RangeRequest } from '../store/messages.js';
-import { type Compare, CompareResult, CompareTarget, type KeyValue, type RequestOp } from '../store/messages.js';
+import {
+  type Compare,
+  CompareResult,
+  CompareTarget,
+  type KeyValue,
+  type RangeRequest,
+  type RequestOp,
+} from '../store/messages.js';
 import { bytesOf, modifiedAt, put, remove, type Text } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 

@@ -1,5 +1,5 @@
 import { ConclaveError, type ErrorCode } from '../core/errors.js';
-import type { Runtime } from '../core/runtime.js';
+import { byChance, type Runtime } from '../core/runtime.js';
 import type { AuthToken, Metadata } from './auth-token.js';
 import type { Endpoints } from './endpoints.js';
 import type { RpcChannel } from './rpc-channel.js';
@@ -157,7 +157,6 @@ export class WatchLane {
   /** Doubles from loss to loss; between half and all of it, so that clients of a restarted server come one by one. */
   #backoffMs(): number {
     const fullMs = Math.min(lastBackoffMs, firstBackoffMs * 2 ** Math.min(this.#losses - 1, 10));
-    const [chance = 0] = this.#context.runtime.randomBytes(1);
-    return fullMs * (0.5 + chance / 510);
+    return fullMs * (0.5 + byChance(this.#context.runtime) / 2);
   }
 }

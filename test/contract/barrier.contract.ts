@@ -1,10 +1,10 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import { Mirror } from '../../src/store/mirror.js';
 import { remove } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { type Recipes, recipes } from './recipe-fixture.js';
+import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
 
 /** Resolves when `count` parties below `path` have said that they wait. */
 function arrived({ store, runtime, prefix }: Opened, path: string, count: number): Promise<void> {
@@ -31,10 +31,7 @@ function arrived({ store, runtime, prefix }: Opened, path: string, count: number
 export function barrierContract(backend: Backend): void {
   describe('barriers', () => {
     const open = recipes(backend);
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0)) await cleanup();
-    });
+    const cleanups = cleanupsAfterEach();
     const start = async (): Promise<Recipes> => {
       const recipe = await open();
       // A latch keeps its counts, and a barrier stays closed when its raiser is lost.

@@ -1,18 +1,15 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import { remove } from '../../src/store/ops.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { type Recipes, recipes } from './recipe-fixture.js';
+import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
 
 /** What counters promise, whatever they stand on. */
 export function counterContract(backend: Backend): void {
   describe('counters', () => {
     const open = recipes(backend);
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0)) await cleanup();
-    });
+    const cleanups = cleanupsAfterEach();
     const start = async (): Promise<Recipes> => {
       const recipe = await open();
       // Numbers are data, and stay.

@@ -1,11 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import type { Job } from '../../src/queue/job.js';
 import { put, remove } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { aborted, recipes } from './recipe-fixture.js';
+import { aborted, cleanupsAfterEach, recipes } from './recipe-fixture.js';
 
 const stop = new Error('stop');
 
@@ -36,10 +36,7 @@ async function consumed(
 export function queueContract(backend: Backend): void {
   describe('a queue', () => {
     const open = recipes(backend);
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0)) await cleanup();
-    });
+    const cleanups = cleanupsAfterEach();
     const start = async (): Promise<Awaited<ReturnType<typeof open>>> => {
       const recipe = await open();
       const key = utf8(`${recipe.opened.prefix}queues/`);

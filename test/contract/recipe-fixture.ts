@@ -43,6 +43,15 @@ export function recipes(backend: Backend): (options?: OpenOptions) => Promise<Re
   };
 }
 
+/** What is pushed to it runs after the test, in order. Call it once per suite. */
+export function cleanupsAfterEach(): (() => Promise<unknown>)[] {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0)) await cleanup();
+  });
+  return cleanups;
+}
+
 /** A connection as `connect()` makes it, over a store that somebody else closes. */
 export function overStore(
   store: Store,

@@ -1,19 +1,16 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Tx } from '../../src/stm/tx.js';
 import { remove } from '../../src/store/ops.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { type Recipes, recipes } from './recipe-fixture.js';
+import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
 
 /** What transactions promise, whatever they stand on. */
 export function stmContract(backend: Backend): void {
   describe('transactions', () => {
     const open = recipes(backend);
-    const cleanups: (() => Promise<unknown>)[] = [];
-    afterEach(async () => {
-      for (const cleanup of cleanups.splice(0)) await cleanup();
-    });
+    const cleanups = cleanupsAfterEach();
     const start = async (): Promise<Recipes & { readonly at: (name: string) => string }> => {
       const recipe = await open();
       const at = (name: string) => `${recipe.opened.prefix}data/${name}`;

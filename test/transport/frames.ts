@@ -55,12 +55,18 @@ export function encodeFrame(
   stream: number,
   payload: Uint8Array = Buffer.alloc(0),
 ): Buffer {
-  const head = Buffer.alloc(frameHeadBytes);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
+  const bytes = Buffer.allocUnsafe(frameHeadBytes + payload.length);
+  writeFrameHead(bytes, payload.length, type, flags, stream);
+  bytes.set(payload, frameHeadBytes);
+  return bytes;
+}
+
+/** At the start of `bytes`; `length` is the payload's. */
+export function writeFrameHead(bytes: Buffer, length: number, type: number, flags: number, stream: number): void {
+  bytes.writeUIntBE(length, 0, 3);
+  bytes[3] = type;
+  bytes[4] = flags;
+  bytes.writeUInt32BE(stream, 5);
 }
 
 /** The whole frames at the start of `bytes`, and what is left. */

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Conclave } from '../../conclave.js';
 import { ConclaveError } from '../../core/errors.js';
+import { jsonOrText } from '../../core/plain.js';
 import { type JobInfo, type JobState, jobStates } from '../../queue/admin.js';
 import type { Queue } from '../../queue/queue.js';
 import { runConnected } from '../connection.js';
@@ -212,14 +213,6 @@ function stateOf(text: string): JobState {
   const state = jobStates.find((each) => each === text);
   if (state === undefined) throw new InvalidArgumentError(`Not one of ${jobStates.join(', ')}.`);
   return state;
-}
-
-function jsonOrText(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 function printLines(jobs: readonly JobInfo[]): void {

@@ -2,7 +2,7 @@ import { createServer, type Http2Server, type ServerHttp2Session } from 'node:ht
 import type { Duplex } from 'node:stream';
 import { deferred } from '../../core/deferred.js';
 import { GrpcSession, type SessionEnvironment } from './grpc-session.js';
-import type { MakeTransport, Transport } from './transport.js';
+import type { Transport } from './transport.js';
 
 /** A peer that sends this many malformed frames, or streams that are refused, has its connection ended. */
 const maxInvalidFrames = 100;
@@ -102,5 +102,3 @@ export class GrpcServer implements Transport {
     });
   }
 }
-
-export const http2Transport: MakeTransport = (environment) => new GrpcServer(environment);

@@ -1,5 +1,4 @@
 import type { ConnectionSink } from '../net/connection-sink.js';
-import type { SessionEnvironment } from './grpc-session.js';
 
 /**
  * What carries calls over connections that speak HTTP/2. `test/transport` says, frame by frame, what one must do;
@@ -9,5 +8,3 @@ export interface Transport extends ConnectionSink {
   /** Open connections and calls. */
   stats(): { readonly sessions: number; readonly calls: number };
 }
-
-export type MakeTransport = (environment: SessionEnvironment) => Transport;

@@ -1,4 +1,4 @@
-import type { Runtime } from '../../core/runtime.js';
+import { byChance, type Runtime } from '../../core/runtime.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import type { WatchStream } from '../../engine/watch-stream.js';
 import { etcdError } from '../../store/etcd-errors.js';
@@ -109,8 +109,7 @@ class WatchCall implements DuplexCall<WatchRequest> {
 function every(runtime: Runtime, periodMs: number, fn: () => void): () => void {
   let stopTimer = () => {};
   const arm = () => {
-    const share = (runtime.randomBytes(1)[0] as number) / 255;
-    stopTimer = runtime.setTimer(periodMs * (1 + share / 10), () => {
+    stopTimer = runtime.setTimer(periodMs * (1 + byChance(runtime) / 10), () => {
       arm();
       fn();
     });

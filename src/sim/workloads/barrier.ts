@@ -14,7 +14,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, untilGivesUp } from './expected-errors.js';
+import { told, untilGivesUp } from './expected-errors.js';
 
 /** One turn of a task. */
 type BarrierOperation = { readonly idleMs: number } & (
@@ -170,15 +170,10 @@ function gate(persistent: boolean): { readonly name: string; readonly object: st
   return { name, object: `barrier/${name}` };
 }
 
-/** Writes down how it ended; undefined if it failed, as calls over a bad network may. */
-async function ended<T>(pending: Pending<null>, work: () => Promise<T>): Promise<T | null | undefined> {
-  try {
-    const result = await work();
-    pending.ok(null);
-    return result ?? null;
-  } catch (error) {
-    pending.threw(error);
-    expectFailure(error);
-    return undefined;
-  }
+/** What a call resolves to besides is nobody's business here; undefined if it failed. */
+function ended(pending: Pending<null>, work: () => Promise<unknown>): Promise<null | undefined> {
+  return told(pending, async () => {
+    await work();
+    return null;
+  });
 }

@@ -8,13 +8,12 @@ import type { Revision } from '../../engine/key-record.js';
 import { counter as counterChecker } from '../checkers/counter.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
-import type { Pending } from '../history.js';
 import type { Json } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure } from './expected-errors.js';
+import { told } from './expected-errors.js';
 
 type CounterOperation = {
   readonly idleMs: number;
@@ -90,7 +89,7 @@ class CounterStage implements Stage {
         const sequence = new Sequence(this.#cellsOf(client), 's', { block: turn.block });
         for (let i = 0; i < turn.calls; i++) {
           const pending = client.recorder.invoke(client.name, 'sequence/s', 'sequence.next', null);
-          await ended(pending, async () => ({ id: await sequence.next() }));
+          await told(pending, async () => ({ id: await sequence.next() }));
         }
         return;
       }
@@ -99,7 +98,7 @@ class CounterStage implements Stage {
         for (let i = 0; i < turn.calls; i++) {
           const input = { burst: rate.burst, intervalMs: rate.perMs / rate.limit };
           const pending = client.recorder.invoke(client.name, 'limit/l', 'limit.take', input);
-          await ended(pending, async () => ({ allowed: (await limiter.take()).allowed }));
+          await told(pending, async () => ({ allowed: (await limiter.take()).allowed }));
           await pause(client.process, turn.everyMs);
         }
       }
@@ -109,7 +108,7 @@ class CounterStage implements Stage {
   async #add(client: SimClient, delta: bigint): Promise<void> {
     const pending = client.recorder.invoke(client.name, 'counter/c', 'counter.add', { delta });
     const counter = new Counter(this.#cellsOf(client), 'c');
-    await ended(pending, async () => ({ value: await counter.add(delta) }));
+    await told(pending, async () => ({ value: await counter.add(delta) }));
   }
 
   #cellsOf(client: SimClient): Cells {
@@ -120,12 +119,3 @@ class CounterStage implements Stage {
 }
 
 const emptyKv = { key: new Uint8Array(), createRevision: 0n, modRevision: 0n, version: 0n, lease: 0n };
-
-async function ended<T>(pending: Pending<T>, work: () => Promise<T>): Promise<void> {
-  try {
-    pending.ok(await work());
-  } catch (error) {
-    pending.threw(error);
-    expectFailure(error);
-  }
-}

@@ -1,4 +1,5 @@
 import { ConclaveError } from '../../core/errors.js';
+import type { Pending } from '../history.js';
 import type { SimProcess } from '../sim-process.js';
 
 /** What a caller aborts with. */
@@ -30,4 +31,17 @@ export function expectFailure(error: unknown): void {
   if (ConclaveError.is(error, 'TIMEOUT', 'UNAVAILABLE', 'SESSION_LOST', 'LOST', 'CLOSED', 'CONFLICT', 'RELEASED'))
     return;
   throw error;
+}
+
+/** Writes down what `work` came to; undefined if it failed, as calls over a bad network may. */
+export async function told<T>(pending: Pending<T>, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    const output = await work();
+    pending.ok(output);
+    return output;
+  } catch (error) {
+    pending.threw(error);
+    expectFailure(error);
+    return undefined;
+  }
 }

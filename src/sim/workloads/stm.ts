@@ -12,7 +12,7 @@ import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, untilGivesUp } from './expected-errors.js';
+import { told, untilGivesUp } from './expected-errors.js';
 
 /** One transaction. */
 type StmOperation = {
@@ -86,15 +86,11 @@ class StmStage implements Stage {
     const reads = keys([...new Set([...named, ...turn.appends])]);
     const input = { id: turn.id, reads, appends: keys(turn.appends), clears: keys(turn.clears) };
     const pending = client.recorder.invoke(client.name, 'stm', 'stm.run', input);
-    try {
-      const seen = await untilGivesUp(client.process, turn.giveUpMs, (signal) =>
+    await told(pending, async () => ({
+      seen: await untilGivesUp(client.process, turn.giveUpMs, (signal) =>
         this.#stmOf(client).run((tx) => work(client, tx, turn), { signal }),
-      );
-      pending.ok({ seen });
-    } catch (error) {
-      pending.threw(error);
-      expectFailure(error);
-    }
+      ),
+    }));
   }
 
   #stmOf(client: SimClient): Stm {
