@@ -18,9 +18,11 @@ import { configWork } from './work/config.js';
 import { electionWork } from './work/election.js';
 import { kvWork } from './work/kv.js';
 import { lockWork } from './work/lock.js';
+import { partitionWork } from './work/partition.js';
 import { queueWork } from './work/queue.js';
 import { registryWork } from './work/registry.js';
 import { sharedLocksWork } from './work/shared-locks.js';
+import { transactionWork } from './work/transaction.js';
 import type { Client, Work } from './work/work.js';
 
 const stallBeyondTtlMs = 1500;
@@ -35,6 +37,8 @@ const works = {
   config: configWork,
   barrier: barrierWork,
   counter: additionWork,
+  partition: partitionWork,
+  stm: transactionWork,
   kv: kvWork,
 } as const satisfies Record<ClientConfig['work'], Work>;
 

@@ -30,6 +30,7 @@ const controls: Readonly<Partial<Record<WorkName, Fault>>> = {
   election: clientStop,
   queue: clientKill,
   counter: clientStop,
+  partition: clientStop,
   config: clientStop,
 };
 
@@ -39,6 +40,7 @@ const planted = [
   ['election', 'guarded-writes: current'],
   ['registry', 'convergence: existed'],
   ['barrier', 'barrier: all there'],
+  ['stm', 'stm: serializable'],
   ['config', 'convergence: existed'],
 ] as const;
 

@@ -48,11 +48,22 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   config: ['app'],
   barrier: ['b'],
   counter: ['n'],
+  partition: ['jobs'],
+  stm: ['stm-data/a', 'stm-data/b', 'stm-data/c'],
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
 };
 
 /** Where recipes keep what must be gone in the end, and what of it is there to stay: jobs, and how many permits. */
-const recipePrefixes = ['locks/', 'elections/', 'semaphores/', 'queues/', 'services/', 'cyclic-barriers/'];
+const recipePrefixes = [
+  'locks/',
+  'elections/',
+  'semaphores/',
+  'queues/',
+  'services/',
+  'cyclic-barriers/',
+  'partitions/',
+  'stm/',
+];
 const staysThere = /^semaphores\/s\/declared$|^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/;
 
 /** A cluster with clients at work on it, and the history of both. */

@@ -82,6 +82,7 @@ const answered = [
   'config.set',
   'doubleBarrier.enter',
   'counter.add',
+  'stm.run',
 ];
 
 const isCounter = /^data\/|^config\/app\/count$/;

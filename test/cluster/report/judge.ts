@@ -34,6 +34,9 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   config: [check.convergence, check.heldInTime, ...always],
   barrier: [check.barrier, ...always],
   counter: always,
+  // When an item was asked for is not known: nothing is said of fences from one request to the next.
+  partition: [check.mutualExclusion, check.guardedWrites, check.heldInTime, ...always],
+  stm: [check.stm, ...always],
   kv: [check.kvLinearizable, check.noHangingPromise, unexpectedErrors],
 };
 

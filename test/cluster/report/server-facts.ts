@@ -1,5 +1,5 @@
 import { goNaming } from '../../../src/registry/codecs/go-naming.js';
-import { isOk, okOperationsOf, operationsOf } from '../../../src/sim/checkers/operations.js';
+import { groupBy, isOk, okOperationsOf, operationsOf } from '../../../src/sim/checkers/operations.js';
 import { plainText } from '../../../src/sim/checkers/plain-text.js';
 import { grantsOf, holdOps } from '../../../src/sim/checkers/sections.js';
 import type { Entry, History, Note, Plain } from '../../../src/sim/history.js';
@@ -16,6 +16,7 @@ export function serverFacts(events: readonly Witnessed[], work: string): History
   if (work === 'election') return statesOf(events, 'elections/a/', 'election/a', leaderOf);
   if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
   if (work === 'config') return statesOf(events, 'config/app/', 'config/app', settingsOf);
+  if (work === 'stm') return transactionStates(events);
   if (work === 'queue') return queueFacts(events);
   return [];
 }
@@ -54,6 +55,23 @@ function statesOf(
     states.push(state(event.atMs, event.mod));
   });
   return states;
+}
+
+/** What the keys of the transactions are after each revision that wrote one of them. */
+function transactionStates(events: readonly Witnessed[]): Note[] {
+  const values: Record<string, string> = {};
+  const written = groupBy(
+    events.filter(({ key }) => key.startsWith('stm-data/')),
+    ({ mod }) => mod,
+  );
+  return [...written].map(([revision, each]): Note => {
+    for (const { key, value, deleted } of each) {
+      if (deleted) delete values[key];
+      else values[key] = value;
+    }
+    const data = { revision, values: { ...values }, changed: each.map(({ key }) => key) };
+    return { type: 'note', atMs: each[0]?.atMs ?? 0, process: 'server', object: 'stm', fact: 'stm.state', data };
+  });
 }
 
 /** Whoever came first of those who stand, on a lease. */
