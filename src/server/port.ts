@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Runtime } from '../core/runtime.js';
 import { type CallCounters, CountedService } from './gateway/call-counters.js';
 import { Gateway } from './gateway/gateway.js';
@@ -15,6 +14,8 @@ import { defaultLimits, type ServerLimits } from './grpc/limits.js';
 import type { ReportBug } from './grpc/serve-call.js';
 import type { GrpcService } from './grpc/service.js';
 import type { Transport } from './grpc/transport.js';
+import type { ServerStream } from './http2/server-stream.js';
+import { NodeHttp2 } from './http2-node/node-http2.js';
 import { type ListenAddress, Listener } from './net/listener.js';
 import type { TlsOptions } from './net/tls-gate.js';
 
@@ -74,9 +75,13 @@ export class Port {
       metrics: () => this.#metrics(),
       report,
     });
-    const serveHttp = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) =>
-      site.serve(new Http2Exchange(stream, headers));
-    this.#grpc = new GrpcServer({ runtime, limits, service, report, serveHttp, forwarder });
+    const serveHttp = (stream: ServerStream, onGone: () => void) => {
+      const exchange = new Http2Exchange(stream);
+      exchange.onClose(onGone);
+      site.serve(exchange);
+    };
+    const http2 = new NodeHttp2(limits);
+    this.#grpc = new GrpcServer({ runtime, limits, service, report, serveHttp, forwarder, http2 });
     this.#http1 = new Http1Server(runtime, limits, site.serve);
     this.#listener = new Listener(runtime, limits, { http2: this.#grpc, http1: this.#http1 }, options.tls);
   }

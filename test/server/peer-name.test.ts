@@ -5,6 +5,7 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { GrpcServer } from '../../src/server/grpc/grpc-server.js';
 import { defaultLimits } from '../../src/server/grpc/limits.js';
+import { NodeHttp2 } from '../../src/server/http2-node/node-http2.js';
 import { Listener } from '../../src/server/net/listener.js';
 import { readTlsFiles } from '../../src/server/net/tls-files.js';
 import { createService } from '../../src/server/service.js';
@@ -31,7 +32,13 @@ it('a handler hears the common name of a certificate that was verified, and of n
       return { method: handler.method, handle };
     },
   };
-  const grpc = new GrpcServer({ runtime, limits: defaultLimits, service, report: () => {} });
+  const grpc = new GrpcServer({
+    runtime,
+    limits: defaultLimits,
+    service,
+    report: () => {},
+    http2: new NodeHttp2(defaultLimits),
+  });
   const files = { certFile: certificates.file('server.crt'), keyFile: certificates.file('server.key') };
   const ca = certificates.text('ca.crt');
   const tls = { ...readTlsFiles(files), ca, requireClientCert: false };

@@ -1,18 +1,37 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
+import { Readable } from 'node:stream';
+import { ResetCode, type ServerStream } from '../http2/server-stream.js';
 import { type HttpExchange, splitTarget } from './exchange.js';
 
 export class Http2Exchange implements HttpExchange {
   readonly path: string;
   readonly query: URLSearchParams;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: ServerHttp2Stream;
+  readonly body: Readable;
+  readonly #stream: ServerStream;
+  #onDrain = () => {};
+  readonly #onClose: (() => void)[] = [];
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
-    const { path, query } = splitTarget(headers[':path'] ?? '');
+  constructor(stream: ServerStream) {
+    const { path, query } = splitTarget(stream.headers[':path'] ?? '');
     this.path = path;
     this.query = query;
-    this.headers = headers;
-    this.body = stream;
+    this.#stream = stream;
+    const body = new Readable({ read: () => stream.resume() });
+    this.body = body;
+    stream.listen({
+      onData: (chunk) => {
+        if (!body.push(chunk)) stream.pause();
+      },
+      onEnd: () => body.push(null),
+      onDrain: () => this.#onDrain(),
+      onClose: () => {
+        for (const each of this.#onClose.splice(0)) each();
+      },
+    });
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#stream.headers;
   }
 
   get method(): string {
@@ -24,61 +43,49 @@ export class Http2Exchange implements HttpExchange {
   }
 
   get isSecure(): boolean {
-    return this.body.session?.encrypted ?? false;
+    return this.#stream.connection.isSecure;
   }
 
   get localAddress(): string | undefined {
-    return this.body.session?.socket.localAddress;
+    return this.#stream.connection.localAddress;
   }
 
   get remoteAddress(): string | undefined {
-    return this.body.session?.socket.remoteAddress;
+    return this.#stream.connection.remoteAddress;
   }
 
   get unsentBytes(): number {
-    return this.body.writableLength;
+    return this.#stream.unsentBytes;
   }
 
-  answer(status: number, headers: Readonly<Record<string, string>>, text: string, isLast = false): void {
-    if (!this.#isOpen) return;
-    this.body.respond({ ':status': status, ...headers });
-    this.body.end(text);
-    if (isLast) this.#refuseInput();
-    else this.body.resume();
+  answer(status: number, headers: Readonly<Record<string, string>>, text: string): void {
+    this.#stream.respond(status, headers);
+    this.#stream.write(Buffer.from(text, 'utf8'));
+    this.#stream.end();
   }
 
   start(status: number, headers: Readonly<Record<string, string>>): void {
-    if (this.#isOpen) this.body.respond({ ':status': status, ...headers });
+    this.#stream.respond(status, headers);
   }
 
   write(text: string): boolean {
-    return this.#isOpen ? this.body.write(text) : true;
-  }
-
-  onDrain(fn: () => void): void {
-    this.body.on('drain', fn);
+    return this.#stream.write(Buffer.from(text, 'utf8'));
   }
 
   end(): void {
-    this.body.end();
-    this.#refuseInput();
+    this.#stream.end();
   }
 
   destroy(): void {
-    this.body.close(constants.NGHTTP2_INTERNAL_ERROR);
+    this.#stream.reset(ResetCode.internal);
+  }
+
+  onDrain(fn: () => void): void {
+    this.#onDrain = fn;
   }
 
   onClose(fn: () => void): void {
-    if (this.body.destroyed) fn();
-    else this.body.once('close', fn);
-  }
-
-  get #isOpen(): boolean {
-    return !this.body.closed && !this.body.destroyed;
-  }
-
-  /** Once the answer is through: the caller need not send the rest (RFC 9113, 8.1). */
-  #refuseInput(): void {
-    this.body.once('finish', () => this.body.close(constants.NGHTTP2_NO_ERROR));
+    if (this.#stream.isClosed) fn();
+    else this.#onClose.push(fn);
   }
 }

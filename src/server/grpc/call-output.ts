@@ -1,11 +1,10 @@
-import { constants, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
 import type { Bytes } from '../../core/bytes.js';
+import { ResetCode, type ResponseHeaders, type ServerStream } from '../http2/server-stream.js';
 import type { CallEnvironment } from './call.js';
 import { grpcFrame } from './frame.js';
 import { statusTrailers } from './status.js';
 
-const responseHeaders: OutgoingHttpHeaders = { ':status': 200, 'content-type': 'application/grpc' };
-const withTrailers = { waitForTrailers: true };
+const responseHeaders: ResponseHeaders = { 'content-type': 'application/grpc' };
 
 /** A caller that leaves this much unread is not read from either, and its handler is told to wait. */
 const fullAtUnsentBytes = 1024 * 1024;
@@ -17,37 +16,31 @@ export interface OutputOwner {
 
 /** What a call answers: headers before the first message, trailers after the last, and bounds on what is unread. */
 export class CallOutput {
-  readonly #stream: ServerHttp2Stream;
+  readonly #stream: ServerStream;
   readonly #environment: CallEnvironment;
   readonly #owner: OutputOwner;
   #hasResponded = false;
   #isFull = false;
-  #awaitsDrain = false;
   #countedBytes = 0;
-  #trailers: OutgoingHttpHeaders | undefined;
 
-  constructor(stream: ServerHttp2Stream, environment: CallEnvironment, owner: OutputOwner) {
+  constructor(stream: ServerStream, environment: CallEnvironment, owner: OutputOwner) {
     this.#stream = stream;
     this.#environment = environment;
     this.#owner = owner;
   }
 
-  /** Whether anything written can still reach the caller; Node tells of the end of a stream a turn later. */
+  /** Whether anything written can still reach the caller. */
   get isOpen(): boolean {
-    return !this.#stream.closed && !this.#stream.destroyed;
+    return this.#stream.isOpen;
   }
 
   /** False: too much is unread already, on this stream or its connection, and nothing was written. */
   send(message: Bytes): boolean {
-    const stream = this.#stream;
     if (!this.#hasRoom(message.length)) return false;
+    const stream = this.#stream;
     this.#respond();
-    const isFlushed = stream.write(grpcFrame(message));
-    if (!isFlushed && !this.#awaitsDrain) {
-      this.#awaitsDrain = true;
-      stream.once('drain', () => this.#onDrain());
-    }
-    if (!this.#isFull && stream.writableLength > fullAtUnsentBytes) {
+    stream.write(grpcFrame(message));
+    if (!this.#isFull && stream.unsentBytes > fullAtUnsentBytes) {
       this.#isFull = true;
       stream.pause();
       this.#owner.onBackpressure(true);
@@ -58,26 +51,31 @@ export class CallOutput {
   /** The one message of a unary call that went well. False as for `send`. */
   sendLast(message: Bytes): boolean {
     if (!this.#hasRoom(message.length)) return false;
-    this.#trailers = statusTrailers(undefined);
     this.#respond();
-    this.#stream.end(grpcFrame(message));
+    this.#stream.write(grpcFrame(message));
+    this.#stream.end(statusTrailers(undefined));
     return true;
   }
 
-  end(trailers: OutgoingHttpHeaders): void {
-    this.#trailers = trailers;
-    if (this.#hasResponded) {
-      this.#stream.end();
-    } else {
-      this.#hasResponded = true;
-      this.#stream.respond({ ...responseHeaders, ...trailers }, { endStream: true });
-      this.#stopPeer();
-    }
+  end(trailers: ResponseHeaders): void {
+    if (this.#hasResponded) this.#stream.end(trailers);
+    else this.#stream.respond(200, { ...responseHeaders, ...trailers }, true);
+    this.#hasResponded = true;
   }
 
   /** A status would wait behind what the caller does not read; gRPC reads this reset as RESOURCE_EXHAUSTED. */
   reset(): void {
-    this.#stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    this.#stream.reset(ResetCode.calm);
+  }
+
+  /** What was unsent has been taken. */
+  onDrain(): void {
+    if (!this.isOpen) return;
+    this.#count(this.#stream.unsentBytes);
+    if (!this.#isFull) return;
+    this.#isFull = false;
+    this.#stream.resume();
+    this.#owner.onBackpressure(false);
   }
 
   /** The stream is gone, and what it held with it. */
@@ -87,7 +85,7 @@ export class CallOutput {
   }
 
   #hasRoom(size: number): boolean {
-    const waiting = this.#stream.writableLength;
+    const waiting = this.#stream.unsentBytes;
     if (waiting > this.#environment.limits.maxUnsentBytes) return false;
     return this.#count(waiting + size);
   }
@@ -98,35 +96,9 @@ export class CallOutput {
     return this.#environment.unsentBytes.add(added);
   }
 
-  #onDrain(): void {
-    this.#awaitsDrain = false;
-    if (!this.isOpen) return;
-    this.#count(this.#stream.writableLength);
-    if (!this.#isFull) return;
-    this.#isFull = false;
-    this.#stream.resume();
-    this.#owner.onBackpressure(false);
-  }
-
   #respond(): void {
     if (this.#hasResponded) return;
     this.#hasResponded = true;
-    this.#stream.respond(responseHeaders, withTrailers);
-    this.#stream.on('wantTrailers', () => {
-      if (this.#trailers === undefined || !this.isOpen) return;
-      this.#stream.sendTrailers(this.#trailers);
-      this.#stopPeer();
-    });
-  }
-
-  /**
-   * What a caller sends after the status is of no use: a reset without error stops it (RFC 9113, 8.1). One turn later,
-   * since a reset made while the trailers are being written overtakes them.
-   */
-  #stopPeer(): void {
-    const stream = this.#stream;
-    if (stream.readableEnded) return;
-    stream.resume();
-    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+    this.#stream.respond(200, responseHeaders);
   }
 }

@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { RpcContext, RpcPeer } from '../../wire/rpc-service.js';
+import type { ServerStream, StreamListener } from '../http2/server-stream.js';
 import type { ByteQuota } from './byte-quota.js';
 import { CallInput } from './call-input.js';
 import { CallOutput } from './call-output.js';
@@ -34,9 +34,8 @@ export interface CallEnvironment {
 }
 
 /** One HTTP/2 stream as a gRPC call: messages, status, deadline, limits. It knows no method. */
-export class GrpcCall implements RpcContext {
-  readonly #stream: ServerHttp2Stream;
-  readonly #headers: IncomingHttpHeaders;
+export class GrpcCall implements RpcContext, StreamListener {
+  readonly #stream: ServerStream;
   readonly #environment: CallEnvironment;
   readonly #input: CallInput;
   readonly #output: CallOutput;
@@ -46,16 +45,15 @@ export class GrpcCall implements RpcContext {
   /** By the caller's own `grpc-timeout`. */
   #deadlineMs = Number.POSITIVE_INFINITY;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, environment: CallEnvironment) {
+  constructor(stream: ServerStream, environment: CallEnvironment) {
     this.#stream = stream;
-    this.#headers = headers;
     this.#environment = environment;
     this.#input = new CallInput(environment, this);
     this.#output = new CallOutput(stream, environment, this);
   }
 
   get metadata(): Readonly<Record<string, string>> {
-    return metadataOf(this.#headers);
+    return metadataOf(this.#stream.headers);
   }
 
   get peer(): RpcPeer | undefined {
@@ -72,13 +70,9 @@ export class GrpcCall implements RpcContext {
   /** Starts reading. A unary call's message must come in time; in a duplex call only one that has begun. */
   listen(receiver: CallReceiver, awaitsMessage: boolean): void {
     this.#receiver = receiver;
-    const stream = this.#stream;
-    stream.on('close', () => this.#onClose());
     this.#startDeadline();
-    if (this.#isOver) return;
-    if (awaitsMessage) this.#input.expectMessage();
-    stream.on('data', (chunk: Buffer) => this.#input.push(chunk));
-    stream.on('end', () => this.#onHalfClose());
+    if (!this.#isOver && awaitsMessage) this.#input.expectMessage();
+    this.#stream.listen(this);
   }
 
   /** Ends the call if its time is over; returns when it will be. */
@@ -86,6 +80,30 @@ export class GrpcCall implements RpcContext {
     if (this.#deadlineMs <= nowMs) this.abort(new ConclaveError('TIMEOUT', 'context deadline exceeded'));
     else if (this.#input.dueMs <= nowMs) this.#input.failLate();
     return Math.min(this.#deadlineMs, this.#input.dueMs);
+  }
+
+  /** Of the stream. */
+  onData(chunk: Bytes): void {
+    this.#input.push(chunk);
+  }
+
+  onEnd(): void {
+    if (this.#isOver) return;
+    if (this.#input.isInsideMessage) this.abort(new ConclaveError('INTERNAL', 'grpc: the last message is incomplete'));
+    else this.#receiver?.onHalfClose();
+  }
+
+  onDrain(): void {
+    this.#output.onDrain();
+  }
+
+  /** After our own end, a reset by the caller, or with its connection. */
+  onClose(): void {
+    this.#output.release();
+    this.#environment.onGone(this);
+    if (this.#isOver) return;
+    this.#settle();
+    this.#cancelReceiver();
   }
 
   /** Of the input. */
@@ -128,29 +146,13 @@ export class GrpcCall implements RpcContext {
     this.#cancelReceiver();
   }
 
-  #onHalfClose(): void {
-    // Node ends the readable side for a reset too; that is heard as 'close'.
-    if (this.#isOver || this.#stream.closed) return;
-    if (this.#input.isInsideMessage) this.abort(new ConclaveError('INTERNAL', 'grpc: the last message is incomplete'));
-    else this.#receiver?.onHalfClose();
-  }
-
-  /** The stream is gone: after our own end, a reset by the caller, or with its connection. */
-  #onClose(): void {
-    this.#output.release();
-    this.#environment.onGone(this);
-    if (this.#isOver) return;
-    this.#settle();
-    this.#cancelReceiver();
-  }
-
   #cancelReceiver(): void {
     this.#controller?.abort(cancelled());
     this.#receiver?.onCancel();
   }
 
   #startDeadline(): void {
-    const header = this.#headers['grpc-timeout'];
+    const header = this.#stream.headers['grpc-timeout'];
     if (header === undefined) return;
     try {
       this.#deadlineMs = this.#environment.timer.dueIn(timeoutMsOf(String(header)));

@@ -1,5 +1,5 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { ConclaveError } from '../../core/errors.js';
+import type { ServerStream } from '../http2/server-stream.js';
 
 /** A call that is under way, as the connection that it came on knows it. */
 export interface OpenCall {
@@ -9,7 +9,8 @@ export interface OpenCall {
 
 /** Takes the calls of one connection whose methods the service does not have. */
 export interface Forwarder {
-  forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): OpenCall;
+  /** `onGone` is called when the call's stream is. */
+  forward(stream: ServerStream, onGone: (call: OpenCall) => void): OpenCall;
   /** The connection is gone. */
   close(): void;
 }

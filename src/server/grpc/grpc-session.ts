@@ -1,13 +1,13 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
-import { peerOf } from '../net/tls-gate.js';
+import type { ConnectionListener, ServerConnection } from '../http2/http2.js';
+import type { ServerStream } from '../http2/server-stream.js';
 import { ByteQuota } from './byte-quota.js';
 import { type CallEnvironment, GrpcCall } from './call.js';
 import { DueTimer } from './due-timer.js';
 import type { Forwarder, OpenCall } from './forwarder.js';
-import { headerBytes } from './header-bytes.js';
 import type { ServerLimits } from './limits.js';
 import { type ReportBug, serveDuplex, serveUnary } from './serve-call.js';
 import { type GrpcService, unknownMethod } from './service.js';
@@ -20,99 +20,107 @@ export interface SessionEnvironment {
   readonly report: ReportBug;
   /** Made for each connection; takes the calls that `service` has no method for. Default: they are refused. */
   readonly forwarder?: (() => Forwarder) | undefined;
-  /** Takes the streams of TLS connections that are no gRPC calls. Without it they are refused, as without TLS. */
-  readonly serveHttp?: ((stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void) | undefined;
+  /**
+   * Takes the streams of TLS connections that are no gRPC calls, and tells when each is gone. Without it they are
+   * refused, as without TLS.
+   */
+  readonly serveHttp?: ((stream: ServerStream, onGone: () => void) => void) | undefined;
 }
 
 type CallKind = 'unary' | 'duplex';
 
-/** A stream that fails also closes, and that is what its call listens to. */
-const ignoreError = () => {};
-
 /** One HTTP/2 connection and its calls. */
-export class GrpcSession {
-  readonly #session: ServerHttp2Session;
+export class GrpcSession implements ConnectionListener {
+  readonly #connection: ServerConnection;
   readonly #environment: SessionEnvironment;
   readonly #callEnvironment: CallEnvironment;
+  readonly #onClosed: (session: GrpcSession) => void;
   readonly #calls = new Map<OpenCall, CallKind>();
   readonly #watch: SessionWatch;
   readonly #forwarder: Forwarder | undefined;
   /** Streams that are no gRPC calls. */
   #httpStreams = 0;
 
-  constructor(session: ServerHttp2Session, environment: SessionEnvironment) {
-    this.#session = session;
+  /** `onClosed` is called when the connection is gone. */
+  constructor(connection: ServerConnection, environment: SessionEnvironment, onClosed: (session: GrpcSession) => void) {
+    this.#connection = connection;
     this.#environment = environment;
+    this.#onClosed = onClosed;
     const { runtime, limits } = environment;
     this.#forwarder = environment.forwarder?.();
     const partialBytes = new ByteQuota(limits.maxPartialBytes);
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
-    this.#watch = new SessionWatch(session, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
+    this.#watch = new SessionWatch(connection, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
     this.#callEnvironment = {
-      ...{ limits, partialBytes, unsentBytes, peer: peerOf(session.socket) },
+      ...{ limits, partialBytes, unsentBytes, peer: connection.peer },
       timer: new DueTimer(runtime, (nowMs) => this.#endDue(nowMs)),
       onGone: (call) => this.#calls.delete(call),
     };
+    this.#watch.start();
   }
 
   get calls(): number {
     return this.#calls.size;
   }
 
-  /** `onClose` is called when the connection is gone. */
-  open(onClose: () => void): void {
-    const session = this.#session;
-    session.on('error', () => session.destroy());
-    session.once('close', () => {
-      this.#callEnvironment.timer.stop();
-      this.#forwarder?.close();
-      onClose();
-    });
-    this.#watch.start();
+  onSettings(): void {
+    this.#watch.rest();
   }
 
-  serve(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
-    stream.on('error', ignoreError);
+  onPong(): void {
+    this.#watch.rest();
+  }
+
+  /** The peer has this long for the calls that it has open. */
+  onGoAway(): void {
+    this.#watch.endSoon();
+  }
+
+  onClose(): void {
+    this.#watch.stop();
+    this.#callEnvironment.timer.stop();
+    this.#forwarder?.close();
+    this.#onClosed(this);
+  }
+
+  onStream(stream: ServerStream): void {
     this.#watch.use();
-    if (headerBytes(headers) > this.#environment.limits.maxHeaderBytes) {
-      stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-      return;
-    }
+    const { headers } = stream;
     const refusal = httpRefusal(headers);
     if (refusal !== undefined) {
-      if (this.#serveHttp(stream, headers)) return;
-      stream.respond({ ':status': refusal }, { endStream: true });
-      stream.resume();
+      if (!this.#serveHttp(stream)) stream.respond(refusal, {}, true);
       return;
     }
     const path = headers[':path'] ?? '';
-    if (this.#forwarder !== undefined && !this.#has(path)) {
-      const forwarded = this.#forwarder.forward(stream, headers);
-      if (stream.closed) return;
-      this.#calls.set(forwarded, 'unary');
-      stream.once('close', () => this.#calls.delete(forwarded));
-      return;
-    }
-    const call = new GrpcCall(stream, headers, this.#callEnvironment);
+    if (this.#forwarder !== undefined && !this.#has(path)) this.#forward(stream, this.#forwarder);
+    else this.#serveCall(stream, path);
+  }
+
+  #serveCall(stream: ServerStream, path: string): void {
+    const call = new GrpcCall(stream, this.#callEnvironment);
     const kind = this.#dispatch(call, path);
-    if (kind !== undefined && !stream.closed) this.#calls.set(call, kind);
+    if (kind !== undefined && !stream.isClosed) this.#calls.set(call, kind);
+  }
+
+  #forward(stream: ServerStream, forwarder: Forwarder): void {
+    const forwarded = forwarder.forward(stream, (call) => this.#calls.delete(call));
+    if (!stream.isClosed) this.#calls.set(forwarded, 'unary');
   }
 
   /** False: nobody here serves plain HTTP. */
-  #serveHttp(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): boolean {
+  #serveHttp(stream: ServerStream): boolean {
     const { serveHttp } = this.#environment;
-    if (serveHttp === undefined || !this.#session.encrypted) return false;
+    if (serveHttp === undefined || !this.#connection.isSecure) return false;
     this.#httpStreams += 1;
-    stream.once('close', () => {
+    serveHttp(stream, () => {
       this.#httpStreams -= 1;
     });
-    serveHttp(stream, headers);
     return true;
   }
 
   /** Takes no new calls, ends the open-ended ones and lets the others finish. */
   drain(): void {
-    this.#session.close();
+    this.#connection.drain();
     for (const [call, kind] of this.#calls) if (kind === 'duplex') call.abort(etcdError('stopped'));
   }
 
@@ -122,7 +130,7 @@ export class GrpcSession {
   }
 
   destroy(): void {
-    this.#session.destroy();
+    this.#connection.destroy();
   }
 
   #endDue(nowMs: number): number {

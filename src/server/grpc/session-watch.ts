@@ -1,5 +1,5 @@
-import type { ServerHttp2Session } from 'node:http2';
 import type { Runtime } from '../../core/runtime.js';
+import type { ServerConnection } from '../http2/http2.js';
 import type { ServerLimits } from './limits.js';
 
 /**
@@ -10,7 +10,7 @@ import type { ServerLimits } from './limits.js';
  * misses the end of the connection, with streams left open.
  */
 export class SessionWatch {
-  readonly #session: ServerHttp2Session;
+  readonly #connection: ServerConnection;
   readonly #runtime: Runtime;
   readonly #limits: ServerLimits;
   readonly #hasCalls: () => boolean;
@@ -18,21 +18,16 @@ export class SessionWatch {
   #isUsed = false;
   #stopTimer = () => {};
 
-  constructor(session: ServerHttp2Session, runtime: Runtime, limits: ServerLimits, hasCalls: () => boolean) {
-    this.#session = session;
+  constructor(connection: ServerConnection, runtime: Runtime, limits: ServerLimits, hasCalls: () => boolean) {
+    this.#connection = connection;
     this.#runtime = runtime;
     this.#limits = limits;
     this.#hasCalls = hasCalls;
   }
 
-  /** Its timers end with the connection. */
+  /** From now on the handshake has to be finished. */
   start(): void {
-    const session = this.#session;
-    const { handshakeTimeoutMs } = this.#limits;
-    this.#setTimer(handshakeTimeoutMs, () => session.destroy());
-    session.once('remoteSettings', () => this.#rest());
-    session.on('goaway', () => this.#endSoon());
-    session.once('close', () => this.#stopTimer());
+    this.#setTimer(this.#limits.handshakeTimeoutMs, () => this.#connection.destroy());
   }
 
   /** A call has begun. */
@@ -40,29 +35,26 @@ export class SessionWatch {
     this.#isUsed = true;
   }
 
-  #rest(): void {
+  /** There was a sign of life; for now no other is asked for. */
+  rest(): void {
     this.#setTimer(this.#limits.pingIntervalMs, () => this.#look());
+  }
+
+  /** Unless there is a sign of life. */
+  endSoon(): void {
+    this.#setTimer(this.#limits.pingTimeoutMs, () => this.#connection.destroy());
+  }
+
+  stop(): void {
+    this.#stopTimer();
   }
 
   #look(): void {
     this.#idleMs = this.#isUsed || this.#hasCalls() ? 0 : this.#idleMs + this.#limits.pingIntervalMs;
     this.#isUsed = false;
-    if (this.#idleMs >= this.#limits.idleTimeoutMs) this.#session.close();
-    this.#ping();
-  }
-
-  #ping(): void {
-    this.#endSoon();
-    const session = this.#session;
-    if (session.destroyed || session.closed) return;
-    session.ping((error) => {
-      if (error === null && !session.destroyed) this.#rest();
-    });
-  }
-
-  /** Unless there is a sign of life. Node sends no PING on a connection that is being closed: that one just ends. */
-  #endSoon(): void {
-    this.#setTimer(this.#limits.pingTimeoutMs, () => this.#session.destroy());
+    if (this.#idleMs >= this.#limits.idleTimeoutMs) this.#connection.drain();
+    this.endSoon();
+    this.#connection.ping();
   }
 
   #setTimer(delayMs: number, fn: () => void): void {

@@ -1,11 +1,11 @@
-import type { OutgoingHttpHeaders } from 'node:http2';
 import type { ConclaveError } from '../../core/errors.js';
 import { statusOf } from '../../store/etcd-errors.js';
+import type { ResponseHeaders } from '../http2/server-stream.js';
 
-const ok: OutgoingHttpHeaders = { 'grpc-status': '0' };
+const ok: ResponseHeaders = { 'grpc-status': '0' };
 
 /** The headers that end a call: in order without `error`, else with its status and text. */
-export function statusTrailers(error: ConclaveError | undefined): OutgoingHttpHeaders {
+export function statusTrailers(error: ConclaveError | undefined): ResponseHeaders {
   if (error === undefined) return ok;
   const { status, text } = statusOf(error);
   return { 'grpc-status': String(status), 'grpc-message': percentEncode(text) };

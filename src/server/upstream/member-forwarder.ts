@@ -1,7 +1,7 @@
-import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Runtime } from '../../core/runtime.js';
 import type { CallCounters, Counter } from '../gateway/call-counters.js';
 import type { Forwarder, OpenCall } from '../grpc/forwarder.js';
+import type { ServerStream } from '../http2/server-stream.js';
 import { clusterMethods, isDuplex } from './cluster-handlers.js';
 import { ForwardedCall } from './forwarded-call.js';
 import { MemberLink } from './member-link.js';
@@ -17,9 +17,9 @@ export class MemberForwarder implements Forwarder {
     this.#counters = counters;
   }
 
-  forward(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): OpenCall {
-    const call = new ForwardedCall(stream, this.#counter(headers[':path'] ?? ''));
-    void call.start(headers, this.#link.session());
+  forward(stream: ServerStream, onGone: (call: OpenCall) => void): OpenCall {
+    const call = new ForwardedCall(stream, this.#counter(stream.headers[':path'] ?? ''), onGone);
+    void call.start(this.#link.session());
     return call;
   }
 

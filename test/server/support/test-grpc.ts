@@ -1,6 +1,7 @@
 import type { Runtime } from '../../../src/core/runtime.js';
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.js';
 import { defaultLimits, type ServerLimits } from '../../../src/server/grpc/limits.js';
+import { NodeHttp2 } from '../../../src/server/http2-node/node-http2.js';
 import { Listener } from '../../../src/server/net/listener.js';
 import { EchoService } from './echo-service.js';
 import { RawClient } from './raw-client.js';
@@ -22,7 +23,7 @@ export class TestGrpc {
 
   private constructor(runtime: Runtime, limits: ServerLimits) {
     const report = (error: unknown) => this.bugs.push(error);
-    this.#grpc = new GrpcServer({ runtime, limits, service: this.service, report });
+    this.#grpc = new GrpcServer({ runtime, limits, service: this.service, report, http2: new NodeHttp2(limits) });
     this.#listener = new Listener(runtime, limits, { http2: this.#grpc });
   }
 
