@@ -44,7 +44,6 @@ export const scaleRows: readonly Row[] = [
     (count): Row => ({
       ...waiting(`scale/places-${count}`, count, Math.ceil(count / callersPerSession)),
       title: `hand-over of one lock with ${count} places in its line, p50`,
-      because: 'etcd reads the whole line for each look',
       point: { chart: 'scale-places', x: count, xLabel: 'places in line' },
     }),
   ),

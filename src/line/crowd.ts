@@ -6,6 +6,7 @@ import type { RequestOp } from '../store/messages.js';
 import { modifiedAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Leaving } from './enter.js';
+import { withHead } from './head.js';
 import { farewell } from './keep-or-leave.js';
 import { leave } from './leave.js';
 import { Line, type Turn } from './line.js';
@@ -29,6 +30,13 @@ export interface SharedTurn extends Turn {
   lost(): void;
 }
 
+export interface CrowdLimits {
+  /** How many callers of one session have places of their own in a line. Default: 8. */
+  readonly ownPlaces: number;
+  /** In a line with so many keys the head tells who comes next (`head.ts`). Default: 256. */
+  readonly longLine: number;
+}
+
 interface Waiter {
   readonly caller: Caller;
   readonly signal: AbortSignal;
@@ -48,7 +56,7 @@ export class Crowd {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #rule: Rule;
-  readonly #ownPlaces: number;
+  readonly #limits: CrowdLimits;
   readonly #idle: () => void;
   readonly #waiting = new Set<Waiter>();
   /** The places of ours that are in the line, or may be. */
@@ -60,12 +68,12 @@ export class Crowd {
   /** The place of all who wait, until one of them has its turn. */
   #shared: { readonly giveUp: AbortController; readonly settled: Promise<void> } | undefined;
 
-  /** `ownPlaces`: how many callers have places of their own. `idle` is called when nobody stands or waits any more. */
-  constructor(context: SessionContext, session: Session, rule: Rule, ownPlaces: number, idle: () => void) {
+  /** `idle` is called when nobody stands or waits any more. */
+  constructor(context: SessionContext, session: Session, rule: Rule, limits: CrowdLimits, idle: () => void) {
     this.#context = context;
     this.#session = session;
     this.#rule = rule;
-    this.#ownPlaces = ownPlaces;
+    this.#limits = limits;
     this.#idle = idle;
   }
 
@@ -73,7 +81,7 @@ export class Crowd {
   async take(caller: Caller, signal: AbortSignal): Promise<SharedTurn> {
     const waiter: Waiter = { caller, signal, turn: deferred() };
     this.#waiting.add(waiter);
-    if (this.#places + this.#waiting.size > this.#ownPlaces) this.#crowded = true;
+    if (this.#places + this.#waiting.size > this.#limits.ownPlaces) this.#crowded = true;
     this.#advance();
     const unlink = onAbort(signal, (reason) => this.#stopWaiting(waiter, reason));
     try {
@@ -87,7 +95,7 @@ export class Crowd {
   #advance(): void {
     const [first] = this.#waiting;
     if (first === undefined && this.#places === 0) this.#idle();
-    if (first === undefined || this.#places >= (this.#crowded ? 1 : this.#ownPlaces)) return;
+    if (first === undefined || this.#places >= (this.#crowded ? 1 : this.#limits.ownPlaces)) return;
     if (this.#crowded) this.#enterForAll();
     else if (this.#entering === undefined) void this.#enterAlone(first);
   }
@@ -106,7 +114,7 @@ export class Crowd {
     try {
       const value = caller.value(1);
       const own = await this.#line(caller, entered).join(value, signal);
-      turn.resolve(this.#sharedTurn(own, value));
+      turn.resolve(this.#sharedTurn(own, value, value));
     } catch (error) {
       turn.reject(error);
       this.#placeGone();
@@ -179,7 +187,8 @@ export class Crowd {
       this.#shared = undefined;
       const next = this.#nextWaiter();
       if (next === undefined) await farewell(this.#context, this.#leave(turn));
-      else next.turn.resolve(this.#sharedTurn(turn, next === first ? value : this.#rename(turn, next.caller)));
+      else if (next === first) next.turn.resolve(this.#sharedTurn(turn, value, value));
+      else next.turn.resolve(this.#sharedTurn(turn, value, next.caller.value(this.#waiting.size + 1)));
     } catch (error) {
       this.#shared = undefined;
       // Given up: whoever waits now has come since.
@@ -201,7 +210,10 @@ export class Crowd {
     });
   }
 
-  #sharedTurn(turn: Turn, value: Bytes): SharedTurn {
+  /** `written`: what stands in the place; `name`: what it is to tell of its owner. */
+  #sharedTurn(turn: Turn, written: Bytes, name: Bytes): SharedTurn {
+    const value = this.#tellsNext(turn) ? withHead(name, turn.fence, turn) : name;
+    if (value !== written) this.#rewrite(turn, value);
     let over = false;
     const end = () => {
       const first = !over;
@@ -218,16 +230,20 @@ export class Crowd {
     };
   }
 
+  /** Not of a turn that came at once: it may be over as soon. */
+  #tellsNext(turn: Turn): turn is Turn & { readonly length: number } {
+    return turn.waited === true && turn.length !== undefined && turn.length >= this.#limits.longLine;
+  }
+
   /**
-   * The place was made when somebody else was the first. What it tells is for people: it is corrected behind the turn.
+   * Behind the turn: the place was made when somebody else was the first of all who wait, or not yet known to be the
+   * head of a long line. The first is for people; the second saves who comes next the reading of the line.
    */
-  #rename({ key, fence }: Turn, caller: Caller): Bytes {
-    const value = caller.value(this.#waiting.size + 1);
+  #rewrite({ key, fence }: Turn, value: Bytes): void {
     const { store, runtime } = this.#context;
-    const renamed: RequestOp = { type: 'put', request: { key, value, ignoreLease: true } };
+    const put: RequestOp = { type: 'put', request: { key, value, ignoreLease: true } };
     // Not over what its holder has written since.
-    const txn = { compare: [modifiedAt(key, fence)], success: [renamed] };
+    const txn = { compare: [modifiedAt(key, fence)], success: [put] };
     void untilAnswered(runtime, this.#session.signal, () => store.txn(txn)).catch(() => {});
-    return value;
   }
 }

@@ -1,17 +1,19 @@
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
+import type { Event } from '../store/messages.js';
 import type { Store } from '../store/store.js';
 import type { Bell } from './rule.js';
 
 /**
  * Rings when one of `bells` has an event, or when a watch had to end: somebody should look again, as they should when
- * it has been quiet for `boundMs`. It never says what happened: a watch is a hint (events were lost around compaction,
- * etcd #18089, #19179), the look decides.
+ * it has been quiet for `boundMs`. A ring never says what happened: a watch is a hint (events were lost around
+ * compaction, etcd #18089, #19179), the look decides. What it has heard may spare the look some of its reading.
  */
 export class Doorbell {
   /** Resolves when every watch is in place: what happens from now on rings. Resolves after `boundMs` at the latest. */
   readonly armed: Promise<void>;
+  readonly heard: Event[] = [];
   readonly #runtime: Runtime;
   readonly #boundMs: number;
   readonly #cleanups: (() => void)[];
@@ -34,7 +36,10 @@ export class Doorbell {
             unarmed -= 1;
             if (unarmed === 0) armed.resolve();
           },
-          onEvents: () => rung.resolve(),
+          onEvents: (events) => {
+            this.heard.push(...events);
+            rung.resolve();
+          },
           onEnd: (error) => (ConclaveError.is(error, 'COMPACTED') ? rung.resolve() : rung.reject(error)),
         },
       ),

@@ -4,7 +4,7 @@ import { createdAt, get, rangeAt, rangesFrom, remove, valueIs } from '../store/o
 import type { Store } from '../store/store.js';
 import type { Place, Stem } from './place.js';
 import { type Agreement, noneIn, type Rule } from './rule.js';
-import { look, type Seen } from './sight.js';
+import { look, type Seen, seenIn } from './sight.js';
 
 /** Where a place stands right after it was made, or was found to have been made. */
 export interface Entry {
@@ -126,9 +126,8 @@ async function entered(store: Store, rule: Rule, place: NewPlace, txn: TxnRespon
   const { header } = txn;
   const { key, stem } = place;
   const createRevision = header.revision;
-  const verdict = rule.admit(rangesFrom(txn, txn.responses.length - reads), createRevision);
-  const seen = verdict === undefined ? await look(store, rule, { key, createRevision, stem }) : { verdict, header };
-  return { key, createRevision, seen, header };
+  const pages = rangesFrom(txn, txn.responses.length - reads);
+  return { key, createRevision, seen: await seenIn(store, rule, { key, createRevision, stem }, pages, header), header };
 }
 
 /** An earlier run made the place, though its answer was lost; or, for a key that the caller named, another call. */

@@ -13,7 +13,7 @@ export function encodeHolder(identity: Identity, sinceMs: number, callers = 1): 
   return utf8(JSON.stringify({ ...identity, sinceMs: Math.round(sinceMs), ...(callers > 1 && { callers }) }));
 }
 
-/** Whatever is not a holder of ours reads as nothing known: the value never decides anything. */
+/** Whatever is not a holder of ours reads as nothing known: what is read here never decides anything. */
 export function decodeHolder(value: Bytes): Holder {
   let read: unknown;
   try {

@@ -3,16 +3,17 @@ import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
-import type { ResponseHeader } from '../store/messages.js';
+import type { Event, ResponseHeader } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Wait } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './enter.js';
+import { goneHead } from './head.js';
 import { keepOrLeave } from './keep-or-leave.js';
 import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
 import { type Rule, sameWait } from './rule.js';
-import { look, lookAgain, type Seen, type Standing } from './sight.js';
+import { look, lookAfterHead, lookAgain, type Seen, type Standing } from './sight.js';
 
 /** A place whose turn has come. */
 export interface Turn {
@@ -23,6 +24,8 @@ export interface Turn {
   readonly waited?: boolean | undefined;
   /** A revision as of which it was held; what was before is none of its holder's. Default: the fence. */
   readonly asOf?: bigint | undefined;
+  /** How many keys are in the line, if that is known. */
+  readonly length?: number | undefined;
   /** How its holder leaves, if that is more than to delete the key. */
   leave?(): Promise<void>;
 }
@@ -94,8 +97,8 @@ export class Line {
     const place = this.#newPlace(value, tail);
     const attempt = () => enter(this.#context.store, this.#rule, place, instead);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
-      const { key, createRevision, admitted } = await this.#untilAdmitted(entry, place.stem, either);
-      return { key, fence: createRevision, waited: admitted.revision !== createRevision };
+      const { key, createRevision, admitted, length } = await this.#untilAdmitted(entry, place.stem, either);
+      return { key, fence: createRevision, waited: admitted.revision !== createRevision, length };
     });
   }
 
@@ -157,7 +160,7 @@ export class Line {
     entry: Entry,
     stem: Stem | undefined,
     signal: AnySignal,
-  ): Promise<Standing & { readonly admitted: ResponseHeader }> {
+  ): Promise<Standing & Pick<Turn, 'length'> & { readonly admitted: ResponseHeader }> {
     let standing: Standing = { key: entry.key, createRevision: entry.createRevision, stem };
     let seen = entry.seen;
     while (seen.verdict.type !== 'admitted') {
@@ -173,14 +176,18 @@ export class Line {
     // Admitted by another read than the one that made the place: somebody may have seen it waiting in between.
     const waited = seen.header.revision !== standing.createRevision;
     if (waited && this.#rule.passesOn) void passOn(this.#context, this.#footing, standing);
-    return { ...standing, admitted: seen.header };
+    return { ...standing, admitted: seen.header, length: seen.length };
   }
 
-  /** `wait`: what the last look has said. */
-  #look(standing: Standing, signal: AnySignal, wait?: Wait): Promise<Seen> {
+  /** `wait`: what the last look has said. `heard`: what has happened since. */
+  #look(standing: Standing, signal: AnySignal, wait?: Wait, heard: readonly Event[] = []): Promise<Seen> {
     const { store, runtime } = this.#context;
-    const attempt = () =>
-      wait === undefined ? look(store, this.#rule, standing) : lookAgain(store, this.#rule, standing, wait);
+    const rule = this.#rule;
+    const gone = rule.tellsNext === true && wait?.type === 'wait' ? goneHead(wait.behind, heard) : undefined;
+    const attempt = () => {
+      if (wait === undefined) return look(store, rule, standing);
+      return gone === undefined ? lookAgain(store, rule, standing, wait) : lookAfterHead(store, rule, standing, gone);
+    };
     return abortable(untilAnswered(runtime, signal, attempt), signal);
   }
 
@@ -200,7 +207,7 @@ export class Line {
     } finally {
       bell.close();
     }
-    return this.#look(standing, signal, wait);
+    return this.#look(standing, signal, wait, bell.heard);
   }
 
   async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {

@@ -20,7 +20,7 @@ export function lockPrefix(context: RecipeContext, name: string): Bytes {
 
 /** The wish for the lock `name`, to read or to write. */
 export function lockWish(name: string, prefix: Bytes, mode: Mode): Wish<LockHold> {
-  const rule = mode === 'read' ? shared(prefix) : exclusive(prefix);
+  const rule = mode === 'read' ? shared(prefix) : exclusive(prefix, true);
   const what = mode === 'read' ? `read lock ${JSON.stringify(name)}` : `lock ${JSON.stringify(name)}`;
   const make: Wish<LockHold>['make'] = (context, session, turn, maxHoldMs) =>
     new LockHold(context, session, name, { ...turn, rule }, maxHoldMs);

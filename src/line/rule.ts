@@ -28,6 +28,8 @@ export interface Rule {
   readonly free: readonly Compare[];
   /** Whether whoever waits behind must be told when a waiter's turn has come: nothing else may change for them then. */
   readonly passesOn: boolean;
+  /** Whether who has been first in a long line may tell who comes next (`head.ts`). */
+  readonly tellsNext?: boolean | undefined;
   /** The reads that a verdict is made of, of what is older than `before`, by default of all. */
   reads(extent: Extent): readonly RequestOp[];
   /**
@@ -58,7 +60,7 @@ export interface Agreement {
 }
 
 /** A watch of which every event is worth a look. */
-export type Bell = Pick<WatchSpec, 'key' | 'rangeEnd' | 'filters'>;
+export type Bell = Pick<WatchSpec, 'key' | 'rangeEnd' | 'filters' | 'prevKv'>;
 
 /** Keys from `key` up to `rangeEnd`. */
 export interface Span {

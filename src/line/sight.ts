@@ -1,8 +1,16 @@
 import { type Bytes, prefixEnd } from '../core/bytes.js';
-import { type RangeRequest, type ResponseHeader, SortOrder, SortTarget } from '../store/messages.js';
+import {
+  type Compare,
+  type RangeRequest,
+  type RangeResponse,
+  type ResponseHeader,
+  SortOrder,
+  SortTarget,
+} from '../store/messages.js';
 import { createdAt, get, rangeAt, rangesFrom } from '../store/ops.js';
 import type { Store } from '../store/store.js';
 import type { Verdict, Wait } from './admit.js';
+import type { Head } from './head.js';
 import { isPlace, type Place, type Stem } from './place.js';
 import type { Rule } from './rule.js';
 
@@ -10,6 +18,8 @@ import type { Rule } from './rule.js';
 export interface Seen {
   readonly verdict: Verdict;
   readonly header: ResponseHeader;
+  /** How many keys were seen in the line. Undefined: it was not read. */
+  readonly length?: number | undefined;
 }
 
 /** A place that somebody stands on. */
@@ -34,8 +44,20 @@ export async function look(store: Store, rule: Rule, standing: Standing, whole =
   });
   const { header } = txn;
   if (!txn.succeeded) return { verdict: goneOrMoved(stem === undefined ? undefined : rangeAt(txn, 0).kvs[0]), header };
-  const verdict = rule.admit(rangesFrom(txn, 0), createRevision);
-  return verdict === undefined ? look(store, rule, standing, true) : { verdict, header };
+  return seenIn(store, rule, standing, rangesFrom(txn, 0), header);
+}
+
+/** What the answers to the rule's reads show; if that is not enough, what a look at the whole does. */
+export async function seenIn(
+  store: Store,
+  rule: Rule,
+  standing: Standing,
+  pages: readonly RangeResponse[],
+  header: ResponseHeader,
+): Promise<Seen> {
+  const verdict = rule.admit(pages, standing.createRevision);
+  if (verdict === undefined) return look(store, rule, standing, true);
+  return { verdict, header, length: Number(pages[0]?.count ?? 0) };
 }
 
 /**
@@ -45,18 +67,43 @@ export async function look(store: Store, rule: Rule, standing: Standing, whole =
  */
 export async function lookAgain(store: Store, rule: Rule, standing: Standing, wait: Wait): Promise<Seen> {
   const still = rule.stillWaits(wait);
-  if (still === undefined) return look(store, rule, standing);
+  return still === undefined
+    ? look(store, rule, standing)
+    : lookUnless(store, rule, standing, still, { verdict: wait });
+}
+
+/**
+ * The same for a place that has heard that the one before it was the `head` of the line, and went: if its own place is
+ * there and that one is not, it has its turn, and the line is not read.
+ */
+export async function lookAfterHead(
+  store: Store,
+  rule: Rule,
+  standing: Standing,
+  head: Head & Pick<Place, 'key'>,
+): Promise<Seen> {
+  const known = { verdict: { type: 'admitted' }, length: head.length - 1 } as const;
+  return lookUnless(store, rule, standing, createdAt(head.key, 0n), known);
+}
+
+/** What is `known` if the place is there and `so` holds, else what a look shows: one round trip. */
+async function lookUnless(
+  store: Store,
+  rule: Rule,
+  standing: Standing,
+  so: Compare,
+  known: Omit<Seen, 'header'>,
+): Promise<Seen> {
   const { key, createRevision, stem } = standing;
   const txn = await store.txn({
-    compare: [createdAt(key, createRevision), still],
+    compare: [createdAt(key, createRevision), so],
     failure: [get(stem?.key ?? key, stem), ...rule.reads({ before: createRevision, whole: false })],
   });
   const { header } = txn;
-  if (txn.succeeded) return { verdict: wait, header };
+  if (txn.succeeded) return { ...known, header };
   const own = rangeAt(txn, 0).kvs[0];
   if (own?.createRevision !== createRevision) return { verdict: goneOrMoved(stem && own), header };
-  const verdict = rule.admit(rangesFrom(txn, 1), createRevision);
-  return verdict === undefined ? look(store, rule, standing, true) : { verdict, header };
+  return seenIn(store, rule, standing, rangesFrom(txn, 1), header);
 }
 
 function goneOrMoved(to: Place | undefined): Verdict {

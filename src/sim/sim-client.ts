@@ -1,6 +1,7 @@
 import { ConclaveError } from '../core/errors.js';
 import { SessionKeeper } from '../lease/session-keeper.js';
 import type { RecipeContext } from '../line/context.js';
+import type { CrowdLimits } from '../line/crowd.js';
 import { Crowds } from '../line/crowds.js';
 import { BatchingStore } from '../store/batch/batching-store.js';
 import type { Store } from '../store/store.js';
@@ -25,8 +26,8 @@ export interface ClientSite {
   readonly link: SimLink;
   readonly random: Prng;
   readonly recordsKv: boolean;
-  /** Callers of one process that have places of their own in a line. Default: as ever. */
-  readonly ownPlaces?: number | undefined;
+  /** Default: as ever. */
+  readonly crowds?: Partial<CrowdLimits> | undefined;
 }
 
 /** One client process from start to crash or close: the store, the session and the recipes as they are shipped. */
@@ -59,7 +60,7 @@ export class SimClient {
       store: this.store,
       runtime,
       sessions,
-      crowds: new Crowds(site.ownPlaces),
+      crowds: new Crowds(site.crowds),
       namespace: '',
       identity: { label: name },
     };

@@ -104,11 +104,11 @@ export class SimRun {
   #slot(scripts: Plan['scripts'][number], index: number, stage: Stage, random: Prng): ClientSlot {
     const world = this.#world;
     const link = new SimLink(world, random.fork(), this.#plan.network);
-    const { recordsKv, ownPlaces } = this.#workload;
+    const { recordsKv, crowds } = this.#workload;
     const site = {
       world,
       recordsKv,
-      ownPlaces,
+      crowds,
       plan: this.#plan,
       recorder: this.#recorder,
       server: this.#server,

@@ -1,4 +1,5 @@
 import type { Revision } from '../engine/key-record.js';
+import type { CrowdLimits } from '../line/crowd.js';
 import type { Checker } from './checkers/violation.js';
 import type { Json, Plan } from './plan.js';
 import type { Prng } from './prng.js';
@@ -14,8 +15,8 @@ export interface Workload {
   readonly recordsKv: boolean;
   /** Whether something goes on beside the operations that must be given time to hear the latest. */
   readonly hasWatchers: boolean;
-  /** How many callers of a process have places of their own in a line. Default: as ever. */
-  readonly ownPlaces?: number;
+  /** Of the callers of a process in one line. Default: as ever. */
+  readonly crowds?: Partial<CrowdLimits>;
   /** Keys that may be left on the store. */
   readonly keeps: (key: string) => boolean;
   readonly checkers: readonly Checker[];

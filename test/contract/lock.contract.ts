@@ -29,9 +29,12 @@ export function lockContract(backend: Backend): void {
   describe('a lock', () => {
     const open = recipes(backend);
 
-    it('LOCK-1, LOCK-3: no update is lost among many workers of several processes, and fences grow', async () => {
+    it.each([
+      ['LOCK-1, LOCK-3: no update is lost among many workers of several processes, and fences grow', {}],
+      ['LOCK-1, LINE-12: nor in a line that is long, where heads tell who comes next', { longLine: 2 }],
+    ])('%s', async (_, crowds) => {
       const { opened, process } = await open();
-      const processes = [await process(), await process(), await process()];
+      const processes = [await process({ crowds }), await process({ crowds }), await process({ crowds })];
       const inside = { now: 0, most: 0 };
       const counter = `${opened.prefix}count`;
       const fences: bigint[] = [];

@@ -5,17 +5,25 @@ import type { ConclaveError } from '../../src/core/errors.js';
 import type { Runtime } from '../../src/core/runtime.js';
 import { Scope } from '../../src/core/scope.js';
 import { SessionKeeper } from '../../src/lease/session-keeper.js';
+import type { CrowdLimits } from '../../src/line/crowd.js';
 import { Crowds } from '../../src/line/crowds.js';
 import { follow } from '../../src/store/follow.js';
 import { EventType } from '../../src/store/messages.js';
 import type { Store } from '../../src/store/store.js';
 import type { Backend, Opened, OpenOptions } from '../support/backends.js';
 
+/** What is special about a process. */
+interface ProcessOptions {
+  readonly ttlMs?: number | undefined;
+  readonly label?: string | undefined;
+  readonly crowds?: Partial<CrowdLimits> | undefined;
+}
+
 /** A store and the processes that coordinate over it. */
 export interface Recipes {
   readonly opened: Opened;
   /** One more process: a connection, a session and a lease of its own. Closed with the test. */
-  process(options?: { readonly ttlMs?: number; readonly label?: string }): Promise<Conclave>;
+  process(options?: ProcessOptions): Promise<Conclave>;
   /** Resolves when exactly `count` keys are below `prefix`, which is taken below that of the test. */
   places(prefix: string, count: number): Promise<void>;
 }
@@ -33,8 +41,8 @@ export function recipes(backend: Backend): (options?: OpenOptions) => Promise<Re
     scope.add(() => opened.close());
     return {
       opened,
-      async process({ ttlMs, label } = {}) {
-        const conclave = overStore(await opened.connect(), opened.runtime, opened.prefix, { ttlMs, label });
+      async process(options = {}) {
+        const conclave = overStore(await opened.connect(), opened.runtime, opened.prefix, options);
         scope.add(() => conclave.close());
         return conclave;
       },
@@ -57,10 +65,11 @@ export function overStore(
   store: Store,
   runtime: Runtime,
   namespace: string,
-  { ttlMs, label }: { readonly ttlMs?: number | undefined; readonly label?: string | undefined } = {},
+  { ttlMs, label, crowds }: ProcessOptions = {},
 ): Conclave {
   const sessions = new SessionKeeper({ store, runtime }, { ttlMs });
-  return new Conclave({ store, runtime, sessions, crowds: new Crowds(), namespace, identity: { label } }, new Scope());
+  const context = { store, runtime, sessions, crowds: new Crowds(crowds), namespace, identity: { label } };
+  return new Conclave(context, new Scope());
 }
 
 /** Resolves when exactly `count` keys are below `prefix`: waits for the store's own word, not for time. */

@@ -127,8 +127,8 @@ describe('what an operation costs', () => {
       const [first, second] = waiting;
       const held = await world.until(first as Promise<Held>);
       const cost = await costing(world, client, async () => held.release());
-      // The release, and the look of the one who is next.
-      expect(cost).toEqual({ txn: 2, range: 0, watch: 0, events: 1 });
+      // The release, and the look of the one who is next; behind its turn what it writes as the head of a long line.
+      expect(cost).toEqual({ txn: count > 256 ? 3 : 2, range: 0, watch: 0, events: 1 });
       expect((await world.until(second as Promise<Held>)).held).toBe(true);
       const rest = waiting.slice(2).map((each) => each.catch(() => {}));
       await world.until(conclave.close());

@@ -69,7 +69,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-18: a hand-over within the process is one request, and no watch', () =>
     inWorld(async (world) => {
-      const client = world.client({ ttlMs, ownPlaces: 1 });
+      const client = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(client.conclave.lock('x'));
       const order: Taken[] = [];
       const turns = Array.from({ length: 100 }, (_, i) => takeTurn(client, `${i}`, order));
@@ -84,7 +84,7 @@ describe('many callers of one process', () => {
   it('LOCK-18: others wait for one turn of a crowd at most, and the crowd for one of theirs', () =>
     inWorld(async (world) => {
       const [crowd, other, third] = [
-        world.client({ ttlMs, ownPlaces: 1 }),
+        world.client({ ttlMs, crowds: { ownPlaces: 1 } }),
         world.client({ ttlMs }),
         world.client({ ttlMs }),
       ];
@@ -107,7 +107,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-19, LOCK-6: who gives up costs the others neither their place nor a request', () =>
     inWorld(async (world) => {
-      const [crowd, other] = [world.client({ ttlMs, ownPlaces: 1 }), world.client({ ttlMs })];
+      const [crowd, other] = [world.client({ ttlMs, crowds: { ownPlaces: 1 } }), world.client({ ttlMs })];
       const first = await world.until(other.conclave.lock('x'));
       const order: string[] = [];
       const wait = (client: Client, label: string, signal?: AbortSignal) =>
@@ -139,7 +139,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-19: an abort of the last who waits leaves nothing, and the next comes anew', () =>
     inWorld(async (world) => {
-      const [crowd, other] = [world.client({ ttlMs, ownPlaces: 1 }), world.client({ ttlMs })];
+      const [crowd, other] = [world.client({ ttlMs, crowds: { ownPlaces: 1 } }), world.client({ ttlMs })];
       const first = await world.until(crowd.conclave.lock('x'));
       const next = world.until(other.conclave.lock('x'));
       const aborts = new AbortController();
@@ -160,7 +160,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-18: a release does not wait for the next caller, nor the next one for a place that is gone', () =>
     inWorld(async (world) => {
-      const { conclave, store } = world.client({ ttlMs, ownPlaces: 1 });
+      const { conclave, store } = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(conclave.lock('x'));
       const aborts = new AbortController();
       const gaveUp = errorOf(conclave.lock('x', { signal: aborts.signal }));
@@ -181,7 +181,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-18, LOCK-8: what the store refuses to the next caller does not keep the place of the last', () =>
     inWorld(async (world) => {
-      const { conclave, store } = world.client({ ttlMs, ownPlaces: 1 });
+      const { conclave, store } = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(conclave.lock('x'));
       const [second, third] = [errorOf(conclave.lock('x')), conclave.lock('x')];
       await world.settle();
@@ -193,7 +193,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-19: a place of all that is deleted is lost to the first of them', () =>
     inWorld(async (world) => {
-      const [crowd, other] = [world.client({ ttlMs, ownPlaces: 1 }), world.client({ ttlMs })];
+      const [crowd, other] = [world.client({ ttlMs, crowds: { ownPlaces: 1 } }), world.client({ ttlMs })];
       const first = await world.until(crowd.conclave.lock('x'));
       const next = other.conclave.lock('x');
       await world.settle();
@@ -211,7 +211,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-18, LOCK-15: whoever loses it makes room for the next, by deletion and by maxHoldMs', () =>
     inWorld(async (world) => {
-      const { conclave } = world.client({ ttlMs, ownPlaces: 1 });
+      const { conclave } = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(conclave.lock('x'));
       const waiting = Array.from({ length: 3 }, () => conclave.lock('x', { maxHoldMs: 5_000 }));
       await world.advance(500);
@@ -229,7 +229,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-5: when the lease was lost unnoticed they ask anew, in order; when the deadline passes they are told', () =>
     inWorld(async (world) => {
-      const client = world.client({ ttlMs: 10_000, ownPlaces: 1 });
+      const client = world.client({ ttlMs: 10_000, crowds: { ownPlaces: 1 } });
       const { conclave, store } = client;
       await world.until(conclave.session.open());
       const { leaseId } = conclave.session;
@@ -249,7 +249,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-7: tryLock overtakes nobody who waits in the process', () =>
     inWorld(async (world) => {
-      const { conclave } = world.client({ ttlMs, ownPlaces: 1 });
+      const { conclave } = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(conclave.lock('x'));
       const second = conclave.lock('x');
       await world.settle();
@@ -262,7 +262,7 @@ describe('many callers of one process', () => {
 
   it('LOCK-18: the place of several tells how many they were', () =>
     inWorld(async (world) => {
-      const { conclave } = world.client({ ttlMs, ownPlaces: 1 });
+      const { conclave } = world.client({ ttlMs, crowds: { ownPlaces: 1 } });
       const first = await world.until(conclave.lock('x', { label: 'first' }));
       const rest = ['a', 'b', 'c'].map((label) => conclave.lock('x', { label }));
       await world.settle();

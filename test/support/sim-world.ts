@@ -7,6 +7,7 @@ import { EngineStore } from '../../src/engine/engine-store.js';
 import { Session, type SessionOptions } from '../../src/lease/session.js';
 import { SessionKeeper } from '../../src/lease/session-keeper.js';
 import type { RecipeContext } from '../../src/line/context.js';
+import type { CrowdLimits } from '../../src/line/crowd.js';
 import { Crowds } from '../../src/line/crowds.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { KeyValue } from '../../src/store/messages.js';
@@ -37,7 +38,7 @@ export class SimWorld {
     this.truth = new EngineStore(this.host);
   }
 
-  client(options: SessionOptions & { readonly label?: string; readonly ownPlaces?: number } = {}): Client {
+  client(options: SessionOptions & { readonly label?: string; readonly crowds?: Partial<CrowdLimits> } = {}): Client {
     const runtime = new ClientRuntime(this.sim);
     const store = new FaultyStore(new EngineStore(this.host), runtime, this.sim);
     const sessions = new SessionKeeper({ store, runtime }, { ttlMs: options.ttlMs });
@@ -45,7 +46,7 @@ export class SimWorld {
       store,
       runtime,
       sessions,
-      crowds: new Crowds(options.ownPlaces),
+      crowds: new Crowds(options.crowds),
       namespace: '',
       identity: { label: options.label },
     };

@@ -70,7 +70,13 @@ export const lockWorkload: Workload = lockWorkloadOf('lock', true);
 /** Many callers in each process, of which one has a place of its own: the others wait in the process. */
 export const lockCrowdWorkload: Workload = {
   ...lockWorkloadOf('lock-crowd', true, [3, 4, 6]),
-  ownPlaces: 1,
+  crowds: { ownPlaces: 1 },
+};
+
+/** Every line is long: the head of each tells who comes next. */
+export const lockHeadsWorkload: Workload = {
+  ...lockWorkloadOf('lock-heads', true, [2, 3, 4]),
+  crowds: { ownPlaces: 3, longLine: 2 },
 };
 
 /** The control run: the outside store takes whatever comes, and so must lose writes. */

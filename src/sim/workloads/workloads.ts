@@ -5,7 +5,7 @@ import { counterWorkload } from './counter.js';
 import { electionWorkload } from './election.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
-import { lockCrowdWorkload, lockWorkload, unfencedWorkload } from './lock.js';
+import { lockCrowdWorkload, lockHeadsWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { partitionWorkload } from './partition.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
@@ -23,6 +23,7 @@ export const workloads: readonly Workload[] = [
   configWorkload,
   sharedLocksWorkload,
   lockCrowdWorkload,
+  lockHeadsWorkload,
   webLocksWorkload,
   barrierWorkload,
   counterWorkload,

@@ -11,7 +11,7 @@ export const crowdMutants: readonly Mutant[] = [
         find: `            this.#places = 0;
             const gone = deferred();`,
         replace: `            const handed = this.#nextWaiter();
-            handed.turn.resolve(this.#sharedTurn(turn, handed.caller.value(1)));
+            handed.turn.resolve(this.#sharedTurn(turn, handed.caller.value(1), handed.caller.value(1)));
             return;
             const gone = deferred();`,
       },
@@ -44,5 +44,32 @@ export const crowdMutants: readonly Mutant[] = [
     ],
     workloads: ['lock-crowd'],
     rules: ['liveness: finished', 'no-hanging-promise', 'nothing-left'],
+  },
+  {
+    name: 'whoever went was the head',
+    origin: 'a waiter that gives up in the middle is no hand-over: Go’s Mutex waits for all who came before it',
+    edits: [
+      {
+        file: 'line/head.js',
+        find: 'createRevision ? headOf(last) : undefined;',
+        replace: 'createRevision ? { length: 9 } : undefined;',
+      },
+    ],
+    workloads: ['lock-heads'],
+    rules: ['mutual-exclusion: exclusive', 'first-in-line'],
+  },
+  {
+    name: 'the next one without its own place',
+    origin: 'etcd #11456: the line is free, but one’s own key has gone',
+    edits: [
+      {
+        file: 'line/sight.js',
+        find: 'return lookUnless(store, rule, standing, createdAt(head.key, 0n), known);',
+        replace: `const { header } = await store.txn({ compare: [createdAt(head.key, 0n)] });
+    return { ...known, header };`,
+      },
+    ],
+    workloads: ['lock-heads'],
+    rules: ['first-in-line'],
   },
 ];

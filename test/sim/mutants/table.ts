@@ -99,7 +99,7 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'line/line.js',
-        find: `        return this.#look(standing, signal, wait);
+        find: `        return this.#look(standing, signal, wait, bell.heard);
     }`,
         replace: `        return { verdict: { type: 'admitted' }, header: { revision: 0n } };
     }`,
