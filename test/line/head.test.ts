@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
-import type { Held } from '../../src/line/held.js';
 import { headOf, withHead } from '../../src/line/head.js';
+import type { Held } from '../../src/line/held.js';
 import { decodeHolder } from '../../src/line/holder.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { put } from '../../src/store/ops.js';
