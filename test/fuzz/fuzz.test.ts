@@ -1,5 +1,7 @@
 import { expect, it } from 'vitest';
+import { HpackDecoder } from '../../src/http2/hpack/decoder.js';
 import { fuzz } from './fuzz.js';
+import { frameTarget, hpackTarget } from './http2-targets.js';
 import { protobufLike } from './inputs.js';
 import { type Target, targets } from './targets.js';
 
@@ -39,6 +41,10 @@ it('a decoder with a hole is found', () => {
         if (bytes.includes(0x5a)) throw new TypeError('undefined is not a function');
       },
     },
+    hpackTarget('keeps a list of headers of any length', () => new HpackDecoder(2 ** 20)),
+    frameTarget('forgets a piece of three bytes', (reader, piece) => {
+      if (piece.length !== 3) reader.push(piece);
+    }),
   ];
   for (const hole of holes) expect(fuzz([hole], 1, (bytes) => bytes > 200_000).found, hole.name).toContain('input: ');
 });

@@ -6,7 +6,7 @@ import { routes } from '../../src/server/gateway/routes.js';
 import { FrameReader } from '../../src/server/grpc/frame-reader.js';
 import { timeoutMsOf } from '../../src/server/grpc/grpc-timeout.js';
 import { readSnapshot } from '../../src/server/maintenance/snapshot.js';
-import { Prng } from '../../src/sim/prng.js';
+import type { Prng } from '../../src/sim/prng.js';
 import { readEntries } from '../../src/storage/entry-codec.js';
 import { decodeFileHeader, fileHeaderBytes } from '../../src/storage/file-header.js';
 import { decodeRecordHeader, encodeRecord, RecordKind, recordHeaderBytes } from '../../src/storage/record.js';
@@ -16,6 +16,8 @@ import type { Codec } from '../../src/wire/codec/codec.js';
 import { Reader } from '../../src/wire/codec/reader.js';
 import { electionMethods, lockMethods } from '../../src/wire/concurrency-methods.js';
 import { authMethods, kvMethods, leaseMethods, watchMethods } from '../../src/wire/methods.js';
+import { http2Targets } from './http2-targets.js';
+import { inPieces } from './in-pieces.js';
 import { type Input, jsonLike, mutated, protobufLike } from './inputs.js';
 
 /** A decoder of bytes from outside. */
@@ -64,26 +66,6 @@ const gateway = [...routes].map(([path, { rpc, request }]): Target => {
   const run = (bytes: Buffer) => refusable(() => void codec?.decode(messageFromJson(request, bytes)));
   return { name: `JSON of ${path}`, input: mutated(jsonLike([...request.byName.keys(), '__proto__'])), run };
 });
-
-/** The same bytes in one piece and in many must give the same messages, or both be refused. */
-function inPieces(bytes: Buffer, cut: (pieces: readonly Buffer[]) => readonly string[]): void {
-  const random = new Prng(bytes.length);
-  const pieces: Buffer[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const end = at + (1 + random.below(9));
-    pieces.push(bytes.subarray(at, end));
-    at = end;
-  }
-  const outcome = (input: readonly Buffer[]) => {
-    try {
-      return cut(input).join('\n');
-    } catch (error) {
-      if (!ConclaveError.is(error)) throw error;
-      return error.code;
-    }
-  };
-  if (outcome([bytes]) !== outcome(pieces)) throw new Error('in pieces it is something else');
-}
 
 const frames: Target = {
   name: 'gRPC frames',
@@ -163,4 +145,12 @@ const timeout: Target = {
 };
 
 /** Everything that reads bytes from outside. */
-export const targets: readonly Target[] = [...messages, ...gateway, frames, objects, ...storage, timeout];
+export const targets: readonly Target[] = [
+  ...messages,
+  ...gateway,
+  frames,
+  ...http2Targets,
+  objects,
+  ...storage,
+  timeout,
+];

@@ -49,17 +49,24 @@ const table: Readonly<Record<string, Layer>> = {
   engine: { ...pure, mayImport: ['core', 'store'] },
   // The simulator runs it too: as pure as the recipes.
   wire: { ...pure, mayImport: ['core', 'store'] },
+  // HTTP/2 without a socket, either side of it.
+  http2: { ...pure, mayImport: ['core'], packages: [] },
   // The edge to the disk: `node:fs`, and the Unix socket that locks a directory.
   storage: { mayImport: ['core', 'store', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
   channels: {
-    mayImport: ['core', 'store', 'wire'],
+    mayImport: ['core', 'store', 'wire', 'http2'],
     node: true,
     packages: ['@grpc/grpc-js', 'etcd3'],
     globals: 'host',
   },
   // Tells the layers above about the host, in their own types.
   node: { mayImport: base, node: true, packages: [], globals: 'process' },
-  server: { mayImport: [...base, 'recipes', 'engine', 'wire'], node: true, packages: ['bcryptjs'], globals: 'host' },
+  server: {
+    mayImport: [...base, 'recipes', 'engine', 'wire', 'http2'],
+    node: true,
+    packages: ['bcryptjs'],
+    globals: 'host',
+  },
   sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
   // Hands out what `connect()` does, hence the facade and how its context is made; `node` for its real time.
   testing: { ...pure, mayImport: ['', 'connect', 'node', ...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },

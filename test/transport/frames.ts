@@ -1,44 +1,6 @@
-/** RFC 9113, section 6. */
-export const FrameType = {
-  data: 0,
-  headers: 1,
-  priority: 2,
-  reset: 3,
-  settings: 4,
-  pushPromise: 5,
-  ping: 6,
-  goAway: 7,
-  windowUpdate: 8,
-  continuation: 9,
-} as const;
+import { Flag, FrameType, frameHeadBytes } from '../../src/http2/protocol.js';
 
-export const Flag = { none: 0, endStream: 1, ack: 1, endHeaders: 4, padded: 8, priority: 0x20 } as const;
-
-/** RFC 9113, section 7. */
-export const Code = {
-  none: 0,
-  protocol: 1,
-  internal: 2,
-  flowControl: 3,
-  settingsTimeout: 4,
-  streamClosed: 5,
-  frameSize: 6,
-  refused: 7,
-  cancel: 8,
-  compression: 9,
-  connect: 10,
-  calm: 11,
-} as const;
-
-/** RFC 9113, section 6.5.2. */
-export const Setting = {
-  headerTableSize: 1,
-  enablePush: 2,
-  maxConcurrentStreams: 3,
-  initialWindowSize: 4,
-  maxFrameSize: 5,
-  maxHeaderListSize: 6,
-} as const;
+export { Code, Flag, FrameType, frameHeadBytes, Setting } from '../../src/http2/protocol.js';
 
 export interface Frame {
   readonly type: number;
@@ -46,8 +8,6 @@ export interface Frame {
   readonly stream: number;
   readonly payload: Buffer;
 }
-
-export const frameHeadBytes = 9;
 
 export function encodeFrame(
   type: number,
