@@ -36,7 +36,7 @@ export class FlagEvaluator {
     this.#source = source;
     this.#logger = logger;
     const storage = {
-      getFlag: (key: string) => this.#flag(key),
+      getFlag: (key: string) => this.#ready.get(key) ?? this.#flag(key),
       getFlags: () => this.#all(),
       getFlagSetMetadata: () => ({ ...source.metadata }),
       setConfigurations: (): string[] => {
@@ -66,11 +66,9 @@ export class FlagEvaluator {
   }
 
   #flag(key: string): FeatureFlag | undefined {
-    const ready = this.#ready.get(key);
-    if (ready !== undefined || this.#ready.has(key)) return ready;
+    if (this.#ready.has(key)) return this.#ready.get(key);
     const flag = this.#source.flags.get(key);
-    // flagd's types know neither absent defaults nor rules that are no text.
-    const made = flag && new FeatureFlag(key, flag as unknown as FlagOfCore, this.#logger, core);
+    const made = flag && new FeatureFlag(key, unhashed(flag), this.#logger, core);
     this.#ready.set(key, made);
     return made;
   }
@@ -82,3 +80,13 @@ export class FlagEvaluator {
 }
 
 type FlagOfCore = ConstructorParameters<typeof FeatureFlag>[1];
+
+/**
+ * The flag without a member that can be listed: flagd hashes all of those, to find out which flags of a file are others
+ * now, and that takes longer than all else that a change costs. Here the store has told.
+ */
+function unhashed(flag: FlagDefinition): FlagOfCore {
+  const members = Object.entries(flag).map(([name, value]) => [name, { value }] as const);
+  // flagd's types know neither absent defaults nor rules that are no text.
+  return Object.create(null, Object.fromEntries(members)) as FlagOfCore;
+}
