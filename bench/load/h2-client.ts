@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { FrameReader } from '../../src/server/grpc/frame-reader.js';
+import { MessageReader } from '../../src/wire/message-reader.js';
 import {
   encodeFrame,
   Flag,
@@ -28,7 +28,7 @@ export interface CallListener {
 
 interface Call {
   readonly listener: CallListener;
-  reader: FrameReader | undefined;
+  reader: MessageReader | undefined;
   answered: boolean;
   /** Bytes that the peer still takes. */
   window: number;
@@ -195,7 +195,7 @@ export class H2Client {
       call.listener.onMessage(body.subarray(grpcPrefixBytes));
       return;
     }
-    call.reader ??= new FrameReader(maxMessageBytes);
+    call.reader ??= new MessageReader(maxMessageBytes);
     call.reader.push(body, (message) => {
       call.answered = true;
       call.listener.onMessage(message);

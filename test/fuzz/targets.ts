@@ -3,7 +3,6 @@ import { writeBbolt } from '../../src/server/bbolt/write.js';
 import { messageFromJson } from '../../src/server/gateway/json/from-json.js';
 import { JsonSplitter } from '../../src/server/gateway/json/json-splitter.js';
 import { routes } from '../../src/server/gateway/routes.js';
-import { FrameReader } from '../../src/server/grpc/frame-reader.js';
 import { timeoutMsOf } from '../../src/server/grpc/grpc-timeout.js';
 import { readSnapshot } from '../../src/server/maintenance/snapshot.js';
 import type { Prng } from '../../src/sim/prng.js';
@@ -15,6 +14,7 @@ import { authEntry } from '../../src/wire/codec/auth-entry.js';
 import type { Codec } from '../../src/wire/codec/codec.js';
 import { Reader } from '../../src/wire/codec/reader.js';
 import { electionMethods, lockMethods } from '../../src/wire/concurrency-methods.js';
+import { MessageReader } from '../../src/wire/message-reader.js';
 import { authMethods, kvMethods, leaseMethods, watchMethods } from '../../src/wire/methods.js';
 import { http2Targets } from './http2-targets.js';
 import { inPieces } from './in-pieces.js';
@@ -75,7 +75,7 @@ const frames: Target = {
   }),
   run: (bytes) =>
     inPieces(bytes, (pieces) => {
-      const reader = new FrameReader(1_000);
+      const reader = new MessageReader(1_000);
       const found: string[] = [];
       for (const piece of pieces) reader.push(piece, (message) => found.push(Buffer.from(message).toString('hex')));
       return found;

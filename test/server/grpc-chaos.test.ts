@@ -1,9 +1,9 @@
 import { constants } from 'node:http2';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { Prng } from '../../src/sim/prng.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { encodeFrame } from '../transport/frames.js';
 import { RawPeer } from './support/raw-peer.js';
 import { TestGrpc } from './support/test-grpc.js';

@@ -3,7 +3,7 @@ import { constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { nextMessage, type RawClient, readAnswer } from './support/raw-client.js';
 import { TestGrpc } from './support/test-grpc.js';
 

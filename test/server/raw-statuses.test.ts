@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
 import { type Server, startServer } from '../../src/server/server.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { kvMethods, leaseMethods, watchMethods } from '../../src/wire/methods.js';
 import { describeEtcd } from '../support/etcd.js';
 import { type RawAnswer, RawClient } from './support/raw-client.js';

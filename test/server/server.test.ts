@@ -3,10 +3,10 @@ import { utf8 } from '../../src/core/bytes.js';
 import { deferred } from '../../src/core/deferred.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
-import { FrameReader } from '../../src/server/grpc/frame-reader.js';
 import { startServer } from '../../src/server/server.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
+import { MessageReader } from '../../src/wire/message-reader.js';
 import { kvMethods, watchMethods } from '../../src/wire/methods.js';
 import { nextMessage, RawClient } from './support/raw-client.js';
 import { eventually } from './support/wait.js';
@@ -86,7 +86,7 @@ describe('startServer', () => {
     const stream = client.open(watchMethods.watch.path);
     const seen: bigint[] = [];
     const all = deferred();
-    const reader = new FrameReader(64 * 1024 * 1024);
+    const reader = new MessageReader(64 * 1024 * 1024);
     stream.on('data', (chunk: Buffer) =>
       reader.push(chunk, (message) => {
         for (const { kv } of watchMethods.watch.response.decode(message).events) seen.push(kv.modRevision);

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { decodeFrames, encodeFrame, Flag, type Frame, FrameType, type SettingPair, settingsFrame } from './frames.js';
 import { callFields, headerBlock } from './header-block.js';
 

@@ -1,7 +1,7 @@
 import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
+import { MessageReader } from '../../wire/message-reader.js';
 import type { CallEnvironment } from './call.js';
-import { FrameReader } from './frame-reader.js';
 
 /** Whose messages they are. */
 export interface InputOwner {
@@ -14,7 +14,7 @@ export interface InputOwner {
 export class CallInput {
   readonly #environment: CallEnvironment;
   readonly #owner: InputOwner;
-  readonly #reader: FrameReader;
+  readonly #reader: MessageReader;
   #countedBytes = 0;
   #isClosed = false;
   #dueMs = Number.POSITIVE_INFINITY;
@@ -22,7 +22,7 @@ export class CallInput {
   constructor(environment: CallEnvironment, owner: InputOwner) {
     this.#environment = environment;
     this.#owner = owner;
-    this.#reader = new FrameReader(environment.limits.maxMessageBytes);
+    this.#reader = new MessageReader(environment.limits.maxMessageBytes);
   }
 
   get isInsideMessage(): boolean {

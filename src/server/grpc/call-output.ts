@@ -1,7 +1,7 @@
 import type { Bytes } from '../../core/bytes.js';
+import { grpcFrame } from '../../wire/grpc-frame.js';
 import { ResetCode, type ResponseHeaders, type ServerStream } from '../http2/server-stream.js';
 import type { CallEnvironment } from './call.js';
-import { grpcFrame } from './frame.js';
 import { statusTrailers } from './status.js';
 
 const responseHeaders: ResponseHeaders = { 'content-type': 'application/grpc' };

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
-import { grpcFrame } from '../../../src/server/grpc/frame.js';
-import { FrameReader } from '../../../src/server/grpc/frame-reader.js';
+import { grpcFrame } from '../../../src/wire/grpc-frame.js';
+import { MessageReader } from '../../../src/wire/message-reader.js';
 
 export interface RawAnswer {
   readonly httpStatus: number | undefined;
@@ -69,7 +69,7 @@ export class RawClient {
 /** Everything that comes back until the stream is closed. */
 export async function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> {
   const messages: Buffer[] = [];
-  const reader = new FrameReader(64 * 1024 * 1024);
+  const reader = new MessageReader(64 * 1024 * 1024);
   let head: Record<string, unknown> = {};
   let trailers: Record<string, unknown> = {};
   stream.on('response', (headers) => {
@@ -95,7 +95,7 @@ export async function readAnswer(stream: ClientHttp2Stream): Promise<RawAnswer> 
 /** The next message of a stream that stays open. */
 export function nextMessage(stream: ClientHttp2Stream): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const reader = new FrameReader(64 * 1024 * 1024);
+    const reader = new MessageReader(64 * 1024 * 1024);
     const onData = (chunk: Buffer) =>
       reader.push(chunk, (message) => {
         stream.off('data', onData);

@@ -1,6 +1,6 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
 import { once } from 'node:events';
-import { grpcFrame } from '../../../src/server/grpc/frame.js';
+import { grpcFrame } from '../../../src/wire/grpc-frame.js';
 import { callHead, duplexPath, preface, unaryPath } from '../frame-peer.js';
 import { Code, encodeFrame, Flag, FrameType, settingsFrame, uint32 } from '../frames.js';
 import { expectRefusal, type TransportCase } from '../transport-case.js';

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { grpcFrame } from '../../../src/server/grpc/frame.js';
+import { grpcFrame } from '../../../src/wire/grpc-frame.js';
 import { callHead, duplexPath, unaryPath } from '../frame-peer.js';
 import { Code, encodeFrame, Flag, FrameType, uint32 } from '../frames.js';
 import { refused, type TransportCase } from '../transport-case.js';

@@ -1,5 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict';
-import { grpcFrame } from '../../../src/server/grpc/frame.js';
+import { grpcFrame } from '../../../src/wire/grpc-frame.js';
 import { callHead, duplexPath, type FramePeer, unaryPath } from '../frame-peer.js';
 import { Code, encodeFrame, Flag, FrameType, resetFrame } from '../frames.js';
 import { callFields, headerBlock } from '../header-block.js';

@@ -1,4 +1,4 @@
-import type { Bytes } from '../../core/bytes.js';
+import type { Bytes } from '../core/bytes.js';
 
 /** One byte of flags and four of length come before each gRPC message. */
 export const prefixSize = 5;

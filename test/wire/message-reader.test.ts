@@ -1,12 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ConclaveError } from '../../src/core/errors.js';
-import { grpcFrame } from '../../src/server/grpc/frame.js';
-import { FrameReader } from '../../src/server/grpc/frame-reader.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
+import { MessageReader } from '../../src/wire/message-reader.js';
 
 const maxMessageBytes = 1_000;
 
-function readAll(chunks: readonly Uint8Array[], reader = new FrameReader(maxMessageBytes)): Buffer[] {
+function readAll(chunks: readonly Uint8Array[], reader = new MessageReader(maxMessageBytes)): Buffer[] {
   const messages: Buffer[] = [];
   for (const chunk of chunks) reader.push(chunk, (message) => messages.push(Buffer.from(message)));
   return messages;
@@ -27,7 +27,7 @@ function failure(chunks: readonly Uint8Array[]): unknown {
   }
 }
 
-describe('FrameReader', () => {
+describe('MessageReader', () => {
   it('gives the same messages however the bytes are split', () => {
     const messages = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 });
     fc.assert(
@@ -46,7 +46,7 @@ describe('FrameReader', () => {
   });
 
   it('tells how much of an incomplete message it holds, and forgets it', () => {
-    const reader = new FrameReader(maxMessageBytes);
+    const reader = new MessageReader(maxMessageBytes);
     readAll([grpcFrame(Buffer.from('whole')), grpcFrame(Buffer.from('half')).subarray(0, 7)], reader);
     expect(reader.heldBytes).toBe(7);
     reader.clear();
@@ -78,7 +78,7 @@ describe('FrameReader', () => {
   it('either gives messages or fails on random bytes, and never holds more than one message', () => {
     fc.assert(
       fc.property(fc.array(fc.uint8Array({ maxLength: 64 })), (chunks) => {
-        const reader = new FrameReader(maxMessageBytes);
+        const reader = new MessageReader(maxMessageBytes);
         try {
           readAll(chunks, reader);
         } catch (error) {

@@ -1,6 +1,6 @@
-import { type Bytes, noBytes } from '../../core/bytes.js';
-import { ConclaveError } from '../../core/errors.js';
-import { prefixSize } from './frame.js';
+import { type Bytes, noBytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { prefixSize } from './grpc-frame.js';
 
 const noBuffer = Buffer.alloc(0);
 
@@ -9,7 +9,7 @@ const noBuffer = Buffer.alloc(0);
  * view into that piece; only the rest is copied, into a buffer that grows with what has arrived: neither a length
  * prefix that lies nor a message sent byte by byte costs more memory than twice the bytes received.
  */
-export class FrameReader {
+export class MessageReader {
   readonly #maxMessageBytes: number;
   #partial = noBuffer;
   #held = 0;
