@@ -39,10 +39,12 @@ export function byChance(runtime: Runtime): number {
   return (runtime.randomBytes(1)[0] as number) / 255;
 }
 
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
 /** 64 random bits as 16 lowercase hex digits. */
 export function randomHex(runtime: Runtime): string {
   let text = '';
-  for (const byte of runtime.randomBytes(8)) text += byte.toString(16).padStart(2, '0');
+  for (const byte of runtime.randomBytes(8)) text += hexOf[byte];
   return text;
 }
 

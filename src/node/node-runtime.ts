@@ -1,15 +1,23 @@
-import { randomBytes } from 'node:crypto';
-import { uptime } from 'node:os';
+import { randomFillSync } from 'node:crypto';
 import type { ClockReading, Runtime } from '../core/runtime.js';
+import { BootClock } from './boot-clock.js';
 
 /** The longest delay `setTimeout` takes; more makes it fire at once (Node warns and uses 1 ms). */
 const longestDelayMs = 2 ** 31 - 1;
 
+/** So much chance is asked for at once: the system call costs as much for one byte. */
+const chanceBytes = 4_096;
+
 /** Real time and real chance. Its timers keep the process alive, as a held lock should. */
 export class NodeRuntime implements Runtime {
-  /** `os.uptime()` reads CLOCK_BOOTTIME on Linux, in steps of 10 ms; other systems may give whole seconds. */
+  readonly #boot = new BootClock();
+  #chance = Buffer.alloc(0);
+  #chanceUsed = 0;
+
   clocks(): ClockReading {
-    return { monotonicMs: performance.now(), bootMs: uptime() * 1000, wallMs: Date.now() };
+    const monotonicMs = performance.now();
+    const wallMs = Date.now();
+    return { monotonicMs, bootMs: this.#boot.at(monotonicMs, wallMs), wallMs };
   }
 
   monotonicMs(): number {
@@ -38,6 +46,11 @@ export class NodeRuntime implements Runtime {
   }
 
   randomBytes(length: number): Uint8Array {
-    return randomBytes(length);
+    if (this.#chanceUsed + length > this.#chance.length) {
+      this.#chance = randomFillSync(Buffer.allocUnsafeSlow(Math.max(length, chanceBytes)));
+      this.#chanceUsed = 0;
+    }
+    this.#chanceUsed += length;
+    return this.#chance.subarray(this.#chanceUsed - length, this.#chanceUsed);
   }
 }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred } from '../../src/core/deferred.js';
+import { BootClock } from '../../src/node/boot-clock.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 
 describe('NodeRuntime', () => {
@@ -27,6 +28,17 @@ describe('NodeRuntime', () => {
     const runtime = new NodeRuntime();
     expect(runtime.randomBytes(8)).toHaveLength(8);
     expect(runtime.randomBytes(16)).not.toEqual(runtime.randomBytes(16));
+    expect(runtime.randomBytes(10_000)).toHaveLength(10_000);
+    const drawn = Array.from({ length: 10_000 }, () => Buffer.from(runtime.randomBytes(8)).toString('hex'));
+    expect(new Set(drawn).size).toBe(10_000);
+  });
+
+  it('reads the clock that counts sleep again when another one has moved', () => {
+    let reads = 0;
+    const clock = new BootClock(() => 1_000 * ++reads);
+    expect([clock.at(5, 70), clock.at(5.4, 70), clock.at(5.9, 70)]).toEqual([1_000, 1_000, 1_000]);
+    // Time passes; then the machine sleeps, which the monotonic clock does not see; then the wall clock is set back.
+    expect([clock.at(6, 70), clock.at(6.1, 9_070), clock.at(6.2, 8_000)]).toEqual([2_000, 3_000, 4_000]);
   });
 });
 
