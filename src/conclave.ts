@@ -13,6 +13,7 @@ import { RateLimiter, type RateOptions } from './counter/rate-limiter.js';
 import { Sequence, type SequenceOptions } from './counter/sequence.js';
 import { Election } from './election/election.js';
 import { Elections } from './election/elections.js';
+import { Observers } from './election/leader-watch.js';
 import { Flags } from './flags/flags.js';
 import type { PartitionOptions } from './group/division.js';
 import { Group } from './group/group.js';
@@ -67,6 +68,7 @@ export class Conclave implements AsyncDisposable {
   readonly #scope: Scope;
   /** Of groups and partitions. */
   readonly #mirrors: SharedMirrors;
+  readonly #observers: Observers;
   #closing: Promise<void> | undefined;
 
   /** @internal Use `connect()`. `scope` closes the store and whatever it stands on. */
@@ -81,6 +83,7 @@ export class Conclave implements AsyncDisposable {
     this.config = new Config(context, files);
     this.flags = new Flags(context);
     this.#mirrors = new SharedMirrors(context.store, context.runtime);
+    this.#observers = new Observers(context);
   }
 
   /**
@@ -171,7 +174,7 @@ export class Conclave implements AsyncDisposable {
    * @throws ConclaveError `INVALID_NAME` for an empty name.
    */
   election(name: string): Election {
-    return new Election(this.#context, name);
+    return new Election(this.#context, name, this.#observers);
   }
 
   /**

@@ -5,6 +5,7 @@ import { type CampaignOptions, campaign } from './campaign.js';
 import { electionRoot } from './elections.js';
 import type { Ground } from './ground.js';
 import { type Leader, leaderOf } from './leader.js';
+import { Observers } from './leader-watch.js';
 import type { Leadership } from './leadership.js';
 import { observeLeader } from './observe.js';
 import { type Resumable, resume } from './resume.js';
@@ -14,10 +15,15 @@ import { type RunOptions, run, type Work } from './run.js';
 export class Election {
   readonly name: string;
   readonly #ground: Ground;
+  readonly #observers: Observers;
 
-  /** @throws ConclaveError `INVALID_NAME` for an empty name. */
-  constructor(context: RecipeContext, name: string) {
+  /**
+   * `observers`: of the whole connection, which then has one watch for all who observe this election.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  constructor(context: RecipeContext, name: string, observers = new Observers(context)) {
     this.name = name;
+    this.#observers = observers;
     this.#ground = { context, name, prefix: linePrefix(context, electionRoot, name) };
   }
 
@@ -62,7 +68,7 @@ export class Election {
 
   /** Yields who leads, at once and after every change; null while nobody does. An abort throws `signal.reason`. */
   observe(options: Pick<WaitOptions, 'signal'> = {}): AsyncGenerator<Leader | null, void, undefined> {
-    return observeLeader(this.#ground.context, this.#ground.prefix, options.signal);
+    return observeLeader(this.#observers, this.#ground.prefix, options.signal);
   }
 
   /** Who leads now, or null. */

@@ -39,6 +39,29 @@ describe('observe()', () => {
       expect(c.store.openWatches).toBe(0);
     }));
 
+  it('ELECTION-8: observers of a connection share a read and a watch; who comes later hears the present', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      const first = observing(b);
+      await world.settle();
+      const leadership = await world.until(a.conclave.election('e').campaign('a'));
+      const later = Array.from({ length: 10 }, () => observing(b));
+      await world.settle();
+      await world.until(leadership.proclaim('a, warm'));
+      await world.settle();
+      expect(first.values()).toEqual([null, 'a', 'a, warm']);
+      for (const { values } of later) expect(values()).toEqual(['a', 'a, warm']);
+      expect(b.store.counts).toMatchObject({ range: 1, watch: 1 });
+      first.stop();
+      await world.until(first.ended);
+      expect(b.store.openWatches).toBe(1);
+      for (const { stop, ended } of later) {
+        stop();
+        await world.until(ended);
+      }
+      expect(b.store.openWatches).toBe(0);
+    }));
+
   it('ELECTION-8: tells the present leader first', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];

@@ -1,6 +1,7 @@
 import { noBytes } from '../../core/bytes.js';
 import { type Deferred, deferred } from '../../core/deferred.js';
 import { ConclaveError } from '../../core/errors.js';
+import { Observers } from '../../election/leader-watch.js';
 import { observePlace } from '../../election/observe.js';
 import { plainPrefix } from '../../line/place.js';
 import { untilAnswered } from '../../store/repeat.js';
@@ -67,7 +68,7 @@ class ObserveCall implements DuplexCall<LeaderRequest> {
       const asked = await untilAnswered(context.runtime, signal, () =>
         context.store.range({ key: prefix }, { signal }),
       );
-      for await (const { place, revision } of observePlace(context, prefix, signal)) {
+      for await (const { place, revision } of observePlace(new Observers(context), prefix, signal)) {
         await this.#full?.promise;
         if (signal.aborted) return;
         if (place !== null) this.#reply.send({ header: { ...asked.header, revision }, kv: place });

@@ -3,6 +3,7 @@ import { utf8 } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import { Election } from '../../election/election.js';
 import type { Leader } from '../../election/leader.js';
+import { Observers } from '../../election/leader-watch.js';
 import type { Leadership } from '../../election/leadership.js';
 import type { Revision } from '../../engine/key-record.js';
 import type { Session } from '../../lease/session.js';
@@ -110,6 +111,8 @@ function drawTurn(random: Prng, value: string): ElectionOperation {
   };
 }
 
+const secondObserverMs = 700;
+
 class ElectionStage implements Stage {
   readonly #samples = new HeldSamples();
   readonly #counters: GuardedCounters;
@@ -136,7 +139,7 @@ class ElectionStage implements Stage {
 
   async perform(client: SimClient, operation: Json): Promise<void> {
     const turn = operation as ElectionOperation;
-    if (turn.how === 'observe') return this.#observe(client);
+    if (turn.how === 'observe') return this.#observeTwice(client);
     await pause(client.process, turn.idleMs);
     await untilGivesUp(client.process, turn.abortAfterMs, (signal) =>
       turn.how === 'run' ? this.#run(client, turn, signal) : this.#campaign(client, turn, signal),
@@ -272,13 +275,22 @@ class ElectionStage implements Stage {
     }
   }
 
-  #observe(client: SimClient): void {
+  /** The second comes later, to the same watch. */
+  async #observeTwice(client: SimClient): Promise<void> {
+    const observers = new Observers(client.context);
+    this.#observe(client, observers, 1);
+    await pause(client.process, secondObserverMs);
+    this.#observe(client, observers, 2);
+  }
+
+  #observe(client: SimClient, observers: Observers, nth: number): void {
     const observer: Observer = { client, end: () => Promise.resolve() };
     const aborts = new AbortController();
-    const name = `${client.name}-observer`;
+    const name = `${client.name}-observer-${nth}`;
+    const election = new Election(client.context, electionName, observers);
     const loop = async () => {
       try {
-        for await (const leader of new Election(client.context, electionName).observe({ signal: aborts.signal })) {
+        for await (const leader of election.observe({ signal: aborts.signal })) {
           client.recorder.note(client.name, line, 'view', { observer: name, value: shownOf(leader) });
         }
       } catch (error) {
