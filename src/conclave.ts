@@ -31,6 +31,7 @@ import type { QueueOptions } from './queue/options.js';
 import { Queue } from './queue/queue.js';
 import { Registry } from './registry/registry.js';
 import { RwLock } from './rwlock/rw-lock.js';
+import { Schedule, type SingleRunOptions } from './schedule/schedule.js';
 import { Semaphore, type SemaphoreOptions } from './semaphore/semaphore.js';
 import { Stm, type StmOptions } from './stm/stm.js';
 import type { Tx } from './stm/tx.js';
@@ -183,6 +184,14 @@ export class Conclave implements AsyncDisposable {
    */
   queue<T = unknown>(name: string, options: QueueOptions<T> = {}): Queue<T> {
     return new Queue<T>(this.#context, name, options);
+  }
+
+  /**
+   * The schedule `name`: what one of many processes runs at each tick. See `Schedule.run`.
+   * @throws ConclaveError `INVALID_NAME` for an empty name.
+   */
+  schedule(name: string, options: SingleRunOptions = {}): Schedule {
+    return new Schedule(this.#context, name, options);
   }
 
   /**

@@ -78,7 +78,10 @@ export type { Job } from './queue/job.js';
 export type { JobOptions } from './queue/new-job.js';
 export type { QueueOptions } from './queue/options.js';
 export { type Enqueued, type EnqueueOptions, Queue } from './queue/queue.js';
+export type { Tick } from './queue/record.js';
 export type { JobOutcome } from './queue/result.js';
+export type { MissedPolicy, OverlapPolicy, ScheduleOptions } from './queue/schedule.js';
+export type { ScheduleInfo } from './queue/schedules.js';
 export type { Pick, PickOptions } from './registry/balancer.js';
 export type { RegistryCodec } from './registry/codec.js';
 export * as registryCodecs from './registry/codecs/index.js';
@@ -92,6 +95,13 @@ export type { Registry } from './registry/registry.js';
 export * as strategies from './registry/strategies/index.js';
 export type { Strategy } from './registry/strategy.js';
 export { RwLock } from './rwlock/rw-lock.js';
+export type {
+  RunHandler,
+  Schedule,
+  ScheduledRun,
+  ScheduleState,
+  SingleRunOptions,
+} from './schedule/schedule.js';
 export type { SemaphorePlace, SemaphoreState } from './semaphore/inspect.js';
 export { Semaphore, type SemaphoreAcquireOptions, type SemaphoreOptions } from './semaphore/semaphore.js';
 export type { StmOptions } from './stm/stm.js';

@@ -7,7 +7,7 @@ import { removeJob } from './gone.js';
 import { comeForward, leaveGroup, moveGroupOn } from './group.js';
 import { jsonValue } from './json.js';
 import { below, dueMsAt, type QueueKeys, seqAt } from './keys.js';
-import { recordOf } from './record.js';
+import { recordOf, type Tick } from './record.js';
 import { type Ticket, takenOf, ticketOf } from './ticket.js';
 
 export type JobState = 'ready' | 'delayed' | 'waiting' | 'claimed' | 'dead';
@@ -41,6 +41,7 @@ export interface JobInfo<T = unknown> {
   /** What its handler last reported. */
   readonly progress: unknown;
   readonly enqueuedMs: number;
+  readonly tick: Tick | undefined;
   /** When it is due, by wall clock; for delayed ones. */
   readonly dueMs: number | undefined;
 }
@@ -110,10 +111,10 @@ function infoOf<T>(
   // Cancelled: whoever meets the ticket drops it.
   if (job === undefined) return [];
   const { seq, priority, attempts, maxAttempts, reason, group } = ticketOf(kv);
-  const { payload, enqueuedMs } = recordOf(job);
+  const { payload, enqueuedMs, tick } = recordOf(job);
   const known = { id: `${seq}`, state, payload: payload as T, priority, attempts, maxAttempts, reason, group };
   const dueMs = state === 'delayed' ? dueMsAt(kv.key) : undefined;
-  return [{ ...known, progress: jsonValue(progress?.value), enqueuedMs, dueMs }];
+  return [{ ...known, progress: jsonValue(progress?.value), enqueuedMs, tick, dueMs }];
 }
 
 /** A key in front of every ready job: nobody can claim past it. Safe to run twice. */
@@ -165,6 +166,10 @@ export async function cancelJob({ context, keys }: AdminSite, seq: number, signa
   }
 }
 
-function answered({ store, runtime }: SessionContext, request: TxnRequest, signal: AbortSignal): Promise<TxnResponse> {
+export function answered(
+  { store, runtime }: SessionContext,
+  request: TxnRequest,
+  signal: AbortSignal,
+): Promise<TxnResponse> {
   return untilAnswered(runtime, signal, () => store.txn(request, { signal }));
 }

@@ -7,7 +7,7 @@ import type { Claim, ClaimSite } from './claim.js';
 import { moveGroupOn } from './group.js';
 import { checkDelay } from './options.js';
 import { Progress } from './progress.js';
-import { recordOf } from './record.js';
+import { recordOf, type Tick } from './record.js';
 import { encodeResult, keepFor } from './result.js';
 import { settle, type Verdict } from './settle.js';
 import type { Slot } from './slot.js';
@@ -27,6 +27,8 @@ export class Job<T = unknown> {
   readonly fence: bigint;
   /** Of its group nobody has another job in hand. */
   readonly group: string | undefined;
+  /** The schedule that added it, and the tick that it stands for; undefined for a job that somebody enqueued. */
+  readonly tick: Tick | undefined;
   readonly #progress: Progress;
   readonly #site: ClaimSite;
   readonly #slot: Slot;
@@ -38,7 +40,7 @@ export class Job<T = unknown> {
 
   /** @internal `onOver` is called once, when the claim is settled or lost. */
   constructor(site: ClaimSite, slot: Slot, claim: Claim, payload: unknown, onOver: () => void) {
-    const { enqueuedMs } = recordOf(claim.job);
+    const { enqueuedMs, tick } = recordOf(claim.job);
     this.#site = site;
     this.#slot = slot;
     this.#claim = claim;
@@ -50,6 +52,7 @@ export class Job<T = unknown> {
     this.enqueuedMs = enqueuedMs;
     this.fence = claim.fence;
     this.group = claim.ticket.group;
+    this.tick = tick;
     this.#progress = new Progress(site, slot, claim);
     this.#unlink = onSessionEnd(site.session, (error) => this.#end(error));
   }

@@ -16,16 +16,19 @@ import {
 import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
-import { Delays } from './delays.js';
+import { Due } from './due.js';
 import { comeForward, leaveGroup, moveGroupOn } from './group.js';
-import { below, type QueueKeys } from './keys.js';
+import { below, dueMsAt, type QueueKeys } from './keys.js';
+import { scheduleOf } from './schedule.js';
+import { tick } from './tick.js';
 import { encodeTicket, type TakenTicket, takenOf, ticketOf } from './ticket.js';
 
 /** Jobs that one request moves. */
 const perRequest = 16;
 
 /**
- * What one consumer does for all: puts the jobs of dead consumers back, and makes delayed ones ready. Whoever is first
+ * What one consumer does for all: puts the jobs of dead consumers back, makes delayed ones ready, and adds those of the
+ * schedules. Whoever is first
  * in the line `keepers` does it; everything it does is guarded, so that a second one, who takes itself for the first,
  * does no harm. Runs until `signal` aborts, which must be no later than the end of the session.
  */
@@ -46,15 +49,15 @@ export async function keepQueue(site: ClaimSite, signal: AbortSignal): Promise<n
   }
 }
 
-/** Both duties at once; ends with `signal`, or when the store refuses. */
+/** All duties at once; ends with `signal`, or when the store refuses. */
 async function keep(site: ClaimSite, signal: AbortSignal): Promise<never> {
   const over = new AbortController();
   const either = linkSignals(signal, over.signal);
-  const duties = [keepClaims(site, either.signal), keepDelays(site, either.signal)];
+  const duties = [keepClaims, keepDelays, keepSchedules].map((duty) => duty(site, either.signal));
   try {
     return await Promise.race(duties);
   } finally {
-    over.abort(new ConclaveError('CLOSED', 'the other duty has failed'));
+    over.abort(new ConclaveError('CLOSED', 'another duty has failed'));
     await Promise.allSettled(duties);
     either.unlink();
   }
@@ -78,10 +81,16 @@ async function keepClaims(site: ClaimSite, signal: AbortSignal): Promise<never> 
   }
 }
 
-/** Moves every delayed job to where it can be claimed when its time has come. */
+/**
+ * Moves every delayed job to where it can be claimed when its time has come. When that is was written by its writer's
+ * wall clock: it waits no longer than its whole delay after it was seen, however wrong either clock is.
+ */
 async function keepDelays(site: ClaimSite, signal: AbortSignal): Promise<never> {
   const { store, runtime } = site.context;
-  const delays = new Delays(site);
+  const delays = new Due(site, site.keys.delayed, (kv, seenMs) => {
+    const mostMs = (ticketOf(kv).delayMs ?? 0) - (runtime.monotonicMs() - seenMs);
+    return Math.min(dueMsAt(kv.key) - runtime.wallMs(), mostMs);
+  });
   try {
     for (;;) {
       const due = await abortable(delays.next(perRequest), signal);
@@ -95,6 +104,21 @@ async function keepDelays(site: ClaimSite, signal: AbortSignal): Promise<never> 
     }
   } finally {
     delays.close();
+  }
+}
+
+/** Adds the job of every schedule's tick when its time has come by this process's wall clock. */
+async function keepSchedules(site: ClaimSite, signal: AbortSignal): Promise<never> {
+  const { runtime } = site.context;
+  const schedules = new Due(site, site.keys.schedules, (kv) => {
+    return (scheduleOf(kv)?.nextMs ?? Number.POSITIVE_INFINITY) - runtime.wallMs();
+  });
+  try {
+    for (;;) {
+      for (const kv of await abortable(schedules.next(perRequest), signal)) await tick(site, kv, signal);
+    }
+  } finally {
+    schedules.close();
   }
 }
 

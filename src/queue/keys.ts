@@ -29,6 +29,7 @@ export class QueueKeys {
   readonly idle: Bytes;
   readonly keepers: Bytes;
   readonly gone: string;
+  readonly schedules: string;
 
   constructor(prefix: Bytes) {
     this.root = utf8Text(prefix);
@@ -46,6 +47,7 @@ export class QueueKeys {
     this.idle = utf8(`${this.root}idle/`);
     this.keepers = utf8(`${this.root}keepers/`);
     this.gone = `${this.root}gone/`;
+    this.schedules = `${this.root}schedules/`;
   }
 
   job(seq: number): string {
@@ -87,6 +89,10 @@ export class QueueKeys {
 
   vacantOf(group: string): string {
     return this.vacant + encodeURIComponent(group);
+  }
+
+  scheduleOf(name: string): string {
+    return this.schedules + encodeURIComponent(name);
   }
 
   progressOf(seq: number): string {

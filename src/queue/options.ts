@@ -1,5 +1,6 @@
 import { ConclaveError } from '../core/errors.js';
 import type { StandardSchema } from '../core/standard-schema.js';
+import { assertWhole } from '../core/whole.js';
 import type { Backoff } from './backoff.js';
 
 export interface QueueOptions<T = unknown> {
@@ -36,7 +37,7 @@ export function settingsOf<T>(options: QueueOptions<T>): QueueSettings {
   const { schema, maxAttempts = 5, backoff = {}, maxJobs = 10_000, maxKib = 65_536, maxJobKib = 64 } = options;
   const { firstMs = 1_000, mostMs = 60_000 } = backoff;
   for (const [name, value] of Object.entries({ maxAttempts, maxJobs, maxKib, maxJobKib, firstMs, mostMs })) {
-    wholeFrom1(name, value);
+    assertWhole(name, value, 1);
   }
   if (maxJobKib > 512) throw new ConclaveError('INVALID_ARGUMENT', `maxJobKib must be at most 512, got ${maxJobKib}`);
   checkSchema(schema);
@@ -46,11 +47,6 @@ export function settingsOf<T>(options: QueueOptions<T>): QueueSettings {
 function checkSchema(schema: StandardSchema | undefined): void {
   if (schema === undefined || typeof schema?.['~standard']?.validate === 'function') return;
   throw new ConclaveError('INVALID_ARGUMENT', 'schema must follow Standard Schema v1: it has no ~standard.validate');
-}
-
-export function wholeFrom1(name: string, value: number): void {
-  if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a whole number from 1, got ${String(value)}`);
 }
 
 /** Ten years. */

@@ -1,9 +1,8 @@
 import { concatBytes, utf8Text } from '../core/bytes.js';
 import { randomHex } from '../core/runtime.js';
-import type { KeyValue, TxnRequest, TxnResponse } from '../store/messages.js';
+import type { KeyValue, TxnRequest } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
-import { type AdminSite, folderOf, type JobState } from './admin.js';
+import { type AdminSite, answered, folderOf, type JobState } from './admin.js';
 import { removeTraces } from './gone.js';
 import { leaveGroup, moveGroupOn } from './group.js';
 import { jsonObject, numberOf } from './json.js';
@@ -23,7 +22,7 @@ interface Found {
 
 /** Removes every job of the state that is there now, none that comes later; resolves to their number. */
 export async function purgeState(site: AdminSite, state: JobState, signal: AbortSignal): Promise<number> {
-  const tail = tailOf(rangeAt(await answered(site, { success: [get(site.keys.tail)] }, signal), 0).kvs[0]);
+  const tail = tailOf(rangeAt(await answered(site.context, { success: [get(site.keys.tail)] }, signal), 0).kvs[0]);
   const span = below(folderOf(site.keys, state));
   let from = span.key;
   let limit = perRequest;
@@ -33,7 +32,7 @@ export async function purgeState(site: AdminSite, state: JobState, signal: Abort
   for (;;) {
     const request = { ...span, key: from, limit: BigInt(limit) };
     const page = distinct(
-      rangeAt(await answered(site, { success: [{ type: 'range', request }] }, signal), 0).kvs,
+      rangeAt(await answered(site.context, { success: [{ type: 'range', request }] }, signal), 0).kvs,
       site.keys,
     );
     const last = page.at(-1);
@@ -78,7 +77,7 @@ async function removePage(
   const tickets = kvs.map(ticketOf);
   const purged = `${keys.gone}purged`;
   const jobs = tickets.map(({ seq }) => get(keys.job(seq), { keysOnly: true }));
-  const look = await answered(site, { success: [get(purged), ...jobs] }, signal);
+  const look = await answered(site.context, { success: [get(purged), ...jobs] }, signal);
   const found = kvs.map((kv, i) => ({
     kv,
     ticket: tickets[i] as Ticket,
@@ -87,7 +86,7 @@ async function removePage(
   const before = rangeAt(look, 0).kvs[0];
   const by = randomHex(context.runtime);
   const there = found.filter(({ jobCreated }) => jobCreated > 0n);
-  const txn = await answered(site, removalOf(keys, found, there, before, by), signal);
+  const txn = await answered(site.context, removalOf(keys, found, there, before, by), signal);
   // Refused, but it was us: an earlier run of the request has done it.
   if (!txn.succeeded && jsonObject(rangeAt(txn, 0).kvs[0]?.value).by !== by) return undefined;
   if (state === 'waiting') return there.length;
@@ -120,8 +119,4 @@ function removalOf(
     ],
     failure: [get(purged)],
   };
-}
-
-function answered({ context }: AdminSite, request: TxnRequest, signal: AbortSignal): Promise<TxnResponse> {
-  return untilAnswered(context.runtime, signal, () => context.store.txn(request, { signal }));
 }

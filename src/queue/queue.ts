@@ -1,6 +1,7 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
 import { Doorbell } from '../line/doorbell.js';
@@ -21,15 +22,17 @@ import { type Handler, type WorkOptions, work } from './consume.js';
 import { Consumer } from './consumer.js';
 import { QueueKeys } from './keys.js';
 import { type JobOptions, newJob } from './new-job.js';
-import { type QueueOptions, type QueueSettings, settingsOf, wholeFrom1 } from './options.js';
+import { type QueueOptions, type QueueSettings, settingsOf } from './options.js';
 import { checkPayload } from './payload.js';
 import { jobsPerStep, Producer } from './producer.js';
 import { purgeState } from './purge.js';
 import { type JobOutcome, outcomeOf } from './result.js';
+import { checkScheduleName, type ScheduleOptions, specOf } from './schedule.js';
+import { declareSchedule, listSchedules, removeSchedule, type ScheduleInfo } from './schedules.js';
 import type { NewJob } from './step.js';
 
 /** Where queues live, below the namespace. */
-const root = 'queues';
+const queuesRoot = 'queues';
 
 /** Between two consumers of `consume()` when the store could not be asked. */
 const outagePauseMs = 500;
@@ -58,9 +61,10 @@ export class Queue<T = unknown> {
   readonly #producer: Producer;
 
   /**
+   * `root`: where it lives, below the namespace.
    * @throws ConclaveError `INVALID_NAME` for an empty name; `INVALID_ARGUMENT` for options that are no whole numbers.
    */
-  constructor(context: RecipeContext, name: string, options: QueueOptions<T> = {}) {
+  constructor(context: RecipeContext, name: string, options: QueueOptions<T> = {}, root = queuesRoot) {
     this.#context = context;
     this.name = name;
     this.#keys = new QueueKeys(linePrefix(context, root, name));
@@ -114,8 +118,8 @@ export class Queue<T = unknown> {
   async consume(handler: Handler<T>, options: WorkOptions<T> = {}): Promise<never> {
     const { signal } = options;
     const { runtime } = this.#context;
-    wholeFrom1('concurrency', options.concurrency ?? 1);
-    wholeFrom1('timeLimitMs', options.timeLimitMs ?? 1);
+    assertWhole('concurrency', options.concurrency ?? 1, 1);
+    assertWhole('timeLimitMs', options.timeLimitMs ?? 1, 1);
     // Bounded by `signal`.
     for (;;) {
       signal?.throwIfAborted();
@@ -142,7 +146,7 @@ export class Queue<T = unknown> {
     options: WaitOptions & { readonly limit?: number | undefined } = {},
   ): Promise<readonly JobInfo<T>[]> {
     const { limit = 100 } = options;
-    wholeFrom1('limit', limit);
+    assertWhole('limit', limit, 1);
     return this.#asked('list', options, (site, signal) => listJobs<T>(site, state, limit, signal));
   }
 
@@ -192,6 +196,28 @@ export class Queue<T = unknown> {
    */
   result<R = unknown>(id: string, options: WaitOptions = {}): Promise<JobOutcome<R>> {
     return this.#asked('result', options, (site, signal) => outcomeOf<R>(site, seqOf(id), signal));
+  }
+
+  /**
+   * Adds a job at every tick from now on, once, whoever of the consumers' processes sees to it; while there is no
+   * consumer ticks are missed. A schedule of this name that is there already is made the same, and left alone if it is.
+   * @throws ConclaveError `INVALID_ARGUMENT` for what is no schedule, or never ticks; `INVALID_VALUE` as `enqueue`.
+   */
+  async schedule(name: string, options: ScheduleOptions<T> & WaitOptions): Promise<ScheduleInfo<T>> {
+    const spec = specOf(name, options, this.#settings);
+    await checkPayload(options.payload, this.#settings);
+    return this.#asked('schedule', options, (site, signal) => declareSchedule<T>(site, name, spec, signal));
+  }
+
+  /** All schedules, by name. */
+  schedules(options: WaitOptions = {}): Promise<readonly ScheduleInfo<T>[]> {
+    return this.#asked('schedules', options, listSchedules<T>);
+  }
+
+  /** Ends a schedule; false: there is none of that name. Jobs that it has added stay. */
+  async unschedule(name: string, options: WaitOptions = {}): Promise<boolean> {
+    checkScheduleName(name);
+    return this.#asked('unschedule', options, (site, signal) => removeSchedule(site, name, signal));
   }
 
   async #add(jobs: readonly NewJob[], options: JobOptions & WaitOptions): Promise<readonly Enqueued[]> {

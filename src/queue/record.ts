@@ -1,6 +1,14 @@
 import type { KeyValue } from '../store/messages.js';
 import { jsonObject, numberOf } from './json.js';
 
+/** Of a schedule. */
+export interface Tick {
+  /** The schedule's name. */
+  readonly schedule: string;
+  /** The moment that it stands for, by its rhythm, in milliseconds since 1970. */
+  readonly atMs: number;
+}
+
 /** A job as it was put into the queue; never written again. */
 export interface JobRecord {
   readonly payload: unknown;
@@ -11,6 +19,8 @@ export interface JobRecord {
   /** Of the payload, rounded up. */
   readonly kib: number;
   readonly dedupe: string | undefined;
+  /** What it was added for, if a schedule did. */
+  readonly tick: Tick | undefined;
 }
 
 /** `payload` is JSON. */
@@ -19,12 +29,18 @@ export function encodeRecord(payload: string, rest: Omit<JobRecord, 'payload'>):
 }
 
 export function recordOf(kv: KeyValue | undefined): JobRecord {
-  const { payload, enqueuedMs, maker, kib, dedupe } = jsonObject(kv?.value);
+  const { payload, enqueuedMs, maker, kib, dedupe, tick } = jsonObject(kv?.value);
   return {
     payload,
     enqueuedMs: numberOf(enqueuedMs, 0),
     maker: typeof maker === 'string' ? maker : '',
     kib: numberOf(kib, 1),
     dedupe: typeof dedupe === 'string' ? dedupe : undefined,
+    tick: tickOf(tick),
   };
+}
+
+function tickOf(value: unknown): Tick | undefined {
+  const { schedule, atMs } = Object(value) as { readonly schedule?: unknown; readonly atMs?: unknown };
+  return typeof schedule === 'string' && typeof atMs === 'number' ? { schedule, atMs } : undefined;
 }

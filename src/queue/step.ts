@@ -8,7 +8,7 @@ import { comeForward } from './group.js';
 import { jsonObject, numberOf } from './json.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
-import { encodeRecord } from './record.js';
+import { encodeRecord, type Tick } from './record.js';
 import { nextTail, type Tail, tailOf } from './tail.js';
 import { encodeTicket, type Ticket } from './ticket.js';
 
@@ -25,6 +25,8 @@ export interface NewJob {
   /** How long its result is kept once it is done; undefined: not at all. */
   readonly resultMs: number | undefined;
   readonly kib: number;
+  /** The tick that it is for, of a schedule. */
+  readonly tick?: Tick | undefined;
 }
 
 export interface Size {
@@ -102,10 +104,10 @@ function putsOf(
   maker: string,
   groups: Set<string>,
 ): RequestOp[] {
-  const { payload, delayMs, dedupe, kib, group, ...rest } = job;
+  const { payload, delayMs, dedupe, kib, group, tick, ...rest } = job;
   const ticket: Ticket = { ...rest, seq, attempts: 0, dedupe, kib, group };
   return [
-    put(keys.job(seq), encodeRecord(payload, { enqueuedMs: nowMs, maker, kib, dedupe })),
+    put(keys.job(seq), encodeRecord(payload, { enqueuedMs: nowMs, maker, kib, dedupe, tick })),
     placeOf(keys, ticket, delayMs, nowMs, groups),
     ...(dedupe === undefined ? [] : [put(keys.dedupeOf(dedupe), JSON.stringify({ key: dedupe, seq }))]),
   ];

@@ -132,6 +132,25 @@ export interface Facts {
   /** By `server`, at the end: items that are still in the queue. */
   readonly 'queue.remaining': { items: readonly string[] };
 
+  /**
+   * By `server`: a schedule as it is from this revision on. `since`: when it was made; `said`: what was declared;
+   * `waiting`: how many of its jobs wait for their group; `latestMs`: the latest that a process's clock has shown.
+   */
+  readonly 'schedule.state': {
+    name: string;
+    said: string;
+    since: bigint;
+    revision: bigint;
+    overlap: 'allow' | 'skip' | 'wait';
+    waiting: number;
+    latestMs: number;
+    nextMs: number | null;
+    seq: number;
+  };
+  readonly 'schedule.removed': { name: string };
+  /** By `server`: a job that was added for a tick, and the rhythm of the schedule at that revision, if it is there. */
+  readonly 'schedule.tick': { name: string; atMs: number; revision: bigint; rhythm: string | null };
+
   /** By `server`: all keys of the transactions from this revision on, and which it wrote. */
   readonly 'stm.state': {
     revision: bigint;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
-import { prefixEnd, utf8 } from '../../src/core/bytes.js';
+import { noBytes, prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Job } from '../../src/queue/job.js';
 import { put, remove } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
@@ -195,6 +195,37 @@ export function queueContract(backend: Backend): void {
       const [kept] = await below(opened, 'q/results/');
       await opened.store.leaseRevoke({ id: kept?.lease ?? 0n });
       expect(await second.result(id)).toEqual({ state: 'gone' });
+    });
+
+    it('QUEUE-23, QUEUE-26: a schedule adds a job per tick, whoever keeps the queue', async () => {
+      const { opened, process } = await start();
+      const [first, second] = [(await process()).queue('q'), (await process()).queue('q')];
+      const rhythm = { cron: '0 3 * * *', missed: 'once', payload: 'x' } as const;
+      const made = await first.schedule('s/1', rhythm);
+      expect(await second.schedule('s/1', rhythm)).toEqual(made);
+      const [key] = (await below(opened, 'q/schedules/')).map((kv) => kv.key);
+      const consumers = [await first.consumer(), await second.consumer()] as const;
+      const seen: unknown[] = [];
+      for (const daysAgo of [9, 5]) {
+        // As if nobody had been there since.
+        const nextMs = (made.nextMs ?? 0) - daysAgo * 86_400_000;
+        const [kv] = await below(opened, 'q/schedules/');
+        const value = JSON.stringify({ ...JSON.parse(utf8Text(kv?.value ?? noBytes)), nextMs });
+        await opened.store.txn({ success: [put(key ?? '', value)] });
+        const stopping = new AbortController();
+        const takes = consumers.map((consumer) => consumer.take({ signal: stopping.signal }));
+        const job = await Promise.race(takes);
+        seen.push([job.payload, job.tick]);
+        stopping.abort(stop);
+        await Promise.allSettled(takes);
+        await job.ack();
+      }
+      const [last] = await second.schedules();
+      expect(last).toMatchObject({ name: 's/1', nextMs: made.nextMs, lastId: '2' });
+      expect(seen).toEqual([1, 2].map(() => ['x', { schedule: 's/1', atMs: last?.lastMs }]));
+      expect(await first.unschedule('s/1')).toBe(true);
+      for (const consumer of consumers) await consumer.close();
+      for (const path of ['jobs', 'schedules']) expect(await below(opened, `q/${path}/`)).toEqual([]);
     });
 
     it('leaves nothing behind when a take is given up, and refuses what is no job', async () => {

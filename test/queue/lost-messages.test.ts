@@ -102,6 +102,28 @@ const grouped: Scenario = async (world, { conclave }) => {
   await world.advance(60_000);
 };
 
+/** Ticks of two processes, one of which suffers; what a schedule is said to be, and that it ends. */
+const scheduled: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const queue = conclave.queue('q');
+  const seen: number[] = [];
+  const ends = [queue, other].map((each) => consuming(each, ({ tick }) => seen.push(tick?.atMs ?? 0)));
+  await world.until(queue.schedule('s', { everyMs: 10_000, payload: 'x' }));
+  await world.advance(15_000);
+  await world.until(queue.schedule('s', { everyMs: 20_000, payload: 'y', overlap: 'skip' }));
+  await world.advance(45_000);
+  await world.until(ends[0]?.() ?? Promise.resolve());
+  await world.advance(25_000);
+  expect(await world.until(queue.unschedule('s'))).toBe(true);
+  await world.advance(40_000);
+  await world.until(ends[1]?.() ?? Promise.resolve());
+  const startMs = Date.UTC(2025, 0, 1);
+  const ticks = seen.map((atMs) => (atMs - startMs) / 1_000);
+  expect(new Set(ticks).size).toBe(ticks.length);
+  expect(ticks).toEqual([10, 20, 40, 60, 80].filter((tick) => ticks.includes(tick)));
+  expect(ticks.length).toBeGreaterThanOrEqual(4);
+};
+
 const scenarios = { producing, consumingOne, working, givingUp };
 
 /** Runs it again and again, each time with the next call hit, until there is no call left to hit. */
@@ -124,6 +146,11 @@ async function hitEachOf(scenario: Scenario, plant: (client: Client, skip: numbe
 it('QUEUE-10, QUEUE-18, QUEUE-19, QUEUE-20, QUEUE-21: the same of groups, progress, results, purge', async () => {
   await hitEachOf(grouped, ({ store }, skip) => store.loseReply(anyCall, skip));
   await hitEachOf(grouped, ({ store }, skip) => store.applyLate(anyCall, 3_000, skip));
+});
+
+it('QUEUE-10, QUEUE-23: the same of schedules: no tick twice', async () => {
+  await hitEachOf(scheduled, ({ store }, skip) => store.loseReply(anyCall, skip));
+  await hitEachOf(scheduled, ({ store }, skip) => store.applyLate(anyCall, 8_000, skip));
 });
 
 describe.each(Object.entries(scenarios))('the scenario "%s"', (_, scenario) => {

@@ -23,7 +23,9 @@ const assembly = {
     '',
     'connect',
     ...base,
+    'cron',
     'recipes',
+    'schedule',
     'engine',
     'wire',
     'channels',
@@ -45,7 +47,11 @@ const table: Readonly<Record<string, Layer>> = {
   line: { ...pure, mayImport: ['core', 'store', 'lease'] },
   // Values with what has been of them: what configuration and flags share.
   versions: { ...pure, mayImport: base },
-  recipes: { ...pure, mayImport: base },
+  // When something is to happen again: asked with a time, tells a time. Its parser knows `Date`, and reads no clock.
+  cron: { mayImport: ['core'], node: false, packages: ['croner'], globals: 'host' },
+  recipes: { ...pure, mayImport: [...base, 'cron'] },
+  // Single runs: made of a queue.
+  schedule: { ...pure, mayImport: [...base, 'cron', 'recipes'] },
   engine: { ...pure, mayImport: ['core', 'store'] },
   // The simulator runs it too: as pure as the recipes.
   wire: { ...pure, mayImport: ['core', 'store'] },
@@ -67,7 +73,7 @@ const table: Readonly<Record<string, Layer>> = {
     packages: ['bcryptjs'],
     globals: 'host',
   },
-  sim: { ...pure, mayImport: [...base, 'recipes', 'engine', 'wire', 'server'] },
+  sim: { ...pure, mayImport: [...base, 'cron', 'recipes', 'schedule', 'engine', 'wire', 'server'] },
   // Hands out what `connect()` does, hence the facade and how its context is made; `node` for its real time.
   testing: { ...pure, mayImport: ['', 'connect', 'node', ...base, 'recipes', 'engine', 'wire', 'server', 'sim'] },
   // An OpenFeature provider: evaluates in process, with flagd's evaluator.

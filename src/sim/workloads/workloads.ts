@@ -9,6 +9,7 @@ import { lockCrowdWorkload, lockHeadsWorkload, lockWorkload, unfencedWorkload } 
 import { partitionWorkload } from './partition.js';
 import { queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
+import { scheduleWorkload } from './schedule.js';
 import { sharedLocksWorkload } from './shared-locks.js';
 import { stmWorkload } from './stm.js';
 import { webLocksWorkload } from './web-locks.js';
@@ -29,6 +30,7 @@ export const workloads: readonly Workload[] = [
   counterWorkload,
   stmWorkload,
   partitionWorkload,
+  scheduleWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -99,4 +99,56 @@ export const queueMutants: readonly Mutant[] = [
     workloads: ['queue'],
     rules: ['queue: progress by the live claim'],
   },
+  {
+    name: 'a tick without a compare on its schedule',
+    origin: 'two keepers at once: one reads the schedule, the other ticks, the first goes on with what it has read',
+    edits: [
+      {
+        file: 'queue/tick.js',
+        find: 'compare: [...(moved.compare ?? []), ...(step.compare ?? [])]',
+        replace: 'compare: step.compare',
+      },
+    ],
+    workloads: ['schedule'],
+    rules: ['schedule: a tick once', 'schedule: what was'],
+  },
+  {
+    name: 'a tick for the moment at which it was noticed',
+    origin: 'agenda, node-cron with a lock: ticks are told apart by the clock of whoever runs them',
+    edits: [
+      {
+        file: 'queue/tick.js',
+        find: 'lastTick(schedule.spec.rhythm, schedule.nextMs, nowMs)',
+        replace: 'Math.floor(nowMs)',
+      },
+    ],
+    workloads: ['schedule'],
+    rules: ['schedule: on the rhythm'],
+  },
+  {
+    name: 'runs that overlap',
+    origin: 'Quartz without DisallowConcurrentExecution: the next run begins while the last one goes on',
+    edits: [
+      {
+        file: 'queue/tick.js',
+        find: '|| overlaps(schedule, look)',
+        replace: '',
+      },
+    ],
+    workloads: ['schedule'],
+    rules: ['schedule: overlap'],
+  },
+  {
+    name: 'a changed schedule that starts over',
+    origin: 'BullMQ upsertJobScheduler: the next tick is computed from the clock of whoever said it last',
+    edits: [
+      {
+        file: 'queue/schedules.js',
+        find: 'Math.max(context.runtime.wallMs(), lastMs ?? 0)',
+        replace: 'context.runtime.wallMs()',
+      },
+    ],
+    workloads: ['schedule'],
+    rules: ['schedule: a tick once'],
+  },
 ];

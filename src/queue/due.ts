@@ -3,28 +3,32 @@ import { type Deferred, deferred } from '../core/deferred.js';
 import { follow } from '../store/follow.js';
 import { EventType, type KeyValue } from '../store/messages.js';
 import type { ClaimSite } from './claim.js';
-import { below, dueMsAt } from './keys.js';
-import { ticketOf } from './ticket.js';
+import { below } from './keys.js';
 
-/**
- * The delayed jobs as one keeper sees them. When a job is due is written by its writer's wall clock; the keeper waits
- * by its own timers, and never longer than the job's whole delay, however wrong either clock is.
- */
-export class Delays {
+/** When a key is due: milliseconds from now, given when it was first seen, by the keeper's own monotonic clock. */
+export type DueIn = (kv: KeyValue, seenMs: number) => number;
+
+/** How long one timer runs at most: then the clocks are looked at again, which may have been set meanwhile. */
+const longestTimerMs = 60_000;
+
+/** The keys of a folder as one keeper sees them, each told when it is due. */
+export class Due {
   readonly #site: ClaimSite;
+  readonly #dueIn: DueIn;
   readonly #timers = new Map<string, () => void>();
   readonly #due = new Map<string, KeyValue>();
   readonly #stop: () => void;
   #bell: Deferred<void> = deferred();
 
-  constructor(site: ClaimSite) {
+  constructor(site: ClaimSite, folder: string, dueIn: DueIn) {
     this.#site = site;
+    this.#dueIn = dueIn;
     const { store, runtime } = site.context;
     this.#bell.promise.catch(() => {});
     this.#stop = follow(
       store,
       runtime,
-      { ...below(site.keys.delayed), lane: 'control' },
+      { ...below(folder), lane: 'control' },
       {
         onSnapshot: (kvs) => {
           this.#forgetAll();
@@ -41,7 +45,7 @@ export class Delays {
     );
   }
 
-  /** Resolves to jobs that are due, at most `limit`, as soon as there are some. They are told once. */
+  /** Resolves to keys that are due, at most `limit`, as soon as there are some. They are told once. */
   async next(limit: number): Promise<readonly KeyValue[]> {
     while (this.#due.size === 0) {
       await this.#bell.promise;
@@ -58,15 +62,16 @@ export class Delays {
     this.#forgetAll();
   }
 
-  #wait(kv: KeyValue): void {
+  #wait(kv: KeyValue, seenMs = this.#site.context.runtime.monotonicMs()): void {
     const { runtime } = this.#site.context;
     const key = utf8Text(kv.key);
     this.#forget(key);
-    const leftMs = dueMsAt(kv.key) - runtime.wallMs();
-    const waitMs = Math.min(Math.max(0, leftMs), ticketOf(kv).delayMs ?? 0, longestTimerMs);
+    const leftMs = Math.max(0, this.#dueIn(kv, seenMs));
+    if (leftMs === Number.POSITIVE_INFINITY) return;
+    const waitMs = Math.min(leftMs, longestTimerMs);
     const stopTimer = runtime.setTimer(waitMs, () => {
       this.#timers.delete(key);
-      if (waitMs === longestTimerMs) return this.#wait(kv);
+      if (waitMs < leftMs) return this.#wait(kv, seenMs);
       this.#due.set(key, kv);
       this.#bell.resolve();
     });
@@ -85,6 +90,3 @@ export class Delays {
     this.#due.clear();
   }
 }
-
-/** What Node's timers can count: a day is well below. */
-const longestTimerMs = 86_400_000;
