@@ -21,8 +21,7 @@ const titles: Readonly<Record<CallKind, string>> = {
   get: 'linearizable get of one key',
 };
 
-const oneThread =
-  '`node:http2` alone takes 19 µs of our one thread a call (fixed bytes for an answer), and etcd has several threads';
+const oneThread = 'ours is one thread, and etcd has several';
 const hops = 'a write and its sync are two trips to another thread and back, and each has to wait for a core';
 
 /** Unary calls in closed loops. */

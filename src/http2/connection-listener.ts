@@ -9,6 +9,8 @@ export interface ConnectionListener {
    * tried elsewhere. Never called for a client, whose peer may open none.
    */
   onStream(stream: Stream): StreamListener | undefined;
+  /** A stream above our own MAX_CONCURRENT_STREAMS was refused: the peer may not have known of that yet. */
+  onRefused?(): void;
   /** The peer's settings, first of all and whenever they change. */
   onSettings(settings: PeerSettings): void;
   onPong(payload: Buffer): void;

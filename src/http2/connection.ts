@@ -286,6 +286,7 @@ export class Connection implements StreamHost {
     }
     this.#sender.reply();
     this.reset(stream, Code.refused);
+    if (id <= this.#lastId) this.#listener.onRefused?.();
     return undefined;
   }
 

@@ -15,7 +15,7 @@ import type { ReportBug } from './grpc/serve-call.js';
 import type { GrpcService } from './grpc/service.js';
 import type { Transport } from './grpc/transport.js';
 import type { ServerStream } from './http2/server-stream.js';
-import { NodeHttp2 } from './http2-node/node-http2.js';
+import { type Http2Kind, http2Of } from './http2-kind.js';
 import { type ListenAddress, Listener } from './net/listener.js';
 import type { TlsOptions } from './net/tls-gate.js';
 
@@ -30,6 +30,8 @@ export interface PortOptions {
    * and the names in the certificate. `*`: any, which lets every web page call it that DNS can be bent for.
    */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** What speaks HTTP/2. Default: our own. */
+  readonly http2?: Http2Kind | undefined;
   /** Told of failures that are bugs of the server: the peer sees `INTERNAL` only. Default: nobody. */
   readonly onBug?: ReportBug | undefined;
 }
@@ -80,7 +82,7 @@ export class Port {
       exchange.onClose(onGone);
       site.serve(exchange);
     };
-    const http2 = new NodeHttp2(limits);
+    const http2 = http2Of(options.http2 ?? 'own', runtime, limits, report);
     this.#grpc = new GrpcServer({ runtime, limits, service, report, serveHttp, forwarder, http2 });
     this.#http1 = new Http1Server(runtime, limits, site.serve);
     this.#listener = new Listener(runtime, limits, { http2: this.#grpc, http1: this.#http1 }, options.tls);

@@ -3,6 +3,7 @@ import { HpackDecoder } from '../../src/http2/hpack/decoder.js';
 import { fuzz } from './fuzz.js';
 import { frameTarget, hpackTarget } from './http2-targets.js';
 import { protobufLike } from './inputs.js';
+import { serverCallsTarget } from './server-calls-target.js';
 import { type Target, targets } from './targets.js';
 
 /** `npm run fuzz` sets them: see start.js. */
@@ -42,6 +43,7 @@ it('a decoder with a hole is found', () => {
       },
     },
     hpackTarget('keeps a list of headers of any length', () => new HpackDecoder(2 ** 20)),
+    serverCallsTarget('does not tell calls that their connection is gone', () => {}),
     frameTarget('forgets a piece of three bytes', (reader, piece) => {
       if (piece.length !== 3) reader.push(piece);
     }),

@@ -19,6 +19,7 @@ import { authMethods, kvMethods, leaseMethods, watchMethods } from '../../src/wi
 import { http2Targets } from './http2-targets.js';
 import { inPieces } from './in-pieces.js';
 import { type Input, jsonLike, mutated, protobufLike } from './inputs.js';
+import { serverCallsTarget } from './server-calls-target.js';
 
 /** A decoder of bytes from outside. */
 export interface Target {
@@ -150,6 +151,7 @@ export const targets: readonly Target[] = [
   ...gateway,
   frames,
   ...http2Targets,
+  serverCallsTarget('calls over HTTP/2', (connection) => connection.lost()),
   objects,
   ...storage,
   timeout,

@@ -35,8 +35,8 @@ describe('TLS', () => {
   const serve = (more: Partial<ServerOptions> = {}, clients: { requireClientCert?: boolean; ca?: string } = {}) =>
     startServer({ runtime: new NodeRuntime(), listen, tls: { ...readTlsFiles(files()), ...clients }, ...more });
 
-  it('gRPC, HTTP/1.1 and the gateway on HTTP/2 share the port', async () => {
-    const server = await serve();
+  it.each(['own', 'node'] as const)('gRPC, HTTP/1.1 and the gateway on HTTP/2 (%s) share the port', async (http2) => {
+    const server = await serve({ http2 });
     expect(server.url).toMatch(/^https:/);
     const conclave = await connect(server.url, { tls: { ca: ca() } });
     await conclave.put('a', 'by gRPC');

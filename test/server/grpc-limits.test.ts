@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Runtime } from '../../src/core/runtime.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
+import type { ServerLimits } from '../../src/server/grpc/limits.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { nextMessage, type RawClient, readAnswer } from './support/raw-client.js';
@@ -13,11 +15,11 @@ import { eventually } from './support/wait.js';
 const unary = '/test.Echo/Unary';
 const duplex = '/test.Echo/Duplex';
 
-describe('limits of the gRPC server', () => {
+describe.each(['own', 'node'] as const)('limits of the gRPC server (%s)', (kind) => {
   let server: TestGrpc;
   let client: RawClient;
-  const start = async (...args: Parameters<typeof TestGrpc.start>) => {
-    server = await TestGrpc.start(...args);
+  const start = async (runtime: Runtime, limits: Partial<ServerLimits> = {}) => {
+    server = await TestGrpc.start(runtime, limits, kind);
     client = await server.connect();
   };
   afterEach(() => server.close());

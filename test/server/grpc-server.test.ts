@@ -2,7 +2,9 @@ import { once } from 'node:events';
 import { constants } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Runtime } from '../../src/core/runtime.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
+import type { ServerLimits } from '../../src/server/grpc/limits.js';
 import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { nextMessage, type RawClient, readAnswer } from './support/raw-client.js';
 import { TestGrpc } from './support/test-grpc.js';
@@ -10,11 +12,11 @@ import { TestGrpc } from './support/test-grpc.js';
 const unary = '/test.Echo/Unary';
 const duplex = '/test.Echo/Duplex';
 
-describe('gRPC over node:http2', () => {
+describe.each(['own', 'node'] as const)('gRPC over HTTP/2 (%s)', (kind) => {
   let server: TestGrpc;
   let client: RawClient;
-  const start = async (...args: Parameters<typeof TestGrpc.start>) => {
-    server = await TestGrpc.start(...args);
+  const start = async (runtime: Runtime, limits: Partial<ServerLimits> = {}) => {
+    server = await TestGrpc.start(runtime, limits, kind);
     client = await server.connect();
   };
   afterEach(() => server.close());

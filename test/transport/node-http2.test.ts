@@ -11,7 +11,7 @@ describeTransport(
   'the transport over node:http2',
   async (limits) => {
     const runtime = new SimRuntime();
-    const grpc = await TestGrpc.start(runtime, limits);
+    const grpc = await TestGrpc.start(runtime, limits, 'node');
     return {
       port: grpc.port,
       stats: () => grpc.stats(),

@@ -1,8 +1,9 @@
 import { isIP } from 'node:net';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost, PasswordHasher } from '../../server/auth/password-hash.js';
+import type { Http2Kind } from '../../server/http2-kind.js';
 import type { ListenAddress } from '../../server/net/listener.js';
 import type { TlsFiles } from '../../server/net/tls-files.js';
 import type { PortOptions } from '../../server/port.js';
@@ -22,6 +23,7 @@ interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly exitWithStdin?: boolean;
   readonly upstream?: string;
   readonly bcryptCost: number;
+  readonly http2: Http2Kind;
 }
 
 /** etcd's default, 2 GiB. */
@@ -64,6 +66,11 @@ export function defineServe(command: Command): void {
     .option(
       '--insecure-upstream-user',
       'with --upstream: a --cert that names a user, whom the cluster may see in every caller',
+    )
+    .addOption(
+      new Option('--http2 <kind>', 'what speaks HTTP/2: our own, or Node’s, which takes more of the processor')
+        .choices(['own', 'node'])
+        .default('own'),
     )
     .option('--insecure-allow-remote', 'listen beyond this machine, though not only those with a certificate come in')
     .option('--exit-with-stdin', 'end when stdin does: never outlives a parent that keeps it open, however that dies')
@@ -117,7 +124,7 @@ async function listen(
   const onBug = (error: unknown) =>
     complain(`a bug, please report it: ${error instanceof Error ? error.stack : String(error)}`);
   const common = {
-    ...{ runtime, listen: flags.listen, onBug },
+    ...{ runtime, listen: flags.listen, onBug, http2: flags.http2 },
     allowedHosts: flags.allowedHosts?.split(','),
     tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
   };

@@ -58,14 +58,17 @@ export class Http2Exchange implements HttpExchange {
     return this.#stream.unsentBytes;
   }
 
-  answer(status: number, headers: Readonly<Record<string, string>>, text: string): void {
-    this.#stream.respond(status, headers);
+  answer(status: number, headers: Readonly<Record<string, string>>, text: string, isLast = false): void {
+    this.start(status, headers);
     this.#stream.write(Buffer.from(text, 'utf8'));
     this.#stream.end();
+    if (isLast) this.#stream.stopPeer();
+    else this.body.resume();
   }
 
   start(status: number, headers: Readonly<Record<string, string>>): void {
-    this.#stream.respond(status, headers);
+    // As RFC 9110, 6.6.1, asks of a server that has a clock.
+    this.#stream.respond(status, { ...headers, date: new Date().toUTCString() });
   }
 
   write(text: string): boolean {
@@ -74,6 +77,7 @@ export class Http2Exchange implements HttpExchange {
 
   end(): void {
     this.#stream.end();
+    this.#stream.stopPeer();
   }
 
   destroy(): void {

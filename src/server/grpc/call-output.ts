@@ -54,6 +54,7 @@ export class CallOutput {
     this.#respond();
     this.#stream.write(grpcFrame(message));
     this.#stream.end(statusTrailers(undefined));
+    this.#stream.stopPeer();
     return true;
   }
 
@@ -61,6 +62,7 @@ export class CallOutput {
     if (this.#hasResponded) this.#stream.end(trailers);
     else this.#stream.respond(200, { ...responseHeaders, ...trailers }, true);
     this.#hasResponded = true;
+    this.#stream.stopPeer();
   }
 
   /** A status would wait behind what the caller does not read; gRPC reads this reset as RESOURCE_EXHAUSTED. */

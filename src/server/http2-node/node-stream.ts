@@ -12,6 +12,8 @@ export class NodeStream implements ServerStream {
   readonly #stream: ServerHttp2Stream;
   #trailers: ResponseHeaders | undefined;
   #hasEnded = false;
+  #isStopped = false;
+  #isThrough = false;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, connection: ConnectionFacts) {
     this.headers = headers;
@@ -62,7 +64,7 @@ export class NodeStream implements ServerStream {
     }
     this.#hasEnded = true;
     this.#stream.respond(head, { endStream: true });
-    this.#stopPeer();
+    this.#onThrough();
   }
 
   write(bytes: Bytes): boolean {
@@ -76,6 +78,12 @@ export class NodeStream implements ServerStream {
     this.#stream.end();
   }
 
+  stopPeer(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    if (this.#isThrough) this.#stop();
+  }
+
   reset(code: number): void {
     this.#stream.close(code);
   }
@@ -83,14 +91,19 @@ export class NodeStream implements ServerStream {
   #sendTrailers(): void {
     if (this.isClosed) return;
     this.#stream.sendTrailers((this.#trailers ?? {}) as Record<string, string>);
-    this.#stopPeer();
+    this.#onThrough();
+  }
+
+  /** What comes now is for nobody. */
+  #onThrough(): void {
+    this.#isThrough = true;
+    this.#stream.resume();
+    if (this.#isStopped) this.#stop();
   }
 
   /** One turn later, since a reset made while the trailers are being written overtakes them. */
-  #stopPeer(): void {
+  #stop(): void {
     const stream = this.#stream;
-    if (stream.readableEnded) return;
-    stream.resume();
-    setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
+    if (!stream.readableEnded) setImmediate(() => stream.close(constants.NGHTTP2_NO_ERROR));
   }
 }

@@ -21,15 +21,17 @@ export interface ServerStream {
   /** No more is read than the peer's window has room for, until `resume`. */
   pause(): void;
   resume(): void;
-  /** The head of the answer; with `isLast` all of it, and as `end`. */
+  /** The head of the answer; with `isLast` all of it. */
   respond(status: number, headers: ResponseHeaders, isLast?: boolean): void;
   /** After `respond`. False when the peer should take some of what is unsent first; `onDrain` tells when it has. */
   write(bytes: Bytes): boolean;
-  /**
-   * Ends the answer, with `trailers` if there are any. What the peer sends after it is of no use: it is told to stop by
-   * a reset without an error (RFC 9113, 8.1).
-   */
+  /** Ends the answer, with `trailers` if there are any. */
   end(trailers?: ResponseHeaders): void;
+  /**
+   * What the peer still sends is of no use. Once the answer is through it is told so, by a reset without an error (RFC
+   * 9113, 8.1), if it has not ended by then.
+   */
+  stopPeer(): void;
   /** Gives the stream up, with what was not sent yet. */
   reset(code: number): void;
 }

@@ -119,6 +119,7 @@ export class ForwardedCall implements OpenCall, StreamListener {
     this.#isOver = true;
     if (this.#hasResponded) stream.end(this.#status());
     else stream.respond(200, { 'content-type': 'application/grpc', ...this.#status() }, true);
+    stream.stopPeer();
   }
 
   #status(): ResponseHeaders {

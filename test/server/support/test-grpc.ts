@@ -1,7 +1,7 @@
 import type { Runtime } from '../../../src/core/runtime.js';
 import { GrpcServer } from '../../../src/server/grpc/grpc-server.js';
 import { defaultLimits, type ServerLimits } from '../../../src/server/grpc/limits.js';
-import { NodeHttp2 } from '../../../src/server/http2-node/node-http2.js';
+import { type Http2Kind, http2Of } from '../../../src/server/http2-kind.js';
 import { Listener } from '../../../src/server/net/listener.js';
 import { EchoService } from './echo-service.js';
 import { RawClient } from './raw-client.js';
@@ -15,15 +15,16 @@ export class TestGrpc {
   readonly #listener: Listener;
   port = 0;
 
-  static async start(runtime: Runtime, limits: Partial<ServerLimits> = {}): Promise<TestGrpc> {
-    const server = new TestGrpc(runtime, { ...defaultLimits, ...limits });
+  static async start(runtime: Runtime, limits: Partial<ServerLimits> = {}, kind: Http2Kind = 'own'): Promise<TestGrpc> {
+    const server = new TestGrpc(runtime, { ...defaultLimits, ...limits }, kind);
     server.port = await server.#listener.listen({ host: '127.0.0.1', port: 0 });
     return server;
   }
 
-  private constructor(runtime: Runtime, limits: ServerLimits) {
+  private constructor(runtime: Runtime, limits: ServerLimits, kind: Http2Kind) {
     const report = (error: unknown) => this.bugs.push(error);
-    this.#grpc = new GrpcServer({ runtime, limits, service: this.service, report, http2: new NodeHttp2(limits) });
+    const http2 = http2Of(kind, runtime, limits, report);
+    this.#grpc = new GrpcServer({ runtime, limits, service: this.service, report, http2 });
     this.#listener = new Listener(runtime, limits, { http2: this.#grpc });
   }
 

@@ -1,7 +1,7 @@
 import { equal } from 'node:assert/strict';
 import { grpcFrame } from '../../../src/wire/grpc-frame.js';
 import { callHead, duplexPath, type FramePeer, unaryPath } from '../frame-peer.js';
-import { Code, encodeFrame, Flag, FrameType, resetFrame, settingsFrame } from '../frames.js';
+import { Code, encodeFrame, Flag, FrameType, resetFrame, settingsFrame, windowUpdate } from '../frames.js';
 import { callFields, headerBlock } from '../header-block.js';
 import type { TransportCase } from '../transport-case.js';
 
@@ -24,6 +24,16 @@ export const floodCases: readonly TransportCase[] = [
         Buffer.concat([callHead(2 * i + 1, duplexPath), resetFrame(2 * i + 1, Code.cancel)]),
       ),
     );
+  }),
+  flood('CVE-2025-8671', 'calls that it is made to reset', (peer) => {
+    peer.write(
+      ...Array.from({ length: many }, (_, i) =>
+        Buffer.concat([callHead(2 * i + 1, duplexPath), windowUpdate(2 * i + 1, 0)]),
+      ),
+    );
+  }),
+  flood('10.5', 'frames of no known kind', (peer) => {
+    peer.write(...Array.from({ length: many }, () => encodeFrame(0x16, Flag.none, 0, Buffer.alloc(8))));
   }),
   flood('CVE-2019-9518', 'empty DATA', (peer) => {
     const empty = encodeFrame(FrameType.data, Flag.none, 1);

@@ -75,6 +75,16 @@ export const headerCases: readonly TransportCase[] = [
       deepEqual([names.includes('x-good'), names.includes('x-bad')], [true, false]);
     },
   },
+  refused(
+    '8.1.1',
+    'refuses DATA other than content-length says',
+    (peer) => {
+      openInParts(peer, 1, [headerBlock([...callFields(unaryPath), ['content-length', '9']])]);
+      peer.write(encodeFrame(FrameType.data, Flag.endStream, 1, body));
+    },
+    [Code.protocol],
+    1,
+  ),
   ...brokenContinuations(),
   ...brokenBlocks(),
   ...malformed(),
