@@ -6,6 +6,7 @@ import { embeddedRows } from './embedded-rows.js';
 import { flagsRows } from './flags-rows.js';
 import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
+import { registryRows } from './registry-rows.js';
 import { scaleRows } from './scale-rows.js';
 import { serverCallRows } from './server-calls.js';
 import { serverLifeRows } from './server-life.js';
@@ -24,6 +25,7 @@ export function allRows(): readonly Row[] {
     clientWatchRow,
     ...embeddedRows,
     ...flagsRows,
+    ...registryRows,
     ...scaleRows,
   ];
 }

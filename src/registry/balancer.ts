@@ -2,6 +2,7 @@ import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { Ejection, type EjectionOptions } from './ejection.js';
 import type { Instance } from './instance.js';
+import type { InstancesChange } from './instances-change.js';
 import type { Strategy } from './strategy.js';
 
 export interface PickOptions {
@@ -24,14 +25,22 @@ const redrawsMax = 3;
 /** From a tenth of its share on an instance warms up. */
 const coldShare = 0.1;
 
+/** Those of `all` who are not `aside`. */
+interface Sound {
+  readonly all: readonly Instance[];
+  readonly aside: ReadonlySet<string>;
+  readonly instances: readonly Instance[];
+}
+
 /** Spreads calls over instances: leaves out those put aside, spares those that warm up, counts what is under way. */
 export class Balancer {
   readonly #runtime: Runtime;
   readonly #strategy: Strategy;
   readonly #ejection: Ejection | undefined;
   readonly #inFlight = new Map<string, number>();
-  /** When they were first seen, by the monotonic clock. */
+  /** When those that warm up were first seen, by the monotonic clock. */
   readonly #seenAtMs = new Map<string, number>();
+  #sound: Sound | undefined;
 
   constructor(runtime: Runtime, strategy: Strategy, ejection: EjectionOptions | false) {
     this.#runtime = runtime;
@@ -39,16 +48,29 @@ export class Balancer {
     this.#ejection = ejection === false ? undefined : new Ejection(ejection);
   }
 
-  /** An instance that joins later than the first list is as old as that is long ago. */
-  joined(instance: Instance, first: boolean): void {
-    const { wallMs, monotonicMs } = this.#runtime.clocks();
-    const ageMs = first ? Math.max(0, wallMs - (instance.startedAtMs ?? 0)) : 0;
-    this.#seenAtMs.set(instance.key, monotonicMs - ageMs);
+  /** `whole`: who joins is there for longer, though nobody has told when it came. */
+  changed({ joined, left, changed }: InstancesChange, whole: boolean): void {
+    // Another life under the same id is another instance.
+    const reborn = changed.filter(({ before, after }) => before.owner !== after.owner);
+    for (const { key } of [...left, ...reborn.map(({ before }) => before)]) {
+      this.#seenAtMs.delete(key);
+      this.#ejection?.forget(key);
+    }
+    this.#warmUp(joined, whole);
+    this.#warmUp(
+      reborn.map(({ after }) => after),
+      whole,
+    );
   }
 
-  left({ key }: Instance): void {
-    this.#seenAtMs.delete(key);
-    this.#ejection?.forget(key);
+  /** How long those that come with a whole list have been there only their own clock can tell. */
+  #warmUp(instances: readonly Instance[], whole: boolean): void {
+    const cold = instances.filter(({ warmUpMs }) => warmUpMs > 0);
+    if (cold.length === 0) return;
+    const { wallMs, monotonicMs } = this.#runtime.clocks();
+    for (const { key, startedAtMs = 0 } of cold) {
+      this.#seenAtMs.set(key, monotonicMs - (whole ? Math.max(0, wallMs - startedAtMs) : 0));
+    }
   }
 
   /**
@@ -57,7 +79,7 @@ export class Balancer {
   pick(service: string, available: readonly Instance[], { key, exclude = [] }: PickOptions): Pick {
     const nowMs = this.#runtime.monotonicMs();
     const wanted = exclude.length === 0 ? available : available.filter(({ id }) => !exclude.includes(id));
-    const sound = this.#sound(wanted, nowMs);
+    const sound = this.#soundOf(wanted, nowMs);
     // All of them aside: better one that may fail than none.
     const instances = sound.length > 0 ? sound : wanted;
     if (instances.length === 0) throw new ConclaveError('UNAVAILABLE', `no instance of ${service} can be called`);
@@ -70,10 +92,14 @@ export class Balancer {
     return this.#begun(instance, available.length);
   }
 
-  #sound(instances: readonly Instance[], nowMs: number): readonly Instance[] {
-    const ejection = this.#ejection;
-    if (ejection === undefined || !instances.some((each) => ejection.isEjected(each.key, nowMs))) return instances;
-    return instances.filter((each) => !ejection.isEjected(each.key, nowMs));
+  /** The same list as long as nothing changes, which strategies know it by. */
+  #soundOf(all: readonly Instance[], nowMs: number): readonly Instance[] {
+    const aside = this.#ejection?.aside(nowMs);
+    if (aside === undefined || aside.size === 0) return all;
+    if (this.#sound?.all !== all || this.#sound.aside !== aside) {
+      this.#sound = { all, aside, instances: all.filter(({ key }) => !aside.has(key)) };
+    }
+    return this.#sound.instances;
   }
 
   #warmth({ key, warmUpMs }: Instance, nowMs: number): number {
@@ -85,6 +111,7 @@ export class Balancer {
   #begun(instance: Instance, size: number): Pick {
     const { key } = instance;
     this.#inFlight.set(key, (this.#inFlight.get(key) ?? 0) + 1);
+    this.#ejection?.begun(key, this.#runtime.monotonicMs());
     let over = false;
     const done = (error?: unknown) => {
       if (over) return;

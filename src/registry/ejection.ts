@@ -44,6 +44,9 @@ interface Record {
 export class Ejection {
   readonly #options: Required<{ [K in keyof EjectionOptions]: number }>;
   readonly #records = new Map<string, Record>();
+  #aside: ReadonlySet<string> = new Set();
+  /** When the first of them comes back. */
+  #asideUntilMs = Number.POSITIVE_INFINITY;
 
   /** @throws ConclaveError `INVALID_ARGUMENT`. */
   constructor(options: EjectionOptions = {}) {
@@ -55,25 +58,43 @@ export class Ejection {
     }
   }
 
-  /** A call to `id`, one of `size` instances, has ended. Returns whether that put it aside. */
-  ended(id: string, failed: boolean, nowMs: number, size: number): boolean {
-    const record = this.#recordOf(id, nowMs);
+  /** A call to `id` begins. */
+  begun(id: string, nowMs: number): void {
+    if (this.#records.has(id)) return;
+    const fresh = { errorsInRow: 0, windowFromMs: nowMs, calls: 0, failures: 0, times: 0, untilMs: 0 };
+    this.#records.set(id, fresh);
+  }
+
+  /** It has ended, one to `size` instances; of one that was forgotten meanwhile it says nothing. */
+  ended(id: string, failed: boolean, nowMs: number, size: number): void {
+    const record = this.#records.get(id);
+    if (record === undefined) return;
+    this.#renewWindow(record, nowMs);
     record.calls += 1;
     if (failed) record.failures += 1;
     record.errorsInRow = failed ? record.errorsInRow + 1 : 0;
-    if (!failed || !this.#isBad(record) || !this.#mayEject(nowMs, size)) return false;
+    if (!failed || !this.#isBad(record) || !this.#mayEject(nowMs, size)) return;
     record.times = Math.min(record.times + 1, timesMax);
     record.untilMs = nowMs + this.#options.ejectMs * record.times;
     Object.assign(record, { errorsInRow: 0, calls: 0, failures: 0 });
-    return true;
+    this.#lookAgain(nowMs);
   }
 
-  isEjected(id: string, nowMs: number): boolean {
-    return (this.#records.get(id)?.untilMs ?? 0) > nowMs;
+  /** Who is put aside; the same set until that changes. */
+  aside(nowMs: number): ReadonlySet<string> {
+    if (nowMs >= this.#asideUntilMs) this.#lookAgain(nowMs);
+    return this.#aside;
   }
 
   forget(id: string): void {
     this.#records.delete(id);
+    if (this.#aside.has(id)) this.#aside = new Set([...this.#aside].filter((each) => each !== id));
+  }
+
+  #lookAgain(nowMs: number): void {
+    const aside = [...this.#records].filter(([, { untilMs }]) => untilMs > nowMs);
+    this.#aside = new Set(aside.map(([id]) => id));
+    this.#asideUntilMs = aside.reduce((first, [, { untilMs }]) => Math.min(first, untilMs), Number.POSITIVE_INFINITY);
   }
 
   #isBad({ errorsInRow, calls, failures }: Record): boolean {
@@ -82,23 +103,14 @@ export class Ejection {
   }
 
   #mayEject(nowMs: number, size: number): boolean {
-    let aside = 0;
-    for (const { untilMs } of this.#records.values()) if (untilMs > nowMs) aside += 1;
-    return size > 1 && aside < Math.max(1, Math.floor(size * this.#options.maxShare));
+    return size > 1 && this.aside(nowMs).size < Math.max(1, Math.floor(size * this.#options.maxShare));
   }
 
-  #recordOf(id: string, nowMs: number): Record {
-    const known = this.#records.get(id);
-    if (known === undefined) {
-      const fresh = { errorsInRow: 0, windowFromMs: nowMs, calls: 0, failures: 0, times: 0, untilMs: 0 };
-      this.#records.set(id, fresh);
-      return fresh;
-    }
-    if (nowMs - known.windowFromMs >= this.#options.windowMs) {
-      // A whole window without a relapse since it came back clears the slate.
-      if (known.untilMs + this.#options.windowMs <= nowMs && known.failures === 0) known.times = 0;
-      Object.assign(known, { windowFromMs: nowMs, calls: 0, failures: 0 });
-    }
-    return known;
+  #renewWindow(record: Record, nowMs: number): void {
+    const { windowMs } = this.#options;
+    if (nowMs - record.windowFromMs < windowMs) return;
+    // A whole window without a relapse since it came back clears the slate.
+    if (record.untilMs + windowMs <= nowMs && record.failures === 0) record.times = 0;
+    Object.assign(record, { windowFromMs: nowMs, calls: 0, failures: 0 });
   }
 }

@@ -62,15 +62,19 @@ export function isAvailable({ enabled, healthy, draining }: Entry): boolean {
 /** @throws ConclaveError `INVALID_ARGUMENT` that names what is wrong. */
 export function checkSpec({ address, metadata, weight, zone, version, protocol }: InstanceSpec): void {
   checkAddress(address);
-  if (weight !== undefined && !(weight > 0 && Number.isFinite(weight))) {
-    throw invalid(`weight must be a finite number above 0, got ${weight}`);
-  }
+  if (weight !== undefined) checkWeight(weight);
   for (const [name, value] of Object.entries({ zone, version, protocol })) {
     if (value !== undefined && (typeof value !== 'string' || value === '')) {
       throw invalid(`${name} must be a string of at least one character`);
     }
   }
   checkMetadata(metadata);
+}
+
+/** @throws ConclaveError `INVALID_ARGUMENT`. */
+export function checkWeight(weight: number): void {
+  if (weight > 0 && Number.isFinite(weight)) return;
+  throw invalid(`weight must be a finite number above 0, got ${weight}`);
 }
 
 /** @throws ConclaveError `INVALID_NAME`. */

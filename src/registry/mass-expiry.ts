@@ -27,8 +27,8 @@ interface Vanished {
  */
 export class MassExpiry {
   readonly #options: typeof defaults;
-  /** Gone within the window, the oldest first. */
-  #recent: Vanished[] = [];
+  /** Gone within the window, by key, the oldest first. */
+  #recent = new Map<string, Vanished>();
   readonly #kept = new Map<string, Vanished>();
 
   /** @throws ConclaveError `INVALID_ARGUMENT`. */
@@ -41,7 +41,7 @@ export class MassExpiry {
     }
   }
 
-  /** By the key of the entry. */
+  /** By the key of the entry, the first that vanished first. */
   get kept(): ReadonlyMap<string, Vanished> {
     return this.#kept;
   }
@@ -49,20 +49,25 @@ export class MassExpiry {
   /** `instances` have just gone, `alive` are left. Returns those that are kept now and were not before. */
   left(instances: readonly Instance[], alive: number, nowMs: number): Instance[] {
     const { share, windowMs, minInstances } = this.#options;
-    const silent = instances.filter(isAvailable).map((instance) => ({ instance, atMs: nowMs }));
-    this.#recent = [...this.#recent.filter(({ atMs }) => nowMs - atMs < windowMs), ...silent];
+    for (const [key, { atMs }] of this.#recent) {
+      if (nowMs - atMs < windowMs) break;
+      this.#recent.delete(key);
+    }
+    for (const instance of instances) {
+      if (isAvailable(instance)) this.#recent.set(instance.key, { instance, atMs: nowMs });
+    }
     // Those that are kept already have vanished, too: whoever follows them is kept with them.
-    const vanished = this.#recent.length + this.#kept.size;
+    const vanished = this.#recent.size + this.#kept.size;
     if (alive + vanished < minInstances || vanished <= (alive + vanished) * share) return [];
-    const fresh = this.#recent;
-    this.#recent = [];
+    const fresh = [...this.#recent.values()];
+    this.#recent.clear();
     for (const each of fresh) this.#kept.set(each.instance.key, each);
     return fresh.map(({ instance }) => instance);
   }
 
   /** Back again: no longer kept, and never gone. Returns what was kept of it. */
   joined({ key }: Instance): Instance | undefined {
-    this.#recent = this.#recent.filter(({ instance }) => instance.key !== key);
+    this.#recent.delete(key);
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
     return kept?.instance;
@@ -77,7 +82,7 @@ export class MassExpiry {
 
   /** Milliseconds until somebody is due; undefined: nobody is kept. */
   dueInMs(nowMs: number): number | undefined {
-    const times = [...this.#kept.values()].map(({ atMs }) => atMs + this.#options.keepMs - nowMs);
-    return times.length === 0 ? undefined : Math.max(0, Math.min(...times));
+    for (const { atMs } of this.#kept.values()) return Math.max(0, atMs + this.#options.keepMs - nowMs);
+    return undefined;
   }
 }

@@ -1,11 +1,13 @@
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import type { ConclaveError } from '../core/errors.js';
+import { deepFreeze } from '../core/plain.js';
+import { SortedMap } from '../core/sorted-map.js';
 import type { SessionContext } from '../lease/session.js';
 import type { KeyValue } from '../store/messages.js';
 import { Mirror, type MirrorChange } from '../store/mirror.js';
 import type { MirrorChecks } from '../store/mirror-checks.js';
 import type { EntryName, RegistryCodec } from './codec.js';
-import type { Instance } from './instance.js';
+import type { Entry, Instance } from './instance.js';
 import type { InstanceChange, InstancesChange } from './instances-change.js';
 
 /** What a view shows. */
@@ -32,8 +34,7 @@ export class ServiceView {
   readonly #spec: ViewSpec;
   readonly #mirror: Mirror;
   readonly #listener: ViewListener;
-  readonly #instances = new Map<string, Instance>();
-  #list: readonly Instance[] | undefined;
+  readonly #instances = new SortedMap<Instance>();
 
   constructor({ store, runtime }: SessionContext, checks: MirrorChecks, spec: ViewSpec, listener: ViewListener) {
     this.#spec = spec;
@@ -76,8 +77,7 @@ export class ServiceView {
 
   /** In the order of their keys; the same array until something changes. */
   get instances(): readonly Instance[] {
-    this.#list ??= Object.freeze([...this.#instances.entries()].sort(byKey).map(([, instance]) => instance));
-    return this.#list;
+    return this.#instances.values;
   }
 
   #apply({ revision, keys, resync }: MirrorChange): void {
@@ -93,7 +93,6 @@ export class ServiceView {
       if (before !== undefined && after === undefined) left.push(before);
       if (before !== undefined && after !== undefined) changed.push({ before, after });
     }
-    if (joined.length + left.length + changed.length > 0) this.#list = undefined;
     this.#listener.onChange({ revision, resync, joined, left, changed });
   }
 
@@ -111,11 +110,29 @@ export class ServiceView {
 export function instanceOf({ codec, nameOf }: ViewSpec, kv: KeyValue): Instance | undefined {
   const name = nameOf(kv.key);
   if (name === undefined) return undefined;
-  const { lease: leaseId, createRevision, modRevision } = kv;
-  const key = utf8Text(kv.key);
-  return Object.freeze({ ...codec.decode(kv.value, name), ...name, key, leaseId, createRevision, modRevision });
+  return instanceAt(codec.decode(kv.value, name), name, kv);
 }
 
-function byKey([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
-  return a < b ? -1 : 1;
+/** Member by member: thousands at once are made so, and spreading takes five times as long. */
+function instanceAt(entry: Entry, { service, id }: EntryName, kv: KeyValue): Instance {
+  return Object.freeze({
+    service,
+    id,
+    key: utf8Text(kv.key),
+    address: entry.address,
+    metadata: deepFreeze(entry.metadata),
+    weight: entry.weight,
+    zone: entry.zone,
+    version: entry.version,
+    protocol: entry.protocol,
+    enabled: entry.enabled,
+    healthy: entry.healthy,
+    draining: entry.draining,
+    warmUpMs: entry.warmUpMs,
+    startedAtMs: entry.startedAtMs,
+    owner: entry.owner,
+    leaseId: kv.lease,
+    createRevision: kv.createRevision,
+    modRevision: kv.modRevision,
+  });
 }

@@ -79,9 +79,8 @@ export class SimRun {
     this.#phase('faults');
     for (const fault of this.#plan.faults) this.#schedule(fault);
     await this.#world.run(() => this.#idle(), this.#plan.healAtMs);
-    this.#heal();
+    const onTheWayMs = this.#heal();
     const healedAtMs = this.#world.nowMs;
-    const onTheWayMs = Math.max(healedAtMs, ...this.#slots.map(({ link }) => link.lastArrivalMs));
     const finished = await this.#world.run(() => this.#idle(), healedAtMs + healedBoundMs);
     if (!finished)
       this.#fault('liveness: finished', `not everyone has finished ${healedBoundMs} ms after the last fault`);
@@ -148,11 +147,13 @@ export class SimRun {
     this.#pending.add(cancel);
   }
 
-  /** Ends every fault, and takes back those still to come. */
-  #heal(): void {
+  /** Ends every fault, and takes back those still to come; when what was sent before has arrived. */
+  #heal(): number {
     for (const stop of [...this.#pending]) stop();
     this.#pending.clear();
-    this.#phase('healed');
+    const arrivedMs = Math.max(this.#world.nowMs, ...this.#slots.map(({ link }) => link.lastArrivalMs));
+    this.#recorder.note('world', 'run', 'phase', { phase: 'healed', arrivedMs });
+    return arrivedMs;
   }
 
   /** Those who watch get what was on the way, and time to open their streams again. */
@@ -204,7 +205,7 @@ export class SimRun {
     this.#recorder.note('server', 'kv', 'residue', { keys, leases, watches: truth.stats().watchers, timers });
   }
 
-  #phase(phase: 'faults' | 'healed' | 'end'): void {
+  #phase(phase: 'faults' | 'end'): void {
     this.#recorder.note('world', 'run', 'phase', { phase });
   }
 

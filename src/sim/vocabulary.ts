@@ -164,8 +164,11 @@ export interface Facts {
   /** By `server`, once everything is closed: what is still there. */
   readonly residue: { keys: readonly string[]; leases: readonly bigint[]; watches?: number; timers?: number };
 
-  /** By `world`: `healed` means that no fault is active from here on, `end` that everyone had their time to finish. */
-  readonly phase: { phase: 'faults' | 'healed' | 'end' };
+  /**
+   * By `world`: `healed` means that no fault is active from here on, and `arrivedMs` when all has arrived that was
+   * under way then; `end` that everyone had their time to finish.
+   */
+  readonly phase: { phase: 'faults' | 'healed' | 'end'; arrivedMs?: number };
   /** By `world`: for the reader. */
   readonly fault: Plain;
   /** By the process that it befalls: it does nothing more; it does nothing until it resumes. */

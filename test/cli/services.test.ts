@@ -38,14 +38,17 @@ describeEtcd('conclave services over an etcd that goes down', () => {
     await using running = conclave([...register, '--url', etcd.url, '--', ...service(port, 'node')]);
     await using client = await connect(etcd.url);
     await using web = client.registry.discover('web');
-    await untilShown(web, () => web.instances.length === 1);
+    // Found is not enough: until its probe has said so on the store, it is not called.
+    await untilShown(web, () => web.available.length === 1);
     await etcd.kill();
     expect(await call(web)).toBe('node');
     await etcd.restart();
     // As when an outage outlasts the TTL.
-    await etcd.etcdctl(['del', 'services/web/node']);
-    await etcd.etcdctl(['put', 'services/web/go', `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":null}`]);
-    await untilShown(web, () => web.instances.map(({ id }) => id).join() === 'go,node');
+    const ok = { code: 0, stderr: '' };
+    expect(await etcd.etcdctl(['del', 'services/web/node'])).toMatchObject(ok);
+    const entry = `{"Op":0,"Addr":"127.0.0.1:${port}","Metadata":null}`;
+    expect(await etcd.etcdctl(['put', 'services/web/go', entry])).toMatchObject(ok);
+    await untilShown(web, () => web.available.map(({ id }) => id).join() === 'go,node');
     expect([await call(web), await call(web)]).toEqual(['node', 'node']);
     running.kill('SIGTERM');
     expect(await running.ended()).toMatchObject({ code: 9 });

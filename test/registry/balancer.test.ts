@@ -37,7 +37,7 @@ const abc = ['a', 'b', 'c'].map((id) => instance(id));
 function over(instances: readonly Instance[], strategy: Strategy, ejection: EjectionOptions | false = false) {
   const runtime = new SimRuntime({ seed: 7 });
   const balancer = new Balancer(runtime, strategy, ejection);
-  for (const each of instances) balancer.joined(each, false);
+  balancer.changed({ revision: 1n, resync: false, joined: instances, left: [], changed: [] }, false);
   const pick = (options: PickOptions = {}) => balancer.pick('users', instances, options);
   const call = (error?: unknown, options: PickOptions = {}) => {
     const picked = pick(options);
@@ -52,7 +52,7 @@ function over(instances: readonly Instance[], strategy: Strategy, ejection: Ejec
     }
     return counts;
   };
-  return { runtime, pick, call, share };
+  return { runtime, balancer, pick, call, share };
 }
 
 describe('a strategy', () => {
@@ -161,6 +161,29 @@ describe('a balancer', () => {
     expect(warmer).toBeGreaterThan(cold);
     await runtime.advance(5_000);
     expect(share(1_000)).toEqual({ old: 500, new: 500 });
+  });
+
+  it('REGISTRY-16: a new life under the same id warms up, and is not put aside for what the last one did', () => {
+    const [old, other] = [instance('a', { owner: '1', warmUpMs: 10_000 }), instance('b')];
+    const { balancer, call, share } = over([old, other], roundRobin(), { consecutiveErrors: 1 });
+    const change = { revision: 2n, resync: false, joined: [], left: [] };
+    balancer.changed({ ...change, changed: [{ before: old, after: { ...old, startedAtMs: 0 } }] }, true);
+    for (const each of ['a', 'b']) expect(call('down', { exclude: [each === 'a' ? 'b' : 'a'] })).toBe(each);
+    expect(share(10)).toEqual({ b: 10 });
+    balancer.changed({ ...change, changed: [{ before: old, after: { ...old, owner: '2' } }] }, false);
+    const { a = 0 } = share(1_000);
+    expect(a).toBeGreaterThan(0);
+    expect(a).toBeLessThan(200);
+  });
+
+  it('REGISTRY-16: a call that ends after its instance has gone says nothing of the next one with its key', () => {
+    const { balancer, pick, share } = over(abc.slice(0, 2), roundRobin(), { consecutiveErrors: 1 });
+    const late = pick();
+    const change = { revision: 2n, resync: false, changed: [] };
+    balancer.changed({ ...change, joined: [], left: [late.instance] }, false);
+    late.done('down');
+    balancer.changed({ ...change, joined: [late.instance], left: [] }, false);
+    expect(share(10)).toEqual({ a: 5, b: 5 });
   });
 
   it('counts a call once, however often it is said to be done', () => {

@@ -90,6 +90,35 @@ describe('a discovery', () => {
       again.close();
     }));
 
+  it('REGISTRY-9: a change costs what it changes: nothing is read again, and who has not changed is who it was', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client();
+      const entry = (i: number, weight: number) =>
+        putRaw(
+          world,
+          `services/users/${1000 + i}`,
+          `{"Addr":"h:${1 + i}","Metadata":{"owner":"o","weight":${weight}}}`,
+        );
+      for (let i = 0; i < 300; i++) await entry(i, 1);
+      const users = conclave.registry.discover('users');
+      await world.until(users.ready());
+      const before = new Map(users.instances.map((each) => [each.id, each]));
+      const told = collect(users);
+      for (let i = 0; i < 100; i++) await entry(i, 2);
+      await removeRaw(world, 'services/users/1299');
+      await world.settle();
+      expect(told).toHaveLength(101);
+      expect(users.instances.map(({ id }) => id)).toEqual([...before.keys()].slice(0, 299));
+      expect(users.instances.filter((each) => before.get(each.id) !== each)).toHaveLength(100);
+      expect(store.counts).toMatchObject({ range: 1, watch: 1 });
+      users.close();
+      await world.truth.txn({
+        success: [
+          { type: 'deleteRange', request: { key: utf8('services/users/'), rangeEnd: utf8('services/users0') } },
+        ],
+      });
+    }));
+
   it('REGISTRY-11: never takes the instances of users-admin for those of users, nor what lies deeper', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();

@@ -1,3 +1,4 @@
+import { type Bytes, utf8Text } from '../../core/bytes.js';
 import { isObject } from '../../core/plain.js';
 
 /** Readers of what others wrote: nothing in it can be relied on. */
@@ -5,6 +6,10 @@ import { isObject } from '../../core/plain.js';
 export function objectOf(value: unknown): Readonly<Record<string, unknown>> {
   if (!isObject(value)) throw new Error('no JSON object');
   return value;
+}
+
+export function jsonObjectOf(value: Bytes): Readonly<Record<string, unknown>> {
+  return objectOf(JSON.parse(utf8Text(value)));
 }
 
 /** A string of at least one character, or nothing. */

@@ -1,6 +1,6 @@
-import { utf8, utf8Text } from '../../core/bytes.js';
+import { utf8 } from '../../core/bytes.js';
 import { entryOf, type RegistryCodec } from '../codec.js';
-import { objectOf, stringsOf, textOf, textsOf } from './fields.js';
+import { jsonObjectOf, objectOf, stringsOf, textOf, textsOf } from './fields.js';
 
 /**
  * Entries of go-micro: `/micro/registry/<service>/<node>`, each a service with one node:
@@ -16,7 +16,7 @@ export const goMicro: RegistryCodec = {
     return utf8(JSON.stringify(named));
   },
   decode: (value) => {
-    const read = objectOf(JSON.parse(utf8Text(value)));
+    const read = jsonObjectOf(value);
     const [first] = Array.isArray(read.nodes) ? read.nodes : [];
     const node = objectOf(first);
     const address = textOf(node.address);

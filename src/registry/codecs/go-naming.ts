@@ -1,8 +1,8 @@
-import { utf8, utf8Text } from '../../core/bytes.js';
+import { utf8 } from '../../core/bytes.js';
 import { isObject, type Plain } from '../../core/plain.js';
 import { entryOf, type RegistryCodec } from '../codec.js';
-import { checkSpec, type Entry, type Metadata } from '../instance.js';
-import { numberOr, objectOf, textOf } from './fields.js';
+import { checkWeight, defaultWeight, type Entry, type Metadata } from '../instance.js';
+import { jsonObjectOf, numberOr, textOf } from './fields.js';
 
 /**
  * The JSON of Go's `naming/endpoints`, which Go's own gRPC resolver reads: `{"Op":0,"Addr":"host:port","Metadata":…}`.
@@ -13,11 +13,12 @@ export const goNaming: RegistryCodec = {
   keepsState: true,
   encode: (entry, { id }) => utf8(JSON.stringify({ Op: 0, Addr: entry.address, Metadata: metadataOf(entry, id) })),
   decode: (value) => {
-    const read = objectOf(JSON.parse(utf8Text(value)));
-    const address = textOf(read.Addr);
+    const { Addr, Metadata } = jsonObjectOf(value);
+    const address = textOf(Addr);
     if (address === undefined) throw new Error('no Addr');
-    const entry = isObject(read.Metadata) && typeof read.Metadata.owner === 'string' ? ours(read.Metadata) : undefined;
-    return entry === undefined ? foreign(address, read.Metadata) : entryOf({ address }, entry);
+    return isObject(Metadata) && typeof Metadata.owner === 'string'
+      ? ours(address, Metadata)
+      : foreign(address, Metadata);
   },
 };
 
@@ -34,23 +35,29 @@ function metadataOf(entry: Entry, id: string): Plain {
   return { ...known, status: states.length === 0 ? 'UP' : states.join('+'), meta: metadata } as unknown as Plain;
 }
 
-function ours(read: Readonly<Record<string, unknown>>): Partial<Entry> {
-  const status = (textOf(read.status) ?? 'UP').split('+');
-  const entry: Partial<Entry> = {
-    owner: textOf(read.owner),
+function ours(address: string, read: Readonly<Record<string, unknown>>): Entry {
+  const status = textOf(read.status) ?? 'UP';
+  const weight = numberOr(read.weight, defaultWeight);
+  checkWeight(weight);
+  const isUp = status === 'UP';
+  return {
+    address,
+    metadata: isObject(read.meta) ? (read.meta as Metadata) : {},
+    weight,
+    zone: textOf(read.zone),
     version: textOf(read.version),
     protocol: textOf(read.protocol),
-    zone: textOf(read.zone),
-    weight: numberOr(read.weight, 100),
+    enabled: isUp || !hasState(status, 'DISABLED'),
+    healthy: isUp || !hasState(status, 'ILL'),
+    draining: !isUp && hasState(status, 'DRAINING'),
     warmUpMs: numberOr(read.warmUpMs, 0),
     startedAtMs: typeof read.startedAt === 'number' ? read.startedAt : undefined,
-    enabled: !status.includes('DISABLED'),
-    healthy: !status.includes('ILL'),
-    draining: status.includes('DRAINING'),
-    metadata: isObject(read.meta) ? (read.meta as Metadata) : {},
+    owner: textOf(read.owner),
   };
-  checkSpec({ address: 'unix:unused', ...entry });
-  return entry;
+}
+
+function hasState(status: string, state: Status): boolean {
+  return status.split('+').includes(state);
 }
 
 function foreign(address: string, metadata: unknown): Entry {

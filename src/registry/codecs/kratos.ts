@@ -1,6 +1,6 @@
-import { utf8, utf8Text } from '../../core/bytes.js';
+import { utf8 } from '../../core/bytes.js';
 import { entryOf, type RegistryCodec } from '../codec.js';
-import { objectOf, stringsOf, textOf, textsOf } from './fields.js';
+import { jsonObjectOf, stringsOf, textOf, textsOf } from './fields.js';
 
 /**
  * Entries of go-kratos: `/microservices/<name>/<id>` with `{"id","name","version","metadata","endpoints"}`. Metadata
@@ -16,7 +16,7 @@ export const kratos: RegistryCodec = {
     return utf8(JSON.stringify(named));
   },
   decode: (value) => {
-    const read = objectOf(JSON.parse(utf8Text(value)));
+    const read = jsonObjectOf(value);
     const [endpoint] = Array.isArray(read.endpoints) ? read.endpoints : [];
     const [, protocol, address] = /^([^:]+):\/\/([^/?]+)/.exec(textOf(endpoint) ?? '') ?? [];
     if (address === undefined) throw new Error('no endpoint');

@@ -15,3 +15,9 @@ export function crashesOf(history: History): Map<string, number> {
   }
   return crashes;
 }
+
+/** When the last fault had ended, and what was under way then had arrived. */
+export function calmFromMs(history: History): number {
+  const healed = factsOf(history, 'phase').find(({ data }) => data.phase === 'healed');
+  return healed === undefined ? 0 : (healed.data.arrivedMs ?? healed.note.atMs);
+}

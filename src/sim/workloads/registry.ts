@@ -8,6 +8,8 @@ import type { Entry } from '../../registry/instance.js';
 import type { Registration } from '../../registry/registration.js';
 import { Registry } from '../../registry/registry.js';
 import { convergenceThroughLostDeletes } from '../checkers/convergence.js';
+import { convergenceInTime } from '../checkers/convergence-time.js';
+import { deadEntries } from '../checkers/dead-entries.js';
 import { heldInTime } from '../checkers/held-in-time.js';
 import { leaseNotEarly } from '../checkers/lease-not-early.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
@@ -33,6 +35,8 @@ type RegistryOperation =
       readonly updates: number;
       readonly drainMs: number;
       readonly abortAfterMs: number | null;
+      /** Registers another one with it, on the same lease: both go in one revision when that ends. */
+      readonly pair: boolean;
     }
   /** An operator switches an instance off or on. */
   | { readonly how: 'switch'; readonly id: string; readonly idleMs: number; readonly enabled: boolean }
@@ -53,7 +57,16 @@ export const registryWorkload: Workload = {
   recordsKv: false,
   hasWatchers: true,
   keeps: () => false,
-  checkers: [convergenceThroughLostDeletes, registrations, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+  checkers: [
+    convergenceThroughLostDeletes,
+    convergenceInTime,
+    deadEntries,
+    registrations,
+    heldInTime,
+    leaseNotEarly,
+    noHangingPromise,
+    nothingLeft,
+  ],
   draw: (random, clients) => {
     const observers = random.pick([1, 1, 2]);
     const shared = random.chance(0.3);
@@ -78,6 +91,7 @@ function drawTurn(random: Prng, id: string): RegistryOperation {
     updates: random.below(3),
     drainMs: random.chance(0.3) ? Math.round(random.between(1, 300)) : 0,
     abortAfterMs: random.chance(0.2) ? Math.round(random.between(0, 3000)) : null,
+    pair: random.chance(0.3),
   };
 }
 
@@ -100,7 +114,7 @@ class RegistryStage implements Stage {
     const { kvs } = truth.engine.space.scan(this.#range, undefined, 1000);
     const entries = kvs.map((kv) => {
       const id = utf8Text(kv.key.subarray(`services/${service}/`.length));
-      return shownEntry(id, goNaming.decode(kv.value, { service, id }));
+      return shownEntry(id, goNaming.decode(kv.value, { service, id }), kv.lease);
     });
     const value = JSON.stringify(entries.sort());
     if (value === this.#present) return;
@@ -134,8 +148,13 @@ class RegistryStage implements Stage {
     const { id, takeOver, abortAfterMs, drainMs } = turn;
     const spec = { service, id, address: `${client.name.replace('#', '-')}:80` };
     await untilGivesUp(client.process, abortAfterMs, async (signal) => {
-      const registration = await registryOf(client).register(spec, { takeOver, drainMs, signal });
+      const registry = registryOf(client);
+      const registration = await registry.register(spec, { takeOver, drainMs, signal });
+      const other = turn.pair
+        ? await registry.register({ ...spec, id: `${id}-other` }, { takeOver, signal })
+        : undefined;
       await this.#live(client, turn, registration);
+      await other?.deregister();
     });
   }
 
@@ -177,8 +196,8 @@ class RegistryStage implements Stage {
     const loop = async () => {
       for await (const { revision, joined, left, changed } of discovery.changes()) {
         for (const each of left) seen.delete(each.id);
-        for (const each of joined) seen.set(each.id, shownEntry(each.id, each));
-        for (const { after } of changed) seen.set(after.id, shownEntry(after.id, after));
+        for (const each of joined) seen.set(each.id, shownEntry(each.id, each, each.leaseId));
+        for (const { after } of changed) seen.set(after.id, shownEntry(after.id, after, after.leaseId));
         look(revision);
       }
     };
@@ -200,7 +219,7 @@ function registryOf({ context }: SimClient): Registry {
   return new Registry(context, new MemoryFiles());
 }
 
-/** What of an entry both sides must agree on. */
-export function shownEntry(id: string, { owner, address, weight, enabled, draining }: Entry): string {
-  return `${id} ${owner} ${address} ${weight} ${enabled ? '' : 'off '}${draining ? 'draining' : ''}`;
+/** What of an entry both sides must agree on; its lease is last. */
+export function shownEntry(id: string, { owner, address, weight, enabled, draining }: Entry, lease: bigint): string {
+  return `${id} ${owner} ${address} ${weight} ${enabled ? '' : 'off '}${draining ? 'draining ' : ''}${lease}`;
 }

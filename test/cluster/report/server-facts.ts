@@ -81,9 +81,9 @@ function leaderOf(standing: readonly Witnessed[]): Plain {
 }
 
 function instancesOf(standing: readonly Witnessed[]): Plain {
-  const shown = standing.map(({ key, value }) => {
+  const shown = standing.map(({ key, value, lease }) => {
     const [, service = '', id = ''] = key.split('/');
-    return shownEntry(id, goNaming.decode(latin1Bytes(value), { service, id }));
+    return shownEntry(id, goNaming.decode(latin1Bytes(value), { service, id }), lease);
   });
   return JSON.stringify(shown.sort());
 }

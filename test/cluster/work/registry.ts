@@ -103,7 +103,7 @@ function note(
 }
 
 function viewOf({ instances }: Pick<Discovery, 'instances'>): string {
-  return JSON.stringify(instances.map((each) => shownEntry(each.id, each)).sort());
+  return JSON.stringify(instances.map((each) => shownEntry(each.id, each, each.leaseId)).sort());
 }
 
 /** The planted failure: whoever was once there is shown for ever. */

@@ -6,7 +6,9 @@ import { crowdMutants } from './crowd-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
 import { partitionMutants } from './partition-mutants.js';
+
 import { queueMutants } from './queue-mutants.js';
+import { registryMutants } from './registry-mutants.js';
 import { stmMutants } from './stm-mutants.js';
 
 /**
@@ -23,6 +25,7 @@ export const mutants: readonly Mutant[] = [
   ...holdMutants,
   ...stmMutants,
   ...partitionMutants,
+  ...registryMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",
