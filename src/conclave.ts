@@ -2,9 +2,10 @@ import { Barrier } from './barrier/barrier.js';
 import { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js';
 import { CyclicBarrier } from './barrier/cyclic-barrier.js';
 import { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
+import { Cache, type CacheOptions } from './cache/cache.js';
 import { Config } from './config/config.js';
 import type { WaitOptions } from './core/abort.js';
-import { prefixEnd } from './core/bytes.js';
+import { type Bytes, prefixEnd } from './core/bytes.js';
 import { ConclaveError } from './core/errors.js';
 import type { Scope } from './core/scope.js';
 import { Cells } from './counter/cells.js';
@@ -67,7 +68,7 @@ export class Conclave implements AsyncDisposable {
   readonly #cells: Cells;
   readonly #stm: Stm;
   readonly #scope: Scope;
-  /** Of groups and partitions. */
+  /** Of groups, partitions and caches. */
   readonly #mirrors: SharedMirrors;
   readonly #observers: Observers;
   #closing: Promise<void> | undefined;
@@ -262,6 +263,18 @@ export class Conclave implements AsyncDisposable {
    */
   partition(name: string, options: PartitionOptions): Partition {
     return new Partition(this.#context, this.#mirrors, name, options);
+  }
+
+  /**
+   * All keys with `prefix` in memory, kept in step with the store: one read and one watch, however many caches of the
+   * same prefix there are. `close()` it, or `await using`.
+   * @throws ConclaveError `INVALID_ARGUMENT`.
+   */
+  cache(prefix: Text, options: CacheOptions<string> & { readonly decode: 'text' }): Cache<string>;
+  cache<T = unknown>(prefix: Text, options: CacheOptions<T> & { readonly decode: 'json' }): Cache<T>;
+  cache<T = Bytes>(prefix: Text, options?: CacheOptions<T>): Cache<T>;
+  cache<T>(prefix: Text, options: CacheOptions<T> = {}): Cache<T> {
+    return new Cache<T>(this.#context, this.#mirrors, prefix, options);
   }
 
   /** All elections at once: who leads what, who stands. */

@@ -4,6 +4,10 @@ export { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js
 export { CyclicBarrier } from './barrier/cyclic-barrier.js';
 export { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
 export type { PartyOptions } from './barrier/party.js';
+export type { Cache, CacheEvents, CacheOptions, ReadOptions } from './cache/cache.js';
+export type { CacheChange, CacheKeyChange } from './cache/cache-change.js';
+export type { CacheView } from './cache/cache-view.js';
+export type { CacheEntry } from './cache/decoding.js';
 export { Conclave } from './conclave.js';
 export type {
   ChangeCause,

@@ -2,22 +2,27 @@ import { onAbort } from './abort.js';
 
 /**
  * Turns pushes into an async iteration for one consumer. Bounded: when the consumer falls behind by more than
- * `limit`, the oldest are dropped, so that the newest is always seen.
+ * `limit`, the oldest are dropped, so that the newest is always seen; with `merge` all become one instead.
  */
 export class AsyncQueue<T> {
   readonly #limit: number;
+  readonly #merge: ((items: readonly T[]) => T) | undefined;
   #items: T[] = [];
   #wake: () => void = () => {};
   #end: { readonly error?: unknown } | undefined;
 
-  constructor(limit: number) {
+  constructor(limit: number, merge?: (items: readonly T[]) => T) {
     this.#limit = limit;
+    this.#merge = merge;
   }
 
   push(item: T): void {
     if (this.#end !== undefined) return;
     this.#items.push(item);
-    if (this.#items.length > this.#limit) this.#items.shift();
+    if (this.#items.length > this.#limit) {
+      if (this.#merge === undefined) this.#items.shift();
+      else this.#items = [this.#merge(this.#items)];
+    }
     this.#wake();
   }
 

@@ -208,6 +208,11 @@ export class EngineHost {
     return this.#serve(() => this.#hub.watch(request, sink));
   }
 
+  /** Everything up to this revision has been told to every watch that is synced. */
+  get toldRevision(): bigint {
+    return this.#hub.toldRevision;
+  }
+
   /** One gRPC Watch stream; whoever opens it closes it. After `close` of the host it stays silent. */
   openWatchStream(emit: (response: m.WatchResponse) => void, options?: WatchStreamOptions): WatchStream {
     return this.#serve(() => new WatchStream(this.#hub, (revision) => this.engine.header(revision), emit, options));

@@ -1,7 +1,7 @@
 import { ConclaveError } from '../core/errors.js';
 import { etcdError } from '../store/etcd-errors.js';
 import type * as m from '../store/messages.js';
-import type { CallOptions, Store, WatchListener, WatchSpec } from '../store/store.js';
+import type { CallOptions, Store, WatchLane, WatchListener, WatchSpec } from '../store/store.js';
 import type { EngineHost } from './engine-host.js';
 import { ownEvent, ownKeyValue, ownResponseOp } from './own-bytes.js';
 import type { WatchHandle } from './watch-hub.js';
@@ -64,7 +64,7 @@ export class EngineStore implements Store {
   }
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
-    const watch = new StoreWatch(listener, () => this.#watches.delete(watch));
+    const watch = new StoreWatch(request.lane ?? 'bulk', listener, () => this.#watches.delete(watch));
     if (this.#closed || this.#host.closed) {
       watch.end(this.#closedError());
       return () => watch.cancel();
@@ -72,6 +72,11 @@ export class EngineStore implements Store {
     this.#watches.add(watch);
     watch.start(this.#host, request);
     return () => watch.cancel();
+  }
+
+  async requestProgress(lane: WatchLane): Promise<boolean> {
+    for (const watch of this.#watches) if (watch.lane === lane) watch.tellProgress(this.#host);
+    return true;
   }
 
   async close(): Promise<void> {
@@ -112,12 +117,14 @@ export class EngineStore implements Store {
 
 /** One watch of a store: brings what the host tells to the listener, later and in order, until it is cancelled. */
 class StoreWatch {
+  readonly lane: WatchLane;
   readonly #listener: WatchListener;
   readonly #onOver: () => void;
   #handle: WatchHandle | undefined;
   #cancelled = false;
 
-  constructor(listener: WatchListener, onOver: () => void) {
+  constructor(lane: WatchLane, listener: WatchListener, onOver: () => void) {
+    this.lane = lane;
     this.#listener = listener;
     this.#onOver = onOver;
   }
@@ -137,6 +144,11 @@ class StoreWatch {
     } catch (error) {
       this.end(ConclaveError.from(error));
     }
+  }
+
+  /** After what was told before. */
+  tellProgress({ toldRevision }: EngineHost): void {
+    if (this.#handle?.synced() === true) this.#tell((listener) => listener.onProgress?.(toldRevision));
   }
 
   /** What was told before still arrives, then `error`. */

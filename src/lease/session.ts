@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, pause, withDeadline } from '../core/abort.js';
+import { callUser } from '../core/call-user.js';
 import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { type ClockReading, type Runtime, randomInt63 } from '../core/runtime.js';
@@ -208,7 +209,7 @@ export class Session implements Footing {
     });
     this.#state = { type: 'live', deadline, heartbeat };
     heartbeat.start(deadline.ttlMs);
-    if (this.alive) this.#tell(() => this.events.emit('opened', this));
+    if (this.alive) callUser(() => this.events.emit('opened', this));
   }
 
   /** An acknowledgement that is handled after the deadline comes too late: `alive` ends the session first. */
@@ -217,7 +218,7 @@ export class Session implements Footing {
     const deadline = { sentAt, ttlMs };
     // A beat may be answered after one that was sent later.
     if (remainingMs(this.#context.runtime, deadline) > this.remainingMs) this.#state = { ...this.#state, deadline };
-    this.#tell(() => this.events.emit('renewed', this.remainingMs));
+    callUser(() => this.events.emit('renewed', this.remainingMs));
   }
 
   #end(loss: LossReason, why: string): void {
@@ -228,7 +229,7 @@ export class Session implements Footing {
     this.#state = { type: 'ended', error };
     this.#ended.abort(error);
     if (before.type === 'live' && loss === 'deadline' && this.#mayFree) this.#free(before.deadline);
-    this.#tell(() => this.events.emit('ended', error));
+    callUser(() => this.events.emit('ended', error));
   }
 
   /**
@@ -252,17 +253,6 @@ export class Session implements Footing {
     } catch (error) {
       // Gone already, or gone by itself when its time is up.
       if (!ConclaveError.is(error)) throw error;
-    }
-  }
-
-  /** A listener that throws is its owner's bug, reported as such, and must not stop the heartbeat. */
-  #tell(emit: () => void): void {
-    try {
-      emit();
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
     }
   }
 }

@@ -48,6 +48,13 @@ export interface Operations {
   /** The object is the configuration: one more on its counter. */
   readonly 'config.add': { input: null; output: { revision: bigint } };
 
+  /** The object is the cache. A write to what is cached, and a read that is to be as new as it says. */
+  readonly 'cache.write': { input: null; output: { revision: bigint } };
+  readonly 'cache.read': {
+    input: { consistent: boolean; maxStaleMs: number | null; minRevision: bigint };
+    output: { revision: bigint };
+  };
+
   /** The object is the queue; `item` is unique per enqueue. `revision` orders enqueues, `claim` orders deliveries. */
   readonly 'queue.enqueue': { input: QueueItem; output: { revision: bigint } };
   readonly 'queue.take': { input: null; output: QueueDelivery | null };

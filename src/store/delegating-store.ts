@@ -1,5 +1,5 @@
 import type * as m from './messages.js';
-import type { CallOptions, Store, WatchListener, WatchSpec } from './store.js';
+import type { CallOptions, Store, WatchLane, WatchListener, WatchSpec } from './store.js';
 
 /** A store that hands everything to another one: a decorator overrides what it changes. */
 export abstract class DelegatingStore implements Store {
@@ -23,6 +23,10 @@ export abstract class DelegatingStore implements Store {
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
     return this.inner.watch(request, listener);
+  }
+
+  requestProgress(lane: WatchLane): Promise<boolean> {
+    return this.inner.requestProgress(lane);
   }
 
   leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {

@@ -19,6 +19,8 @@ export interface FollowListener {
   onSnapshot(kvs: readonly KeyValue[], revision: bigint): void;
   /** The changes of one or more whole revisions after what was told last. */
   onEvents(events: readonly Event[], revision: bigint): void;
+  /** Everything up to `revision` has been told. */
+  onProgress?(revision: bigint): void;
   /** For good: the store refuses, or was closed. */
   onEnd(error: ConclaveError): void;
 }
@@ -80,6 +82,10 @@ function followOnce(
     onEvents: (events, revision) => {
       if (early === undefined) tell(events, revision);
       else for (const event of events) early.push(event);
+    },
+    // Of before the list it says less than the list does.
+    onProgress: (revision) => {
+      if (early === undefined && revision > listed && !round.signal.aborted) listener.onProgress?.(revision);
     },
     onEnd: fail,
   });

@@ -1,6 +1,8 @@
+import type { AnySignal } from '../core/abort.js';
 import { latin1 } from '../core/bytes.js';
-import type { ConclaveError } from '../core/errors.js';
+import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
+import { CatchUp } from './catch-up.js';
 import { type FollowSpec, follow } from './follow.js';
 import { type Event, EventType, type KeyValue } from './messages.js';
 import { type CountQuestion, MirrorChecks } from './mirror-checks.js';
@@ -37,6 +39,7 @@ export interface MirrorListener {
  * A range of the store in memory, whole revisions at a time: never a mix of two, never back. Costs one read and one
  * watch, and a count every 5 s, in one request with those of others. That count tells that the store can be heard, and
  * of a DELETE event that was lost around compaction (etcd #18089, #19179), which a watch alone would never make good.
+ * What is shown may be behind the store; `catchUp` brings it to the present.
  */
 export class Mirror {
   readonly #store: Store;
@@ -45,6 +48,8 @@ export class Mirror {
   readonly #listener: MirrorListener;
   #items = new Map<string, KeyValue>();
   #revision = 0n;
+  #told = 0n;
+  readonly #catchUp: CatchUp;
   #heardAtMs: number;
   /** The mirror's revision when the store, asked for now, counted otherwise. */
   #doubt: bigint | undefined;
@@ -68,6 +73,7 @@ export class Mirror {
     this.#spec = spec;
     this.#listener = listener;
     this.#heardAtMs = runtime.monotonicMs();
+    this.#catchUp = new CatchUp(store, runtime, spec, this);
   }
 
   /** Begins; the function returned ends it. */
@@ -79,9 +85,8 @@ export class Mirror {
     });
     this.#follow();
     return () => {
-      this.#stopped = true;
-      this.#stopChecks();
       this.#stopFollowing();
+      this.#over(new ConclaveError('CLOSED', 'the mirror was closed'));
     };
   }
 
@@ -95,19 +100,53 @@ export class Mirror {
     return this.#revision;
   }
 
+  /** What is shown is the state as of this revision, of the last change or later; 0n: no state is known yet. */
+  get told(): bigint {
+    return this.#told;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
   /** Milliseconds since the store was last heard: what is shown may be that old. */
   get silentMs(): number {
     return this.#runtime.monotonicMs() - this.#heardAtMs;
   }
 
+  /** What had been done so many milliseconds ago is shown, for sure: it was read, or listed. */
+  get provenMs(): number {
+    return this.#catchUp.provenMs;
+  }
+
+  /**
+   * Resolves when everything is shown that was done before the call, or up to `revision`. Rejects with what the store
+   * refuses, or how the mirror ended.
+   */
+  catchUp(revision?: bigint, signal?: AnySignal): Promise<void> {
+    return revision === undefined ? this.#catchUp.toNow() : this.#catchUp.to(revision, signal);
+  }
+
+  /** @internal For `CatchUp`: nothing of up to `revision` is missing, so that no event of before it is to be shown. */
+  settled(revision: bigint): void {
+    this.#told = revision;
+  }
+
   #follow(): void {
     this.#doubt = undefined;
+    const sentAt = this.#runtime.clocks();
     this.#stopFollowing = follow(this.#store, this.#runtime, this.#spec, {
-      onSnapshot: (kvs, revision) => this.#replace(kvs, revision),
-      onEvents: (events) => this.#apply(events),
+      onSnapshot: (kvs, revision) => {
+        this.#catchUp.proven(sentAt);
+        this.#replace(kvs, revision);
+      },
+      onEvents: (events) => this.#apply(events.filter(({ kv }) => kv.modRevision > this.#told)),
+      onProgress: (revision) => {
+        this.#heard();
+        this.#moved(revision);
+      },
       onEnd: (error) => {
-        this.#stopped = true;
-        this.#stopChecks();
+        this.#over(error);
         this.#listener.onEnd(error);
       },
     });
@@ -120,7 +159,9 @@ export class Mirror {
     this.#items = new Map(kvs.map((kv) => [latin1(kv.key), kv]));
     this.#revision = revision;
     const keys = differences(before, this.#items);
+    this.#told = revision;
     if (first || keys.length > 0) this.#listener.onChange({ revision, keys, resync: !first });
+    this.#catchUp.moved();
   }
 
   #apply(events: readonly Event[]): void {
@@ -135,9 +176,22 @@ export class Mirror {
       if (before !== undefined || after !== undefined) keys.push({ key, before, after });
       if (events[i + 1]?.kv.modRevision === kv.modRevision || this.#stopped) return;
       this.#revision = kv.modRevision;
+      this.#told = kv.modRevision;
       if (keys.length > 0) this.#listener.onChange({ revision: kv.modRevision, keys, resync: false });
       keys = [];
     });
+    this.#catchUp.moved();
+  }
+
+  #moved(revision: bigint): void {
+    if (revision > this.#told) this.#told = revision;
+    this.#catchUp.moved();
+  }
+
+  #over(error: ConclaveError): void {
+    this.#stopped = true;
+    this.#stopChecks();
+    this.#catchUp.end(error);
   }
 
   #heard(): void {
@@ -149,7 +203,7 @@ export class Mirror {
     const [doubt, revision] = [this.#doubt, this.#revision];
     if (revision === 0n) return undefined;
     if (doubt === revision) {
-      this.#listAgain();
+      this.listAgain();
       return undefined;
     }
     this.#asked = { revision, size: this.#items.size, again: doubt !== undefined, following: this.#stopFollowing };
@@ -165,11 +219,13 @@ export class Mirror {
     const asked = this.#asked;
     if (this.#stopped || asked === undefined || asked.following !== this.#stopFollowing) return;
     if (count !== 'compacted') this.#heard();
-    if (count === 'compacted' || (asked.again && count !== BigInt(asked.size))) this.#listAgain();
+    if (count === 'compacted' || (asked.again && count !== BigInt(asked.size))) this.listAgain();
     else this.#doubt = !asked.again && count !== BigInt(this.#items.size) ? this.#revision : undefined;
   }
 
-  #listAgain(): void {
+  /** @internal For `CatchUp`. */
+  listAgain(): void {
+    if (this.#stopped) return;
     this.#stopFollowing();
     this.#follow();
   }

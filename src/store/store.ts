@@ -36,6 +36,12 @@ export interface Store {
    * Synchronous: what happens is told to `listener`. The function returned ends the watch; after it nothing is told.
    */
   watch(request: WatchSpec, listener: WatchListener): () => void;
+  /**
+   * Asks how far the watches of a lane have come: `onProgress` of each tells, once all of them have been told all there
+   * is; it may be that no answer comes, so ask again. False: the server is not to be asked, since before 3.4.25 and
+   * 3.5.8 etcd's answer may overtake events (etcd #15220), or does not say which version it is. Never rejects.
+   */
+  requestProgress(lane: WatchLane): Promise<boolean>;
   leaseGrant(request: LeaseGrantRequest, call?: CallOptions): Promise<LeaseGrantResponse>;
   leaseRevoke(request: LeaseRevokeRequest, call?: CallOptions): Promise<LeaseRevokeResponse>;
   /** One heartbeat. TTL 0 in the answer means that the lease is gone. */

@@ -18,7 +18,7 @@ import type {
   TxnRequest,
   TxnResponse,
 } from '../store/messages.js';
-import type { CallOptions, Store, WatchListener, WatchSpec } from '../store/store.js';
+import type { CallOptions, Store, WatchLane, WatchListener, WatchSpec } from '../store/store.js';
 import { AuthToken, type Credentials, type Metadata } from './auth-token.js';
 import { type CallKind, Calls } from './calls.js';
 import { Endpoints } from './endpoints.js';
@@ -77,6 +77,10 @@ export class RpcStore implements Store {
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
     return this.#watches.watch(request, listener);
+  }
+
+  requestProgress(lane: WatchLane): Promise<boolean> {
+    return this.#watches.requestProgress(lane);
   }
 
   leaseGrant(request: LeaseGrantRequest, call?: CallOptions): Promise<LeaseGrantResponse> {

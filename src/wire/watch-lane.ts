@@ -64,6 +64,11 @@ export class WatchLane {
     else if (this.#state.type === 'open') this.#state.stream.remove(entry);
   }
 
+  /** Without a stream there is nobody to ask, and whoever asks will ask again. */
+  async requestProgress(): Promise<boolean> {
+    return this.#state.type !== 'open' || this.#state.stream.requestProgress();
+  }
+
   /** Ends every watch with `error`. */
   close(error: ConclaveError): void {
     const entries = [...this.#entries];

@@ -1,9 +1,11 @@
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import type { WatchRequest, WatchResponse } from '../store/messages.js';
+import { adminMethods } from './admin-methods.js';
 import type { Metadata } from './auth-token.js';
 import { cancelError } from './cancel-reason.js';
 import { watchMethods } from './methods.js';
+import { ordersProgress } from './orders-progress.js';
 import type { Duplex, RpcChannel } from './rpc-channel.js';
 import type { WatchEntry } from './watch-entry.js';
 
@@ -24,10 +26,14 @@ export class WatchStream {
   readonly #listener: WatchStreamListener;
   readonly #runtime: Runtime;
   readonly #answerTimeoutMs: number;
+  readonly #channel: RpcChannel;
+  readonly #metadata: Metadata;
   readonly #call: Duplex<WatchRequest>;
   /** Asked for and not answered, in order: etcd answers in order, with ids of its own choice. Undefined: given up. */
   readonly #creating: (WatchEntry | undefined)[] = [];
   readonly #byId = new Map<bigint, WatchEntry>();
+  /** Whether its answers about progress are in order with events: asked of the server once per stream. */
+  #ordersProgress: Promise<boolean> | undefined;
   #stopTimer: () => void = () => {};
   #over = false;
 
@@ -39,6 +45,8 @@ export class WatchStream {
     listener: WatchStreamListener,
   ) {
     this.#listener = listener;
+    this.#channel = channel;
+    this.#metadata = metadata;
     this.#runtime = runtime;
     this.#answerTimeoutMs = answerTimeoutMs;
     const duplexListener = {
@@ -70,10 +78,34 @@ export class WatchStream {
     }
   }
 
+  /** Asks how far its watches have come; false: the server is not to be asked. */
+  async requestProgress(): Promise<boolean> {
+    this.#ordersProgress ??= this.#askVersion();
+    const ordered = await this.#ordersProgress;
+    if (ordered && !this.#over) this.#call.send({ type: 'progress' });
+    return ordered;
+  }
+
   cancel(): void {
     this.#over = true;
     this.#stopTimer();
     this.#call.cancel();
+  }
+
+  async #askVersion(): Promise<boolean> {
+    const late = new AbortController();
+    const stopTimer = this.#runtime.setTimer(this.#answerTimeoutMs, () => late.abort());
+    try {
+      const options = { metadata: this.#metadata, signal: late.signal };
+      const { version } = await this.#channel.unary(adminMethods.status, {}, options);
+      return ordersProgress(version);
+    } catch {
+      // Whoever asks next asks anew.
+      this.#ordersProgress = undefined;
+      return false;
+    } finally {
+      stopTimer();
+    }
   }
 
   #receive(response: WatchResponse): void {

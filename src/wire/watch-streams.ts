@@ -1,5 +1,5 @@
 import { ConclaveError } from '../core/errors.js';
-import type { WatchListener, WatchSpec } from '../store/store.js';
+import type { WatchLane as LaneName, WatchListener, WatchSpec } from '../store/store.js';
 import { WatchEntry } from './watch-entry.js';
 import { WatchLane, type WatchLaneContext } from './watch-lane.js';
 
@@ -21,12 +21,20 @@ export class WatchStreams {
       void Promise.resolve().then(() => entry.end(closedError()));
       return () => void entry.stop();
     }
-    const lane = spec.lane === 'control' ? this.#control : this.#bulk;
+    const lane = this.#laneOf(spec.lane);
     lane.add(entry);
     return () => {
       entry.stop();
       lane.remove(entry);
     };
+  }
+
+  requestProgress(name: LaneName): Promise<boolean> {
+    return this.#laneOf(name).requestProgress();
+  }
+
+  #laneOf(name: LaneName | undefined): WatchLane {
+    return name === 'control' ? this.#control : this.#bulk;
   }
 
   close(): void {

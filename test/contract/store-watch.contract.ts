@@ -152,6 +152,41 @@ export function watchContract(backend: Backend): void {
       expect(log.batches).toHaveLength(1);
     });
 
+    it('tells how far it has come, where it may be asked: after all events up to there', async () => {
+      const progress: bigint[] = [];
+      let last = 0n;
+      let wake = () => {};
+      const stop = at.store.watch(at.within(), {
+        onCreated: () => wake(),
+        onEvents: (events) => {
+          last = events.at(-1)?.kv.modRevision ?? last;
+        },
+        onProgress: (revision) => {
+          expect(last).toBe(written);
+          progress.push(revision);
+          wake();
+        },
+        onEnd: () => {},
+      });
+      let written = 0n;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      for (let i = 0; i < 10; i++) {
+        written = await at.put(`${i}`, 'x');
+        const told = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        if (!(await at.store.requestProgress('bulk'))) {
+          expect(backend.name).toContain('etcd');
+          break;
+        }
+        await told;
+        expect(progress.at(-1)).toBeGreaterThanOrEqual(written);
+      }
+      stop();
+    });
+
     it('carries large values', async () => {
       const log = watchLog(at.store, at.within());
       await log.created;

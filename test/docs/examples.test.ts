@@ -45,6 +45,12 @@ sold out: OUT_OF_RANGE
 ids: 1, 2, 3 and 101; nobody gets one twice
 allowed at once: 3, then after a rest: true
 `,
+  'cache.js': `a goes to 10.0.0.1, b to undefined
+routes/a: 10.0.0.1 -> 10.0.0.9, routes/b: undefined -> 10.0.0.2
+after the delete: routes/a
+c goes to 10.0.0.3
+unreadable: routes/d
+`,
   'stm.js': `ada 70, bob 70, cleo 160
 refused: bob has not enough
 after the release: LOST

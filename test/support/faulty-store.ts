@@ -3,10 +3,10 @@ import { ConclaveError } from '../../src/core/errors.js';
 import type { Runtime } from '../../src/core/runtime.js';
 import type * as m from '../../src/store/messages.js';
 import { EventType } from '../../src/store/messages.js';
-import type { CallOptions, Store, WatchListener, WatchSpec } from '../../src/store/store.js';
+import type { CallOptions, Store, WatchLane, WatchListener, WatchSpec } from '../../src/store/store.js';
 import { FaultyWatch } from './faulty-watch.js';
 
-export type CallName = Exclude<keyof Store, 'watch' | 'close'>;
+export type CallName = Exclude<keyof Store, 'watch' | 'requestProgress' | 'close'>;
 
 /** Which call a fault hits: a name, or whatever a function says. */
 export type Match = CallName | ((name: CallName, request: unknown) => boolean);
@@ -41,7 +41,7 @@ const defaultTimeoutMs = 5_000;
 
 /** A store whose network can be made to fail, one call at a time or as a whole. Counts what is asked of it. */
 export class FaultyStore implements Store {
-  readonly counts: Record<CallName | 'watch', number> = {
+  readonly counts: Record<CallName | 'watch' | 'progress', number> = {
     range: 0,
     txn: 0,
     compact: 0,
@@ -51,6 +51,7 @@ export class FaultyStore implements Store {
     leaseTimeToLive: 0,
     leaseLeases: 0,
     watch: 0,
+    progress: 0,
   };
   /** Events that watches were told. */
   events = 0;
@@ -58,6 +59,8 @@ export class FaultyStore implements Store {
   readonly log: { readonly name: CallName; readonly request: unknown }[] = [];
   /** While true, watches do not hear of deletes: etcd #18089, #19179. */
   dropDeletes = false;
+  /** While false, the server is none whose answers about progress are in order with events: etcd #15220. */
+  ordersProgress = true;
   /** Milliseconds that events are on their way, while calls overtake them: they are on different streams. */
   watchLagMs = 0;
   readonly #inner: Store;
@@ -197,6 +200,13 @@ export class FaultyStore implements Store {
     this.#watches.add(watch);
     watch.start(this.#inner, request);
     return () => watch.cancel();
+  }
+
+  /** Behind a cut it goes nowhere. */
+  async requestProgress(lane: WatchLane): Promise<boolean> {
+    if (!this.ordersProgress) return false;
+    this.counts.progress += 1;
+    return this.#cut || this.#inner.requestProgress(lane);
   }
 
   close(): Promise<void> {

@@ -31,7 +31,7 @@ export class FaultyWatch {
         const left = events.filter((event) => !this.#faults.drops(event));
         if (left.length > 0) this.#faults.lag(() => this.#tell((listener) => listener.onEvents(left, revision)));
       },
-      onProgress: (revision) => this.#tell((listener) => listener.onProgress?.(revision)),
+      onProgress: (revision) => this.#faults.lag(() => this.#tell((listener) => listener.onProgress?.(revision))),
       onEnd: (error) => this.#tell((listener) => this.#end(() => listener.onEnd(error))),
     });
   }

@@ -1,4 +1,5 @@
 export { barrier } from './barrier.js';
+export { cache } from './cache.js';
 export { config } from './config.js';
 export { convergence } from './convergence.js';
 export { counter } from './counter.js';

@@ -1,5 +1,6 @@
 import type { Workload } from '../workload.js';
 import { barrierWorkload } from './barrier.js';
+import { cacheWorkload } from './cache.js';
 import { configWorkload } from './config.js';
 import { counterWorkload } from './counter.js';
 import { electionWorkload } from './election.js';
@@ -31,6 +32,7 @@ export const workloads: readonly Workload[] = [
   stmWorkload,
   partitionWorkload,
   scheduleWorkload,
+  cacheWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

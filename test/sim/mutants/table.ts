@@ -1,5 +1,6 @@
 import { barrierMutants } from './barrier-mutants.js';
 import { batchMutants } from './batch-mutants.js';
+import { cacheMutants } from './cache-mutants.js';
 import { configMutants } from './config-mutants.js';
 import { counterMutants } from './counter-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
@@ -19,6 +20,7 @@ export const mutants: readonly Mutant[] = [
   ...batchMutants,
   ...barrierMutants,
   ...queueMutants,
+  ...cacheMutants,
   ...configMutants,
   ...crowdMutants,
   ...counterMutants,
