@@ -1,3 +1,4 @@
+import { callUser } from '../core/call-user.js';
 import type { ConclaveError } from '../core/errors.js';
 
 type Listener = (error: ConclaveError) => void;
@@ -10,7 +11,7 @@ export class LossListeners {
   add(listener: Listener, over: ConclaveError | undefined): () => void {
     const entry = { listener };
     if (over === undefined) this.#listeners.add(entry);
-    else if (isLoss(over)) call(listener, over);
+    else if (isLoss(over)) callUser(() => listener(over));
     return () => this.#listeners.delete(entry);
   }
 
@@ -18,20 +19,10 @@ export class LossListeners {
   tell(error: ConclaveError): void {
     const told = isLoss(error) ? [...this.#listeners] : [];
     this.#listeners.clear();
-    for (const { listener } of told) call(listener, error);
+    for (const { listener } of told) callUser(() => listener(error));
   }
 }
 
 function isLoss(error: ConclaveError): boolean {
   return error.code !== 'RELEASED';
-}
-
-function call(listener: Listener, error: ConclaveError): void {
-  try {
-    listener(error);
-  } catch (thrown) {
-    queueMicrotask(() => {
-      throw thrown;
-    });
-  }
 }
