@@ -1,4 +1,4 @@
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { createdAt, put, remove } from '../../src/store/ops.js';
 import type { Store } from '../../src/store/store.js';
@@ -6,7 +6,7 @@ import { RpcStore } from '../../src/wire/rpc-store.js';
 
 /** The floor under everything that a recipe does: its requests, with nothing around them. */
 export function bareStore(url: string): Store {
-  return new RpcStore({ channels: [new GrpcChannel({ address: new URL(url).host })], runtime: new NodeRuntime() });
+  return new RpcStore({ channels: [new H2Channel({ address: new URL(url).host })], runtime: new NodeRuntime() });
 }
 
 /** What a lock costs at least: a guarded create, and a guarded delete. */

@@ -4,32 +4,17 @@ import { ConclaveError } from '../core/errors.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
+import type { ChannelOptions, TlsOptions } from './channel-options.js';
 import { asBuffer, duplexCall, errorOfGrpc, type GrpcClient, unaryCall } from './grpc-calls.js';
-
-export interface GrpcChannelOptions {
-  /** `host:port`. */
-  readonly address: string;
-  /** Absent: plain text. */
-  readonly tls?: TlsOptions | undefined;
-}
-
-/** PEM. */
-export interface TlsOptions {
-  /** Who may have signed the server's certificate. Default: the authorities that Node trusts. */
-  readonly ca?: Uint8Array | string | undefined;
-  /** The client's own certificate, with `key`. */
-  readonly cert?: Uint8Array | string | undefined;
-  readonly key?: Uint8Array | string | undefined;
-}
 
 /** One endpoint over `@grpc/grpc-js`, with a connection of its own that is made by the first call. */
 export class GrpcChannel implements RpcChannel {
   readonly endpoint: string;
-  readonly #options: GrpcChannelOptions;
+  readonly #options: ChannelOptions;
   readonly #closing = new AbortController();
   #client: grpc.Client | undefined;
 
-  constructor(options: GrpcChannelOptions) {
+  constructor(options: ChannelOptions) {
     this.endpoint = options.address;
     this.#options = options;
   }

@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { SecureContextOptions } from 'node:tls';
-import { GrpcChannel, type TlsOptions } from '../channels/grpc-channel.js';
+import type { TlsOptions } from '../channels/channel-options.js';
+import { H2Channel } from '../channels/h2-channel.js';
 import { parseTarget } from '../connect/target.js';
 import type { UpstreamServerOptions } from '../server/upstream/upstream-server.js';
 import { tls } from './connection.js';
@@ -24,7 +25,7 @@ export function upstreamOf(
   return {
     upstream: target.endpoints.map((address) => `${scheme}://${address}`),
     upstreamTls: secured && secureContext(secured),
-    channels: target.endpoints.map((address) => new GrpcChannel({ address, tls: secured })),
+    channels: target.endpoints.map((address) => new H2Channel({ address, tls: secured })),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Etcd3 } from 'etcd3';
 import { Etcd3Channel } from '../channels/etcd3-channel.js';
-import { GrpcChannel } from '../channels/grpc-channel.js';
+import { H2Channel } from '../channels/h2-channel.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { EngineStore } from '../engine/engine-store.js';
@@ -42,9 +42,17 @@ export async function openStore(
     throw new ConclaveError('INVALID_ARGUMENT', `tls options need https://, not ${target}`);
   }
   const tls = parsed.secure ? (options.tls ?? {}) : undefined;
-  const channels = parsed.endpoints.map((address) => new GrpcChannel({ address, tls }));
+  const Channel = await channelOf(options.transport);
+  const channels = parsed.endpoints.map((address) => new Channel({ address, tls }));
   const isAnonymous = options.username === undefined && options.tls?.cert === undefined;
   return remoteStore(channels, target, options, runtime, isAnonymous);
+}
+
+/** grpc-js takes a tenth of a second to load: only whoever asks for it waits for that. */
+async function channelOf(transport: ConnectOptions['transport'] = 'http2') {
+  if (transport === 'http2') return H2Channel;
+  if (transport === 'grpc-js') return (await import('../channels/grpc-channel.js')).GrpcChannel;
+  throw new ConclaveError('INVALID_ARGUMENT', `transport is 'http2' or 'grpc-js', not ${JSON.stringify(transport)}`);
 }
 
 function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore {

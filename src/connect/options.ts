@@ -26,6 +26,12 @@ export interface ConnectOptions {
    */
   readonly batching?: boolean | undefined;
   /**
+   * What carries the calls to `http://` and `https://`: `http2`, a small client of our own, or `grpc-js`, the package
+   * `@grpc/grpc-js`, which costs 10 times the CPU a call and knows more: proxies named in the environment
+   * (`grpc_proxy`, `https_proxy`, `http_proxy`, `no_proxy`). Default: `http2`.
+   */
+  readonly transport?: 'http2' | 'grpc-js' | undefined;
+  /**
    * Whether to come back at once, with the store not asked yet: for a service that starts from a snapshot of its
    * configuration while the store is away. Default: false.
    */

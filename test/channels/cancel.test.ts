@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { type Server, startServer } from '../../src/server/server.js';
@@ -15,12 +16,15 @@ const moments: readonly (readonly [string, () => Promise<unknown>])[] = [
   ['a turn later', () => new Promise(setImmediate)],
 ];
 
-describe('a call that is cancelled', () => {
+describe.each([
+  ['GrpcChannel', GrpcChannel],
+  ['H2Channel', H2Channel],
+])('a call over %s that is cancelled', (_, Channel) => {
   let server: Server;
   let store: RpcStore;
   beforeEach(async () => {
     server = await startServer({ runtime, listen: { host: '127.0.0.1', port: 0 } });
-    store = new RpcStore({ channels: [new GrpcChannel({ address: new URL(server.url).host })], runtime });
+    store = new RpcStore({ channels: [new Channel({ address: new URL(server.url).host })], runtime });
     await store.range({ key: utf8('connected') });
   });
   afterEach(async () => {
@@ -28,7 +32,7 @@ describe('a call that is cancelled', () => {
     await server.close();
   });
 
-  it.each(moments)('ends on the server, and lets the connection go: %s', async (_, moment) => {
+  it.each(moments)('ends on the server, and lets the connection go: %s', async (_title, moment) => {
     for (let i = 0; i < 5; i++) {
       const cancel = store.watch({ key: utf8('a') }, { onEvents: () => {}, onEnd: () => {} });
       await moment();

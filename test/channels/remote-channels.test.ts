@@ -2,6 +2,7 @@ import { Etcd3 } from 'etcd3';
 import { describe, expect, it } from 'vitest';
 import { Etcd3Channel } from '../../src/channels/etcd3-channel.js';
 import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { deferred } from '../../src/core/deferred.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import type { WatchResponse } from '../../src/store/messages.js';
@@ -30,6 +31,10 @@ const ways: Record<string, (handlers: PeerHandlers) => Promise<Opened>> = {
   GrpcChannel: async (handlers) => {
     const peer = await startGrpcPeer(handlers);
     return opened(new GrpcChannel({ address: addressOf(peer.url) }), peer, () => {});
+  },
+  H2Channel: async (handlers) => {
+    const peer = await startGrpcPeer(handlers);
+    return opened(new H2Channel({ address: addressOf(peer.url) }), peer, () => {});
   },
   Etcd3Channel: async (handlers) => {
     const peer = await startGrpcPeer(handlers);
@@ -158,7 +163,10 @@ for (const [name, open] of Object.entries(ways)) {
   });
 }
 
-describe('GrpcChannel', () => {
+describe.each([
+  ['GrpcChannel', GrpcChannel],
+  ['H2Channel', H2Channel],
+])('%s', (_, Channel) => {
   expectNoLeaks();
 
   it('receives messages of any size', async () => {
@@ -167,7 +175,7 @@ describe('GrpcChannel', () => {
     const answer = { header: header(1n), kvs: [kv], more: false, count: 1n };
     const bytes = kvMethods.range.response.encode(answer);
     await using peer = await startGrpcPeer({ unary: [{ method: kvMethods.range, answer: () => bytes }] });
-    const channel = new GrpcChannel({ address: addressOf(peer.url) });
+    const channel = new Channel({ address: addressOf(peer.url) });
     const range = await channel.unary(kvMethods.range, { key: new Uint8Array([1]) }, {});
     expect(range.kvs[0]?.value.length).toBe(value.length);
     await channel.close();

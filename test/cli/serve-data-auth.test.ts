@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { statusOf } from '../../src/store/etcd-errors.js';
@@ -23,7 +23,7 @@ afterEach(() => rm(dir, { recursive: true }));
 /** One `serve --data`, and a user of it. */
 async function started() {
   const running = await serve('--data', dir, '--checkpoint-bytes', '1');
-  const channel = new GrpcChannel({ address: running.url.replace('http://', '') });
+  const channel = new H2Channel({ address: running.url.replace('http://', '') });
   let token: string | undefined;
   const call = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request) =>
     channel.unary(method, request, token === undefined ? {} : { metadata: { token } });

@@ -4,7 +4,7 @@ import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { type Conclave, connect } from '../../src/index.js';
 import { Prng } from '../../src/sim/prng.js';
 import { maintenanceMethods } from '../../src/wire/admin-methods.js';
@@ -115,7 +115,7 @@ const fullDisk = () => {
     await using _server = server;
     const { url } = JSON.parse(await server.line()) as { url: string };
     await using client = await connect(url);
-    const channel = new GrpcChannel({ address: url.replace('http://', '') });
+    const channel = new H2Channel({ address: url.replace('http://', '') });
     const alarm = (action: number, memberId = 0n) =>
       channel.unary(maintenanceMethods.alarm, { action, memberId, alarm: action === 0 ? 0 : 1 }, {});
     const value = 'x'.repeat(20_000);

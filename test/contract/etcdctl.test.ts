@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import type { Conclave } from '../../src/conclave.js';
 import { randomHex } from '../../src/core/runtime.js';
 import { Scope } from '../../src/core/scope.js';
@@ -34,7 +34,7 @@ function besideEtcdctl(open: (scope: Scope) => Promise<string>): void {
 
   const start = async (): Promise<Beside> => {
     const url = await open(scope);
-    const store = new RpcStore({ channels: [new GrpcChannel({ address: new URL(url).host })], runtime });
+    const store = new RpcStore({ channels: [new H2Channel({ address: new URL(url).host })], runtime });
     scope.add(() => store.close());
     const conclave = overStore(store, runtime, '');
     scope.add(() => conclave.close());

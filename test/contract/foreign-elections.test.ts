@@ -1,6 +1,6 @@
 import { Etcd3 } from 'etcd3';
 import { afterEach, describe, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import { randomHex, randomInt63 } from '../../src/core/runtime.js';
 import { Scope } from '../../src/core/scope.js';
@@ -24,7 +24,7 @@ function besideOthers(open: (scope: Scope) => Promise<string>): void {
 
   const start = async () => {
     const url = await open(scope);
-    const channel = new GrpcChannel({ address: new URL(url).host });
+    const channel = new H2Channel({ address: new URL(url).host });
     const store = new RpcStore({ channels: [channel], runtime });
     scope.add(() => store.close());
     const conclave = overStore(store, runtime, '');

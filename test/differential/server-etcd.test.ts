@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { PasswordHasher } from '../../src/server/auth/password-hash.js';
@@ -37,16 +37,16 @@ function suite(): void {
   const bugs: unknown[] = [];
   let etcd: RunningEtcd;
   let server: Server;
-  let oracle: GrpcChannel;
-  let subject: GrpcChannel;
+  let oracle: H2Channel;
+  let subject: H2Channel;
   let number = 0;
 
   beforeAll(async () => {
     etcd = await startEtcd({ args: () => ['--bcrypt-cost=4'] });
     server = await startServer(options);
-    [oracle, subject] = [etcd, server].map(({ url }) => new GrpcChannel({ address: addressOf(url) })) as [
-      GrpcChannel,
-      GrpcChannel,
+    [oracle, subject] = [etcd, server].map(({ url }) => new H2Channel({ address: addressOf(url) })) as [
+      H2Channel,
+      H2Channel,
     ];
   });
 
@@ -91,7 +91,7 @@ function suite(): void {
     'would not, if ours %s: this check finds it',
     async (_, plant) => {
       const own = await startServer(options);
-      const channel = new GrpcChannel({ address: addressOf(own.url) });
+      const channel = new H2Channel({ address: addressOf(own.url) });
       const check = await fc.check(
         fc.asyncProperty(sequence, (each) => compare(each, plant(channel))),
         // Of sequences known to bring it out: a find must not hang on luck.

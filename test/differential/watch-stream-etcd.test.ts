@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { concatBytes, noBytes, prefixEnd } from '../../src/core/bytes.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
@@ -60,7 +60,7 @@ function suite(): void {
   async function compare(write: (script: Script) => void): Promise<void> {
     const steps: Step[] = [];
     write(scriptOf(steps));
-    const channel = new GrpcChannel({ address: addressOf(etcd.url) });
+    const channel = new H2Channel({ address: addressOf(etcd.url) });
     const host = new EngineHost(new SimRuntime());
     try {
       const prefix = `s/${String(++number).padStart(4, '0')}/`;
@@ -187,7 +187,7 @@ function scriptOf(steps: Step[]): Script {
   };
 }
 
-async function etcdSide(channel: GrpcChannel, prefix: string): Promise<Side> {
+async function etcdSide(channel: H2Channel, prefix: string): Promise<Side> {
   const responses: WatchResponse[] = [];
   let waiting: (() => void)[] = [];
   const onMessage = (response: WatchResponse) => {

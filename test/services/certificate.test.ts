@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
@@ -23,7 +23,7 @@ const told = async (answer: Promise<unknown>) =>
 describe('a client certificate, while authentication is enabled', () => {
   let certificates: Certificates;
   let server: Server;
-  let channel: GrpcChannel;
+  let channel: H2Channel;
 
   const ask = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request, token?: string) =>
     channel.unary(method, request, token === undefined ? {} : { metadata: { token } });
@@ -37,7 +37,7 @@ describe('a client certificate, while authentication is enabled', () => {
     const runtime = new NodeRuntime();
     server = await startServer({ runtime, listen, tls, hasher: new PasswordHasher(runtime, 4) });
     const [ca, cert, key] = (['ca.crt', 'client.crt', 'client.key'] as const).map((name) => certificates.text(name));
-    channel = new GrpcChannel({ address: server.url.replace('https://', ''), tls: { ca, cert, key } });
+    channel = new H2Channel({ address: server.url.replace('https://', ''), tls: { ca, cert, key } });
     for (const name of ['root', 'client', 'other']) {
       await ask(authAdminMethods.userAdd, { name, password: 'pw', options: undefined, hashedPassword: '' });
     }

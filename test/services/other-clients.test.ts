@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
@@ -73,7 +73,7 @@ async function etcd3gw(url: string): Promise<unknown[]> {
  * elections, a stream for each watcher which is cancelled by a message and half-closed, errors known by their texts.
  */
 async function jetcd(url: string): Promise<unknown[]> {
-  const channel = new GrpcChannel({ address: new URL(url).host });
+  const channel = new H2Channel({ address: new URL(url).host });
   const metadata = { hasleader: 'true' };
   const ask = <Request, Response>(method: UnaryMethod<Request, Response>, request: Request) =>
     channel.unary(method, request, { metadata });

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { Scope } from '../../src/core/scope.js';
 import { connect } from '../../src/index.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
@@ -95,7 +95,7 @@ describeEtcd('conclave serve --upstream by HTTP', ({ url: etcd }) => {
     using certificates = makeCertificates();
     const scope = new Scope();
     const tls = readTlsFiles({ certFile: certificates.file('server.crt'), keyFile: certificates.file('server.key') });
-    const channels = [new GrpcChannel({ address: new URL(etcd).host })];
+    const channels = [new H2Channel({ address: new URL(etcd).host })];
     const server = await startUpstreamServer({ runtime, listen, upstream: [etcd], channels, tls });
     scope.add(() => server.close());
     const ca = certificates.text('ca.crt');
@@ -126,7 +126,7 @@ describeEtcd('conclave serve --upstream in front of an etcd behind TLS', () => {
       certificates.text(name),
     ) as [string, string, string];
     expect(new X509Certificate(cert).subject).toBe('CN=client');
-    const channels = [new GrpcChannel({ address: new URL(url).host, tls: { ca, cert, key } })];
+    const channels = [new H2Channel({ address: new URL(url).host, tls: { ca, cert, key } })];
     const upstream = { upstream: [url], upstreamTls: { ca, cert, key }, channels };
     const server = await startUpstreamServer({ runtime, listen, ...upstream });
     scope.add(() => server.close());

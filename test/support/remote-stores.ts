@@ -1,6 +1,6 @@
 import { Etcd3 } from 'etcd3';
 import { Etcd3Channel } from '../../src/channels/etcd3-channel.js';
-import { GrpcChannel } from '../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import type { ConclaveError } from '../../src/core/errors.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
@@ -22,7 +22,7 @@ export interface Opened {
 }
 
 export function openGrpc(urls: readonly string[], options: OpenOptions = {}): Opened {
-  const channels: RpcChannel[] = urls.map((url) => new GrpcChannel({ address: addressOf(url) }));
+  const channels: RpcChannel[] = urls.map((url) => new H2Channel({ address: addressOf(url) }));
   const store = new RpcStore({ channels, runtime: new NodeRuntime(), ...options });
   return { store, close: () => store.close() };
 }

@@ -1,4 +1,4 @@
-import { GrpcChannel } from '../../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../../src/channels/h2-channel.js';
 import type { Scope } from '../../../src/core/scope.js';
 import { NodeRuntime } from '../../../src/node/node-runtime.js';
 import { startUpstreamServer } from '../../../src/server/upstream/upstream-server.js';
@@ -9,7 +9,7 @@ const runtime = new NodeRuntime();
 
 /** Our server in front of the members `urls`; its URL. */
 export async function inFrontOf(scope: Scope, ...urls: string[]): Promise<string> {
-  const channels = urls.map((url) => new GrpcChannel({ address: new URL(url).host }));
+  const channels = urls.map((url) => new H2Channel({ address: new URL(url).host }));
   const listen = { host: '127.0.0.1', port: 0 };
   const server = await startUpstreamServer({ runtime, listen, upstream: urls, channels });
   scope.add(() => server.close());

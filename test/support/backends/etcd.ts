@@ -1,5 +1,5 @@
 import { Etcd3 } from 'etcd3';
-import { GrpcChannel } from '../../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../../src/channels/h2-channel.js';
 import { NodeRuntime } from '../../../src/node/node-runtime.js';
 import type { RpcChannel } from '../../../src/wire/rpc-channel.js';
 import { RpcStore } from '../../../src/wire/rpc-store.js';
@@ -10,7 +10,7 @@ import { Clients } from './clients.js';
 /** Real etcd through our own gRPC channel. */
 export function etcdBackend(): Backend {
   return backend('real etcd', async (url) => {
-    const channel = () => new GrpcChannel({ address: new URL(url).host });
+    const channel = () => new H2Channel({ address: new URL(url).host });
     return { channel, close: () => {} };
   });
 }

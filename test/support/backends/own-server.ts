@@ -1,4 +1,4 @@
-import { GrpcChannel } from '../../../src/channels/grpc-channel.js';
+import { H2Channel } from '../../../src/channels/h2-channel.js';
 import { EngineHost } from '../../../src/engine/engine-host.js';
 import { NodeRuntime } from '../../../src/node/node-runtime.js';
 import { startServer } from '../../../src/server/server.js';
@@ -19,7 +19,7 @@ async function open(): Promise<Opened> {
   let server = await startServer({ runtime, host, listen: { host: '127.0.0.1', port: 0 } });
   const { port } = server;
   const address = `127.0.0.1:${port}`;
-  const clients = new Clients(() => new RpcStore({ channels: [new GrpcChannel({ address })], runtime }));
+  const clients = new Clients(() => new RpcStore({ channels: [new H2Channel({ address })], runtime }));
   return {
     runtime,
     prefix: freshPrefix(runtime),

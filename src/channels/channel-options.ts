@@ -1,0 +1,16 @@
+/** What a channel of our own to one endpoint is made of. */
+export interface ChannelOptions {
+  /** `host:port`, `[::1]:port`, or `unix:path`. */
+  readonly address: string;
+  /** Absent: plain text. */
+  readonly tls?: TlsOptions | undefined;
+}
+
+/** PEM. */
+export interface TlsOptions {
+  /** Who may have signed the server's certificate. Default: the authorities that Node trusts. */
+  readonly ca?: Uint8Array | string | undefined;
+  /** The client's own certificate, with `key`. */
+  readonly cert?: Uint8Array | string | undefined;
+  readonly key?: Uint8Array | string | undefined;
+}

@@ -1,0 +1,219 @@
+import { nextTick } from 'node:process';
+import { onAbort } from '../core/abort.js';
+import type { Bytes } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { Code } from '../http2/protocol.js';
+import { errorOfStatus, Status } from '../store/etcd-errors.js';
+import type { Codec } from '../wire/codec/codec.js';
+import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
+import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
+import type { ChannelOptions } from './channel-options.js';
+import { type AnswerReceiver, H2Call } from './h2-call.js';
+import { type H2Clock, hostClock } from './h2-clock.js';
+import { H2Dialer } from './h2-dialer.js';
+import { H2Fields } from './h2-fields.js';
+import { defaultPingAfterMs } from './h2-keepalive.js';
+import { H2Link, type LinkListener } from './h2-link.js';
+import { closedError } from './transport-error.js';
+
+export interface H2ChannelOptions extends ChannelOptions {
+  /** For tests. Default: real time. */
+  readonly clock?: H2Clock | undefined;
+}
+
+/** After a failure to connect, calls fail at once for so long; doubled with each failure, up to the last. */
+const firstBackoffMs = 100;
+const lastBackoffMs = 1_000;
+
+/**
+ * One endpoint over HTTP/2 of our own, with a connection that is made by the first call.
+ *
+ * What a call fails with, and what the server can have done then:
+ *
+ * | what happens | code | outcome |
+ * |---|---|---|
+ * | no connection: refused, no such name, TLS, no greeting in 4 s, or a moment after such a failure | UNAVAILABLE | not-applied |
+ * | the connection breaks or falls silent, the request not all written | UNAVAILABLE | not-applied |
+ * | …, the request written | UNAVAILABLE | unknown |
+ * | GOAWAY below its stream's number, REFUSED_STREAM before an answer | UNAVAILABLE | not-applied |
+ * | any other reset, an answer that breaks HTTP/2 | UNAVAILABLE | unknown |
+ * | an answer that is no gRPC or no such message | INTERNAL | unknown |
+ * | a status of the server | as `errorOfStatus` has it | as it has it |
+ * | cancelled by its signal | CANCELLED | unknown |
+ * | the channel closed | UNAVAILABLE | not-applied if not all written, else unknown |
+ *
+ * Calls that have not begun when GOAWAY comes go to the next connection: nothing is ever sent twice.
+ */
+export class H2Channel implements RpcChannel, LinkListener {
+  readonly endpoint: string;
+  readonly #dialer: H2Dialer;
+  readonly #fields: H2Fields;
+  readonly #clock: H2Clock;
+  /** The one that takes new calls. */
+  #link: H2Link | undefined;
+  /** All that have a socket. */
+  readonly #links = new Set<H2Link>();
+  #isClosed = false;
+  #pingAfterMs = defaultPingAfterMs;
+  #failures = 0;
+  #failure: ConclaveError | undefined;
+  #retryAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor({ clock = hostClock, ...options }: H2ChannelOptions) {
+    this.endpoint = options.address;
+    this.#clock = clock;
+    this.#dialer = new H2Dialer(options);
+    this.#fields = new H2Fields(this.#dialer.isSecure ? 'https' : 'http', this.#dialer.authority);
+  }
+
+  unary<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    options: RpcOptions,
+  ): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const bytes = method.request.encode(request);
+      this.#throwIfOver(options);
+      const { signal, metadata } = options;
+      const answer = new UnaryAnswer(this.endpoint, method.response, resolve, reject);
+      const call = new H2Call(this.endpoint, this.#fields.of(method.path, metadata), bytes, answer);
+      answer.stopListening = onAbort(signal, () => {
+        call.cancel();
+        reject(cancelledError());
+      });
+      this.#start(call);
+    });
+  }
+
+  duplex<Request, Response>(
+    method: DuplexMethod<Request, Response>,
+    listener: DuplexListener<Response>,
+    { signal, metadata }: RpcOptions,
+  ): Duplex<Request> {
+    this.#throwIfOver({ signal });
+    let stopListening = () => {};
+    const receiver: AnswerReceiver = {
+      onMessage: (message) => listener.onMessage(method.response.decode(message)),
+      onEnd: (error) => {
+        stopListening();
+        listener.onEnd(error === undefined ? undefined : ConclaveError.from(error));
+      },
+    };
+    const call = new H2Call(this.endpoint, this.#fields.of(method.path, metadata), undefined, receiver);
+    const cancel = () => {
+      stopListening();
+      call.cancel();
+    };
+    stopListening = onAbort(signal, () => {
+      call.cancel();
+      listener.onEnd(cancelledError());
+    });
+    this.#start(call);
+    return { send: (message) => call.send(method.request.encode(message)), cancel };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#link = undefined;
+    for (const link of this.#links) link.close();
+  }
+
+  onReady(): void {
+    this.#failures = 0;
+  }
+
+  onUnreachable(link: H2Link, error: ConclaveError): void {
+    this.#forget(link);
+    const pauseMs = Math.min(lastBackoffMs, firstBackoffMs * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#failure = error;
+    // Clients that lost the same server are not to come back at the same moment.
+    this.#retryAtMs = this.#clock.monotonicMs() + pauseMs * (0.8 + 0.4 * Math.random());
+  }
+
+  onRetired(link: H2Link, waiting: readonly H2Call[], code: number, text: string): void {
+    this.#forget(link);
+    if (code === Code.calm && text.includes('too_many_pings')) this.#pingAfterMs *= 2;
+    for (const call of waiting) this.#start(call);
+  }
+
+  onClosed(link: H2Link): void {
+    this.#links.delete(link);
+  }
+
+  #start(call: H2Call): void {
+    const isPausing = this.#link === undefined && this.#clock.monotonicMs() < this.#retryAtMs;
+    const link = this.#isClosed || isPausing ? undefined : (this.#link ?? this.#dial());
+    if (link !== undefined) {
+      link.start(call);
+      return;
+    }
+    const failure = this.#isClosed ? closedError(this.endpoint, 'not-applied') : this.#failure;
+    // Not before the caller has its call.
+    nextTick(() => call.fail(failure));
+  }
+
+  /** Undefined: it has failed already. */
+  #dial(): H2Link | undefined {
+    const link = new H2Link(this.endpoint, this.#dialer, this.#clock, this.#pingAfterMs, this);
+    this.#link = link;
+    this.#links.add(link);
+    link.dial();
+    return this.#link;
+  }
+
+  #forget(link: H2Link): void {
+    if (this.#link === link) this.#link = undefined;
+  }
+
+  #throwIfOver({ signal }: RpcOptions): void {
+    if (this.#isClosed) throw closedError(this.endpoint, 'not-applied');
+    if (signal?.aborted === true) throw new ConclaveError('CANCELLED', 'the call was cancelled before it was sent');
+  }
+}
+
+function cancelledError(): ConclaveError {
+  return errorOfStatus(Status.cancelled, 'the call was cancelled');
+}
+
+/** The one message of a unary call, which counts when its status is OK. */
+class UnaryAnswer<Response> implements AnswerReceiver {
+  stopListening: () => void = () => {};
+  readonly #endpoint: string;
+  readonly #codec: Codec<Response>;
+  readonly #resolve: (response: Response) => void;
+  readonly #reject: (error: unknown) => void;
+  #message: Bytes | undefined;
+
+  constructor(
+    endpoint: string,
+    codec: Codec<Response>,
+    resolve: (response: Response) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#endpoint = endpoint;
+    this.#codec = codec;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onMessage(message: Bytes): void {
+    if (this.#message !== undefined) throw this.#broken('more than one message');
+    this.#message = message;
+  }
+
+  onEnd(error: unknown): void {
+    this.stopListening();
+    try {
+      if (error !== undefined) throw error;
+      if (this.#message === undefined) throw this.#broken('no message');
+      this.#resolve(this.#codec.decode(this.#message));
+    } catch (failure) {
+      this.#reject(failure);
+    }
+  }
+
+  #broken(what: string): ConclaveError {
+    return new ConclaveError('INTERNAL', `${this.#endpoint}: an answer with ${what}`, { outcome: 'unknown' });
+  }
+}

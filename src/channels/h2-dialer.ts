@@ -1,0 +1,60 @@
+import { connect, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
+import type { ChannelOptions, TlsOptions } from './channel-options.js';
+
+/** Opens sockets to one endpoint. Knows nothing of proxies, in the environment or elsewhere. */
+export class H2Dialer {
+  readonly isSecure: boolean;
+  /** What requests name as `:authority`. */
+  readonly authority: string;
+  readonly #place: NetConnectOpts & { readonly host?: string };
+  readonly #tls: TlsOptions | undefined;
+  /** Read from PEM once, by the first connection. */
+  #context: SecureContext | undefined;
+
+  constructor({ address, tls }: ChannelOptions) {
+    this.#tls = tls;
+    this.isSecure = tls !== undefined;
+    this.#place = placeOf(address);
+    this.authority = address.startsWith('unix:') ? 'localhost' : address;
+  }
+
+  /** A socket under way; it tells by its events what becomes of it. @throws what TLS says of keys that are none. */
+  dial(): Socket {
+    if (this.#tls === undefined) return connect({ ...this.#place, noDelay: true });
+    this.#context ??= createSecureContext({
+      ca: buffer(this.#tls.ca),
+      cert: buffer(this.#tls.cert),
+      key: buffer(this.#tls.key),
+    });
+    const { host } = this.#place;
+    // A server's name may be no IP address (RFC 6066, 3).
+    const named = host === undefined || isIP(host) !== 0 ? {} : { servername: host };
+    const socket = connectTls({ ...this.#place, ...named, secureContext: this.#context, ALPNProtocols: ['h2'] });
+    socket.setNoDelay(true);
+    return socket;
+  }
+
+  /** The event that tells that bytes can flow. */
+  get openEvent(): 'connect' | 'secureConnect' {
+    return this.isSecure ? 'secureConnect' : 'connect';
+  }
+
+  /** Why an open socket is of no use; undefined: it is. */
+  fault(socket: Socket): string | undefined {
+    if (!this.isSecure || (socket as TLSSocket).alpnProtocol === 'h2') return undefined;
+    return 'the server does not offer HTTP/2 (ALPN h2)';
+  }
+}
+
+function placeOf(address: string): NetConnectOpts & { readonly host?: string } {
+  const unix = /^unix:(?:\/\/(?=\/))?(.+)$/.exec(address)?.[1];
+  if (unix !== undefined) return { path: unix };
+  const [, host = address, port = '2379'] = /^(.*):(\d+)$/.exec(address) ?? [];
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) };
+}
+
+function buffer(pem: Uint8Array | string | undefined): Buffer | undefined {
+  if (pem === undefined) return undefined;
+  return typeof pem === 'string' ? Buffer.from(pem, 'utf8') : Buffer.from(pem);
+}

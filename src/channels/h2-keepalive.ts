@@ -1,0 +1,67 @@
+import type { H2Clock } from './h2-clock.js';
+
+/** etcd refuses pings less than 5 s apart, and those of a connection without calls. */
+export const defaultPingAfterMs = 10_000;
+/** How long a ping may stay unanswered. */
+export const pingTimeoutMs = 5_000;
+
+/** What a keepalive watches. */
+export interface Pinged {
+  /** Whether there are calls that wait for something. */
+  readonly isBusy: boolean;
+  ping(): void;
+  /** Nothing was heard for so long. */
+  onSilent(ms: number): void;
+}
+
+/**
+ * Finds out that a peer has vanished without a word: one that says nothing for `pingAfterMs` is asked, and must say
+ * something then. Anything that is heard is a sign of life, so that a busy connection is never asked.
+ */
+export class H2Keepalive {
+  readonly #clock: H2Clock;
+  readonly #pinged: Pinged;
+  readonly #pingAfterMs: number;
+  #heardAtMs: number;
+  #pingedAtMs: number | undefined;
+  #stopTimer: () => void = () => {};
+
+  constructor(clock: H2Clock, pinged: Pinged, pingAfterMs: number) {
+    this.#clock = clock;
+    this.#pinged = pinged;
+    this.#pingAfterMs = pingAfterMs;
+    this.#heardAtMs = clock.monotonicMs();
+    this.#arm(pingAfterMs);
+  }
+
+  heard(): void {
+    this.#heardAtMs = this.#clock.monotonicMs();
+    this.#pingedAtMs = undefined;
+  }
+
+  stop(): void {
+    this.#stopTimer();
+  }
+
+  #arm(delayMs: number): void {
+    this.#stopTimer = this.#clock.setTimer(delayMs, () => this.#look());
+  }
+
+  #look(): void {
+    const nowMs = this.#clock.monotonicMs();
+    const silentMs = nowMs - this.#heardAtMs;
+    if (this.#pingedAtMs !== undefined) {
+      const leftMs = this.#pingedAtMs + pingTimeoutMs - nowMs;
+      if (leftMs <= 0) this.#pinged.onSilent(Math.round(silentMs));
+      else this.#arm(leftMs);
+    } else if (silentMs < this.#pingAfterMs) {
+      this.#arm(this.#pingAfterMs - silentMs);
+    } else if (this.#pinged.isBusy) {
+      this.#pingedAtMs = nowMs;
+      this.#pinged.ping();
+      this.#arm(pingTimeoutMs);
+    } else {
+      this.#arm(this.#pingAfterMs);
+    }
+  }
+}

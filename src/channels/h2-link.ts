@@ -1,0 +1,268 @@
+import type { Socket } from 'node:net';
+import { nextTick } from 'node:process';
+import type { ConclaveError } from '../core/errors.js';
+import { Connection } from '../http2/connection.js';
+import type { ConnectionListener } from '../http2/connection-listener.js';
+import type { Http2Error } from '../http2/http2-error.js';
+import { Code, codeName } from '../http2/protocol.js';
+import type { LocalSettings } from '../http2/settings.js';
+import type { CallOwner, H2Call } from './h2-call.js';
+import type { H2Clock } from './h2-clock.js';
+import type { H2Dialer } from './h2-dialer.js';
+import { H2Keepalive, type Pinged } from './h2-keepalive.js';
+import { closedError, transportError, unreachableError } from './transport-error.js';
+
+/** Until the server's SETTINGS: name, TCP, TLS and HTTP/2. Time for two repeated SYNs. */
+const connectTimeoutMs = 4_000;
+
+/** Answers are taken as they come; the windows only bound what is under way. */
+const settings: LocalSettings = {
+  streamWindowBytes: 4 * 1024 * 1024,
+  connectionWindowBytes: 16 * 1024 * 1024,
+  maxHeaderListBytes: 64 * 1024,
+};
+
+/** A socket that has not taken so much yet gets no DATA. */
+const fullAtBytes = 1024 * 1024;
+
+export interface LinkListener {
+  /** The server has greeted. */
+  onReady(link: H2Link): void;
+  /** Could not be made: `error` is for every call that waits. */
+  onUnreachable(link: H2Link, error: ConclaveError): void;
+  /** Takes no new calls, because of `code`; those that had not begun are `waiting` for another. */
+  onRetired(link: H2Link, waiting: readonly H2Call[], code: number, text: string): void;
+  onClosed(link: H2Link): void;
+}
+
+/** `dialing` until the server has greeted; `retired` after GOAWAY: what has begun goes on; `over`: no socket any more. */
+type State = 'dialing' | 'ready' | 'retired' | 'over';
+
+/** One connection to an endpoint with its calls. Above the server's limit of streams, and before its greeting, they wait. */
+export class H2Link implements ConnectionListener, CallOwner, Pinged {
+  readonly #endpoint: string;
+  readonly #listener: LinkListener;
+  readonly #dialer: H2Dialer;
+  readonly #clock: H2Clock;
+  readonly #pingAfterMs: number;
+  readonly #waiting = new Set<H2Call>();
+  readonly #calls = new Set<H2Call>();
+  #state: State = 'dialing';
+  #socket: Socket | undefined;
+  #connection: Connection | undefined;
+  #keepalive: H2Keepalive | undefined;
+  #stopDialTimer: () => void = () => {};
+  /** What the socket failed with. */
+  #failure: Error | undefined;
+  #isLooking = false;
+
+  constructor(endpoint: string, dialer: H2Dialer, clock: H2Clock, pingAfterMs: number, listener: LinkListener) {
+    this.#endpoint = endpoint;
+    this.#dialer = dialer;
+    this.#clock = clock;
+    this.#pingAfterMs = pingAfterMs;
+    this.#listener = listener;
+  }
+
+  /** Whether calls wait for an answer or for their turn. */
+  get isBusy(): boolean {
+    return this.#calls.size + this.#waiting.size > 0;
+  }
+
+  dial(): void {
+    let socket: Socket;
+    try {
+      socket = this.#dialer.dial();
+    } catch (error) {
+      this.#giveUp(unreachableError(this.#endpoint, (error as Error).message, error));
+      return;
+    }
+    this.#socket = socket;
+    socket.unref();
+    socket.once(this.#dialer.openEvent, () => this.#greet(socket));
+    socket.on('error', (error) => {
+      this.#failure = error;
+    });
+    // No answer comes any more from a peer that has ended its side.
+    socket.once('end', () => socket.destroy());
+    socket.once('close', () => this.#onSocketClose());
+    this.#stopDialTimer = this.#clock.setTimer(connectTimeoutMs, () => {
+      this.#failure ??= new Error(`no connection within ${connectTimeoutMs} ms`);
+      socket.destroy();
+    });
+  }
+
+  start(call: H2Call): void {
+    if (!this.isBusy) this.#socket?.ref();
+    call.owner = this;
+    if (this.#canBegin()) this.#begin(call);
+    else this.#waiting.add(call);
+  }
+
+  /** Ends every call. */
+  close(): void {
+    for (const call of this.#all()) call.fail(closedError(this.#endpoint, call.outcome));
+    this.#connection?.goAway();
+    this.#connection?.flush();
+    this.#socket?.destroy();
+  }
+
+  onOver(call: H2Call): void {
+    this.#calls.delete(call);
+    this.#waiting.delete(call);
+    if (!this.isBusy) this.#socket?.unref();
+    if (this.#waiting.size > 0 || this.#state === 'retired') this.#lookSoon();
+  }
+
+  onStream(): undefined {
+    return undefined;
+  }
+
+  onSettings(): void {
+    if (this.#state === 'dialing') {
+      this.#state = 'ready';
+      this.#stopDialTimer();
+      this.#keepalive = new H2Keepalive(this.#clock, this, this.#pingAfterMs);
+      this.#listener.onReady(this);
+    }
+    this.#beginWaiting();
+  }
+
+  onPong(): void {}
+
+  onGoAway(lastStream: number, code: number, text: string): void {
+    // A server that is going down gives two numbers: first the highest there is, then the one that counts.
+    const refused = [...this.#calls].filter(({ streamId }) => streamId > lastStream);
+    this.#retire(code, text);
+    const why = `the server is going away: ${codeName(code)}`;
+    for (const call of refused) call.fail(transportError(this.#endpoint, why, 'not-applied'));
+    this.#lookSoon();
+  }
+
+  onFail(error: Http2Error): void {
+    this.#failure ??= error;
+    this.#socket?.destroy();
+  }
+
+  ping(): void {
+    this.#connection?.ping(pingBytes);
+  }
+
+  onSilent(ms: number): void {
+    this.#failure ??= new Error(`no sign of life for ${ms} ms`);
+    this.#socket?.destroy();
+  }
+
+  /** The socket is open: from here on HTTP/2 is spoken. */
+  #greet(socket: Socket): void {
+    const fault = this.#dialer.fault(socket);
+    if (fault !== undefined) {
+      this.#failure = new Error(fault);
+      socket.destroy();
+      return;
+    }
+    const sink = { write: (chunks: readonly Buffer[]) => write(socket, chunks), defer: nextTick };
+    const connection = new Connection({ role: 'client', settings, sink, listener: this });
+    this.#connection = connection;
+    socket.on('data', (chunk: Buffer) => {
+      this.#keepalive?.heard();
+      connection.receive(chunk);
+    });
+    socket.on('drain', () => connection.drained());
+  }
+
+  #canBegin(): boolean {
+    const connection = this.#connection;
+    return (
+      this.#state === 'ready' &&
+      connection !== undefined &&
+      this.#calls.size < connection.peerSettings.maxStreams &&
+      connection.streams < connection.peerSettings.maxStreams
+    );
+  }
+
+  #begin(call: H2Call): void {
+    const connection = this.#connection as Connection;
+    if (!connection.canOpen) {
+      this.#waiting.add(call);
+      this.#retire(Code.none, 'its numbers are used up');
+      return;
+    }
+    this.#calls.add(call);
+    call.begin(connection);
+  }
+
+  #beginWaiting(): void {
+    for (const call of this.#waiting) {
+      if (!this.#canBegin()) return;
+      this.#waiting.delete(call);
+      this.#begin(call);
+    }
+  }
+
+  /** A stream that has ended is counted until its frame has been dealt with. */
+  #lookSoon(): void {
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    nextTick(() => {
+      this.#isLooking = false;
+      this.#beginWaiting();
+      if (this.#state === 'retired' && this.#calls.size === 0) this.#socket?.destroy();
+    });
+  }
+
+  #retire(code: number, text: string): void {
+    if (this.#state === 'retired' || this.#state === 'over') return;
+    this.#state = 'retired';
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    this.#listener.onRetired(this, waiting, code, text);
+  }
+
+  #onSocketClose(): void {
+    const wasDialing = this.#state === 'dialing';
+    const why = reasonOf(this.#failure);
+    if (wasDialing) {
+      this.#giveUp(unreachableError(this.#endpoint, why ?? 'the server closed the connection', this.#failure));
+      return;
+    }
+    this.#retire(Code.none, '');
+    this.#end();
+    const what = `the connection broke${why === undefined ? '' : `: ${why}`}`;
+    for (const call of this.#all()) call.fail(transportError(this.#endpoint, what, call.outcome));
+    this.#connection?.lose();
+    this.#listener.onClosed(this);
+  }
+
+  #giveUp(error: ConclaveError): void {
+    this.#end();
+    this.#listener.onUnreachable(this, error);
+    for (const call of this.#all()) call.fail(error);
+    this.#listener.onClosed(this);
+  }
+
+  #end(): void {
+    this.#state = 'over';
+    this.#stopDialTimer();
+    this.#keepalive?.stop();
+  }
+
+  #all(): H2Call[] {
+    return [...this.#calls, ...this.#waiting];
+  }
+}
+
+const pingBytes = Buffer.from('conclave', 'latin1');
+
+function write(socket: Socket, chunks: readonly Buffer[]): boolean {
+  if (chunks.length > 1) socket.cork();
+  for (const chunk of chunks) socket.write(chunk);
+  if (chunks.length > 1) socket.uncork();
+  return socket.writableLength < fullAtBytes;
+}
+
+/** A host with several addresses fails with an error for each, and no words of its own. */
+function reasonOf(failure: Error | undefined): string | undefined {
+  if (failure instanceof AggregateError) return failure.errors.map((each: Error) => each.message).join(', ');
+  return failure?.message;
+}
