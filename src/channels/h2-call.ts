@@ -27,8 +27,8 @@ export interface CallOwner {
 const maxMessageBytes = 2 ** 30;
 
 /**
- * One gRPC call on one stream of HTTP/2 (gRPC's `PROTOCOL-HTTP2.md`): its messages out, the answer's messages and status
- * in. Until `begin` it keeps what is to be sent.
+ * One gRPC call on one stream of HTTP/2 (gRPC's `PROTOCOL-HTTP2.md`): its messages out, the answer's messages and
+ * status in. Until `begin` it keeps what is to be sent.
  */
 export class H2Call implements StreamListener {
   readonly #endpoint: string;

@@ -32,7 +32,7 @@ const lastBackoffMs = 1_000;
  *
  * | what happens | code | outcome |
  * |---|---|---|
- * | no connection: refused, no such name, TLS, no greeting in 4 s, or a moment after such a failure | UNAVAILABLE | not-applied |
+ * | no connection: refused, no such name, TLS, no greeting in 4 s; or so a moment ago | UNAVAILABLE | not-applied |
  * | the connection breaks or falls silent, the request not all written | UNAVAILABLE | not-applied |
  * | …, the request written | UNAVAILABLE | unknown |
  * | GOAWAY below its stream's number, REFUSED_STREAM before an answer | UNAVAILABLE | not-applied |

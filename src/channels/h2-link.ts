@@ -35,10 +35,15 @@ export interface LinkListener {
   onClosed(link: H2Link): void;
 }
 
-/** `dialing` until the server has greeted; `retired` after GOAWAY: what has begun goes on; `over`: no socket any more. */
+/**
+ * `dialing` until the server has greeted; `retired` after GOAWAY: what has begun goes on; `over`: no socket any more.
+ */
 type State = 'dialing' | 'ready' | 'retired' | 'over';
 
-/** One connection to an endpoint with its calls. Above the server's limit of streams, and before its greeting, they wait. */
+/**
+ * One connection to an endpoint with its calls. Above the server's limit of streams, and before its greeting, they
+ * wait.
+ */
 export class H2Link implements ConnectionListener, CallOwner, Pinged {
   readonly #endpoint: string;
   readonly #listener: LinkListener;

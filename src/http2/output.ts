@@ -1,17 +1,19 @@
 import { Code, Flag, FrameType, frameHeadBytes } from './protocol.js';
 
-/** Small frames are written one behind the other into buffers of this size. */
-const slabBytes = 16_384;
+/** What a connection keeps at hand for its next frames. */
+const keptBytes = 16_384;
 
-/** A payload above this is handed on as it is: copying it would cost more than a chunk of its own. */
-const copiedBytesMax = 4_096;
+/** What waits is moved together, into one chunk, up to this. */
+const chunkBytes = 65_536;
+
+const nothing = Buffer.alloc(0);
 
 /**
- * Frames that wait for the next write. Small ones share a buffer, so that what was written in one turn leaves in one
- * piece; payloads of more than 4 KiB are not copied, and must not change until they have left.
+ * Frames that wait for the next write, one behind the other in one buffer: what was written in one turn leaves in one
+ * piece, which costs less than copying it does. Only above 64 KiB there are several.
  */
 export class Output {
-  #slab: Buffer = Buffer.allocUnsafe(slabBytes);
+  #slab: Buffer = nothing;
   /** Where what has not been taken begins in the slab, and where it ends. */
   #start = 0;
   #at = 0;
@@ -30,22 +32,17 @@ export class Output {
     const chunks = this.#chunks;
     this.#chunks = [];
     this.#bytes = 0;
+    if (this.#slab.length > keptBytes) this.#renew(nothing);
     return chunks;
   }
 
-  /** A frame whose payload is `payload[from, to)`. */
+  /** A frame whose payload is `payload[from, to)`, which is copied. */
   frame(type: number, flags: number, stream: number, payload: Uint8Array, from = 0, to = payload.length): void {
     const size = to - from;
-    if (size > copiedBytesMax) {
-      this.#head(type, flags, stream, size, 0);
-      this.#cut();
-      this.#chunks.push(Buffer.from(payload.buffer, payload.byteOffset + from, size));
-    } else {
-      this.#head(type, flags, stream, size, size);
-      const whole = from === 0 && to === payload.length;
-      this.#slab.set(whole ? payload : payload.subarray(from, to), this.#at);
-      this.#at += size;
-    }
+    this.#head(type, flags, stream, size);
+    const isWhole = from === 0 && to === payload.length;
+    this.#slab.set(isWhole ? payload : payload.subarray(from, to), this.#at);
+    this.#at += size;
     this.#bytes += size;
   }
 
@@ -57,22 +54,22 @@ export class Output {
   }
 
   reset(stream: number, code: number): void {
-    this.#head(FrameType.reset, Flag.none, stream, 4, 4);
+    this.#head(FrameType.reset, Flag.none, stream, 4);
     this.#uint32(code);
   }
 
   windowUpdate(stream: number, bytes: number): void {
-    this.#head(FrameType.windowUpdate, Flag.none, stream, 4, 4);
+    this.#head(FrameType.windowUpdate, Flag.none, stream, 4);
     this.#uint32(bytes);
   }
 
   settingsAck(): void {
-    this.#head(FrameType.settings, Flag.ack, 0, 0, 0);
+    this.#head(FrameType.settings, Flag.ack, 0, 0);
   }
 
   settings(pairs: readonly (readonly [id: number, value: number])[]): void {
     const size = 6 * pairs.length;
-    this.#head(FrameType.settings, Flag.none, 0, size, size);
+    this.#head(FrameType.settings, Flag.none, 0, size);
     for (const [id, value] of pairs) {
       this.#slab[this.#at++] = id >>> 8;
       this.#slab[this.#at++] = id & 0xff;
@@ -83,7 +80,7 @@ export class Output {
 
   goAway(lastStream: number, code: number, text = ''): void {
     const debug = Buffer.from(code === Code.none ? '' : text.slice(0, 200), 'latin1');
-    this.#head(FrameType.goAway, Flag.none, 0, 8 + debug.length, 8 + debug.length);
+    this.#head(FrameType.goAway, Flag.none, 0, 8 + debug.length);
     this.#uint32(lastStream);
     this.#uint32(code);
     this.#slab.set(debug, this.#at);
@@ -91,9 +88,9 @@ export class Output {
     this.#bytes += debug.length;
   }
 
-  /** The head of a frame, with room behind it for `room` bytes more. */
-  #head(type: number, flags: number, stream: number, length: number, room: number): void {
-    this.#reserve(frameHeadBytes + room);
+  /** The head of a frame, with room behind it for the rest. */
+  #head(type: number, flags: number, stream: number, length: number): void {
+    this.#reserve(frameHeadBytes + length);
     const slab = this.#slab;
     const at = this.#at;
     slab[at] = length >>> 16;
@@ -121,10 +118,21 @@ export class Output {
 
   #reserve(size: number): void {
     if (this.#slab.length - this.#at >= size) return;
-    this.#cut();
-    this.#slab = Buffer.allocUnsafe(Math.max(slabBytes, size));
+    const waiting = this.#at - this.#start;
+    if (waiting + size <= chunkBytes) {
+      const larger = Buffer.allocUnsafe(Math.max(keptBytes, Math.min(chunkBytes, 2 * (waiting + size))));
+      this.#slab.copy(larger, 0, this.#start, this.#at);
+      this.#renew(larger, waiting);
+    } else {
+      this.#cut();
+      this.#renew(Buffer.allocUnsafe(Math.max(chunkBytes, size)));
+    }
+  }
+
+  #renew(slab: Buffer, waiting = 0): void {
+    this.#slab = slab;
     this.#start = 0;
-    this.#at = 0;
+    this.#at = waiting;
   }
 
   /** What is in the slab becomes a chunk; what is written next comes behind it. */

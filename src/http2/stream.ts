@@ -75,7 +75,7 @@ export class Stream {
     this.#host.sendHeaders(this, fields, last);
   }
 
-  /** `bytes` must not change until they have left. */
+  /** `bytes` must not change while they wait: see `unsentBytes`. */
   data(bytes: Uint8Array, last: boolean): void {
     this.#host.sendData(this, bytes, last);
   }

@@ -77,6 +77,14 @@ describe('connect()', () => {
     expect((await conclave.get('k'))?.value.toString()).toBe('v');
   });
 
+  it.each(['http2', 'grpc-js'] as const)('goes over %s where it is told to', async (transport) => {
+    const server = await ownServer();
+    await using conclave = await connect(server.url, { transport });
+    await conclave.withLock('x', async (held) => expect(held.held).toBe(true));
+    const wrong = failure(connect(server.url, { transport: 'http3' as 'http2' }));
+    expect(await wrong).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining('"http3"') });
+  });
+
   it('borrows the connection of an npm etcd3 client and leaves it open', async () => {
     const server = await ownServer();
     const client = new Etcd3({ hosts: server.url });

@@ -9,7 +9,7 @@ import { join } from 'node:path';
  */
 export interface Certificates extends Disposable {
   file(name: 'ca.crt' | 'server.crt' | 'server.key' | 'client.crt' | 'client.key'): string;
-  text(name: 'ca.crt' | 'client.crt' | 'client.key'): string;
+  text(name: 'ca.crt' | 'server.crt' | 'server.key' | 'client.crt' | 'client.key'): string;
 }
 
 /** Made by the openssl command, which every machine with git has. */

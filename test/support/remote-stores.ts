@@ -1,5 +1,6 @@
 import { Etcd3 } from 'etcd3';
 import { Etcd3Channel } from '../../src/channels/etcd3-channel.js';
+import { GrpcChannel } from '../../src/channels/grpc-channel.js';
 import { H2Channel } from '../../src/channels/h2-channel.js';
 import { utf8 } from '../../src/core/bytes.js';
 import type { ConclaveError } from '../../src/core/errors.js';
@@ -21,8 +22,21 @@ export interface Opened {
   close(): Promise<void>;
 }
 
+export function openH2(urls: readonly string[], options: OpenOptions = {}): Opened {
+  return openOver(
+    urls.map((url) => new H2Channel({ address: addressOf(url) })),
+    options,
+  );
+}
+
 export function openGrpc(urls: readonly string[], options: OpenOptions = {}): Opened {
-  const channels: RpcChannel[] = urls.map((url) => new H2Channel({ address: addressOf(url) }));
+  return openOver(
+    urls.map((url) => new GrpcChannel({ address: addressOf(url) })),
+    options,
+  );
+}
+
+function openOver(channels: readonly RpcChannel[], options: OpenOptions): Opened {
   const store = new RpcStore({ channels, runtime: new NodeRuntime(), ...options });
   return { store, close: () => store.close() };
 }

@@ -2,11 +2,19 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { prefixEnd, utf8 } from '../../src/core/bytes.js';
 import { findEtcd, type RunningEtcd, startEtcd } from '../support/etcd.js';
 import { expectNoLeaks } from '../support/leaks.js';
-import { type Opened, type OpenOptions, openEtcd3, openGrpc, putTxn, ToldWatch } from '../support/remote-stores.js';
+import {
+  type Opened,
+  type OpenOptions,
+  openEtcd3,
+  openGrpc,
+  openH2,
+  putTxn,
+  ToldWatch,
+} from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
 
 const found = await findEtcd({ own: true });
-const ways = { grpc: openGrpc, etcd3: openEtcd3 } as const;
+const ways = { http2: openH2, grpc: openGrpc, etcd3: openEtcd3 } as const;
 const alice = { username: 'alice', password: 'alice-pw' };
 
 if ('missing' in found) describeSkipped('RpcStore over an etcd with users', found.missing, suites);

@@ -12,13 +12,14 @@ import {
   type OpenOptions,
   openEtcd3,
   openGrpc,
+  openH2,
   putTxn,
   ToldWatch,
 } from '../support/remote-stores.js';
 import { describeSkipped } from '../support/skip.js';
 
 const found = await findEtcd({ own: true });
-const ways = { grpc: openGrpc, etcd3: openEtcd3 } as const;
+const ways = { http2: openH2, grpc: openGrpc, etcd3: openEtcd3 } as const;
 
 if ('missing' in found) describeSkipped('RpcStore over real etcd', found.missing, () => suites());
 else describe('RpcStore over real etcd', suites);
