@@ -40,6 +40,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import('./commands/queue.js')).defineQueue,
   },
   {
+    name: 'schedule',
+    summary: 'run a command at each tick, on one host of many',
+    load: async () => (await import('./commands/schedule.js')).defineSchedule,
+  },
+  {
     name: 'check',
     summary: 'is the store there, what is it, how far away',
     load: async () => (await import('./commands/check.js')).defineCheck,

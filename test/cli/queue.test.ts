@@ -66,3 +66,31 @@ it('queue ls, pause, resume, cancel, purge; what cannot be is refused', async ()
   expect(await queue('purge', 'l', '--state', 'claimed').ended()).toMatchObject({ code: 3 });
   expect(await served.client.queue('l').purge()).toBe(1);
 });
+
+it('queue schedule, schedules, unschedule; schedule run, show, rm', async () => {
+  const { client } = served;
+  const declared = await queue(
+    'schedule',
+    's',
+    'nightly',
+    '{"a":1}',
+    '--cron',
+    '0 3 * * *',
+    '--missed',
+    'once',
+  ).ended();
+  expect(declared).toMatchObject({ code: 0, stdout: expect.stringMatching(/T03:00:00.000Z\n$/) });
+  expect((await queue('schedules', 's').ended()).stdout).toMatch(
+    /\nnightly +0 3 \* \* \* UTC +once +- .* allow +\{"a":1\}\n$/,
+  );
+  expect(await queue('schedule', 's', 'bad', 'x', '--cron', '61 * * * *').ended()).toMatchObject({ code: 3 });
+  expect(await queue('unschedule', 's', 'nightly').ended()).toMatchObject({ code: 0, stdout: 'nightly\n' });
+  const schedule = (...args: string[]) => conclave(['schedule', '--url', served.url, ...args]).ended();
+  const print = 'console.log(process.env.CONCLAVE_JOB_TICK)';
+  const ran = await schedule('run', 'c', '--every', '1s', '--count', '1', '--', process.execPath, '-e', print);
+  const { lastMs = 0 } = (await client.schedule('c').state()) ?? {};
+  expect(ran).toMatchObject({ code: 0, stdout: `${new Date(lastMs).toISOString()}\n` });
+  expect((await schedule('show', 'c')).stdout).toMatch(/^NEXT +LAST +RUNNING +FAILED\n\d{4}-.*Z +\d{4}-.*Z +- +-\n$/);
+  expect(await schedule('rm', 'c')).toMatchObject({ code: 0, stdout: 'c\n' });
+  expect(await client.schedule('c').state()).toBeNull();
+});

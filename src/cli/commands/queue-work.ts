@@ -1,4 +1,5 @@
 import type { Conclave } from '../../conclave.js';
+import type { WorkOptions } from '../../queue/consume.js';
 import type { Job } from '../../queue/job.js';
 import { type Child, startChild } from '../child.js';
 import { withConclave } from '../connection.js';
@@ -10,15 +11,21 @@ import { anyAbort, Signals } from '../signals.js';
 export interface WorkFlags extends GlobalFlags {
   /** Milliseconds, though the flag counts in seconds. */
   readonly ttl: number;
-  readonly concurrency: number;
   /** Jobs to handle before it ends. */
   readonly count?: number;
   readonly timeLimit: number;
   readonly killAfter: number;
 }
 
+/** Hands jobs to `handle`, until the signal aborts. */
+export type Take = (
+  conclave: Conclave,
+  handle: (job: Job) => Promise<void>,
+  options: Pick<WorkOptions<unknown>, 'signal' | 'timeLimitMs' | 'onFailure'>,
+) => Promise<never>;
+
 /** A command per job. The first signal ends the taking, each further one goes to the commands that run. */
-export async function work(name: string, words: readonly string[], flags: WorkFlags): Promise<ExitCode> {
+export async function work(words: readonly string[], flags: WorkFlags, take: Take): Promise<ExitCode> {
   const signals = new Signals();
   const running = new Set<Child>();
   let isAsked = false;
@@ -29,7 +36,7 @@ export async function work(name: string, words: readonly string[], flags: WorkFl
   try {
     const needs = { ttlMs: flags.ttl, signal: signals.first };
     return await withConclave(flags, needs, (conclave) =>
-      consume(conclave, name, words, flags, signals.first, running),
+      takeAll(conclave, take, words, flags, signals.first, running),
     );
   } finally {
     stopForwarding();
@@ -37,15 +44,15 @@ export async function work(name: string, words: readonly string[], flags: WorkFl
   }
 }
 
-async function consume(
+async function takeAll(
   conclave: Conclave,
-  name: string,
+  take: Take,
   words: readonly string[],
   flags: WorkFlags,
   asked: AbortSignal,
   running: Set<Child>,
 ): Promise<ExitCode> {
-  const { concurrency, timeLimit: timeLimitMs, count = Number.POSITIVE_INFINITY } = flags;
+  const { timeLimit: timeLimitMs, count = Number.POSITIVE_INFINITY } = flags;
   const stop = new AbortController();
   void anyAbort(asked).then(() => stop.abort(asked.reason));
   let begun = 0;
@@ -66,7 +73,7 @@ async function consume(
     else complain(`job ${job.id}, attempt ${job.attempt}: ${(error as Error).message}`);
   };
   try {
-    return await conclave.queue(name).consume(handle, { concurrency, timeLimitMs, onFailure, signal: stop.signal });
+    return await take(conclave, handle, { timeLimitMs, onFailure, signal: stop.signal });
   } catch (error) {
     if (error === enough || (error === asked.reason && asked.aborted)) return ExitCode.ok;
     throw error;
@@ -82,6 +89,7 @@ async function runFor(job: Job, words: readonly string[], killAfterMs: number, r
     CONCLAVE_JOB_ID: job.id,
     CONCLAVE_JOB_ATTEMPT: `${job.attempt}`,
     CONCLAVE_JOB_FENCE: job.fence.toString(),
+    ...(job.tick && { CONCLAVE_JOB_TICK: new Date(job.tick.atMs).toISOString() }),
   });
   running.add(child);
   try {

@@ -11,6 +11,7 @@ import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
 import { duration, table } from '../table.js';
 import { count, durationMs, name as queueName, ttlMs, wholeNumber } from '../values.js';
+import { defineQueueSchedule, rhythmCells, rhythmHeads } from './queue-schedule.js';
 import { type WorkFlags, work } from './queue-work.js';
 
 interface PushFlags extends GlobalFlags {
@@ -48,6 +49,9 @@ export function defineQueue(command: Command): void {
   add(command, 'cancel <name> <ids...>', 'take jobs away for good, whatever their state', cancel);
   add(command, 'pause <name>', 'hand out nothing more until resume', pause);
   add(command, 'resume <name>', 'hand out jobs again', resume);
+  defineQueueSchedule(command);
+  add(command, 'schedules <name>', 'list what adds jobs by the clock', schedules);
+  add(command, 'unschedule <name> <schedule>', 'end a schedule', unschedule);
   add(command, 'purge <name>', 'take away every job that is in nobody’s hands', purge, [states()]);
 }
 
@@ -57,7 +61,8 @@ function add(command: Command, usage: string, what: string, ask: Ask, options: r
   sub.action((name: string, ids: unknown) => {
     const flags = sub.optsWithGlobals<ListFlags>();
     return runConnected(flags, async (conclave, signal) => {
-      await ask(conclave.queue(queueName(name)), Array.isArray(ids) ? (ids as string[]) : [], flags, signal);
+      const rest = Array.isArray(ids) ? (ids as string[]) : typeof ids === 'string' ? [ids] : [];
+      await ask(conclave.queue(queueName(name)), rest, flags, signal);
       return ExitCode.ok;
     });
   });
@@ -90,18 +95,27 @@ function defineWork(command: Command): void {
     .usage('[options] <name> -- command args…')
     .argument('<name>', 'the queue', queueName)
     .argument('<command...>', 'gets $CONCLAVE_JOB, the payload as JSON; exit code 0: the job is done')
-    .addOption(new Option('--ttl <seconds>', 'how soon others get our job').argParser(ttlMs).default(10_000, '10'))
-    .addOption(new Option('--concurrency <n>', 'commands that run at once').argParser(count).default(1))
-    .addOption(new Option('--count <n>', 'end after so many jobs; default: at a signal').argParser(count))
-    .addOption(new Option('--time-limit <ms>', 'for one job').argParser(durationMs).default(600_000, '10m'))
-    .addOption(
-      new Option('--kill-after <ms>', 'from SIGTERM to SIGKILL when the job is lost or out of time')
-        .argParser(durationMs)
-        .default(4000, '4s'),
-    )
-    .action(async (name: string, words: string[]) => {
-      process.exitCode = await work(name, words, sub.optsWithGlobals<WorkFlags>());
-    });
+    .addOption(new Option('--concurrency <n>', 'commands that run at once').argParser(count).default(1));
+  for (const option of workOptions()) sub.addOption(option);
+  sub.action(async (name: string, words: string[]) => {
+    const flags = sub.optsWithGlobals<WorkFlags & { readonly concurrency: number }>();
+    const { concurrency } = flags;
+    process.exitCode = await work(words, flags, (conclave, handle, options) =>
+      conclave.queue(name).consume(handle, { ...options, concurrency }),
+    );
+  });
+}
+
+/** Of every command that runs one for each job. */
+export function workOptions(): Option[] {
+  return [
+    new Option('--ttl <seconds>', 'how soon others get our job').argParser(ttlMs).default(10_000, '10'),
+    new Option('--count <n>', 'end after so many jobs; default: at a signal').argParser(count),
+    new Option('--time-limit <ms>', 'for one job').argParser(durationMs).default(600_000, '10m'),
+    new Option('--kill-after <ms>', 'from SIGTERM to SIGKILL when the job is lost or out of time')
+      .argParser(durationMs)
+      .default(4000, '4s'),
+  ];
 }
 
 async function pushAll(
@@ -198,6 +212,22 @@ const resume: Ask = async (queue, _, flags, signal) => {
 const purge: Ask = async (queue, _, flags, signal) => {
   const purged = await queue.purge({ states: flags.state, signal });
   report({ name: queue.name, purged }, `${purged}`, flags);
+};
+
+const schedules: Ask = async (queue, _, flags, signal) => {
+  const found = await queue.schedules({ signal });
+  if (flags.json) {
+    for (const each of found) printJson(each);
+    return;
+  }
+  const rows = found.map((each) => [each.name, ...rhythmCells(each), each.overlap, brief(each.payload)]);
+  print(table(['SCHEDULE', ...rhythmHeads, 'OVERLAP', 'PAYLOAD'], rows));
+};
+
+const unschedule: Ask = async (queue, [name = ''], flags, signal) => {
+  if (!(await queue.unschedule(name, { signal })))
+    throw new CliFailure(ExitCode.error, `no schedule is called ${name}`);
+  report({ name, ended: true }, name, flags);
 };
 
 function cellsOf({ id, state, priority, attempts, maxAttempts, enqueuedMs }: JobInfo) {
