@@ -1,5 +1,5 @@
-// A holder that is broken while it works, and a database that turns its late write away. Needs `npm i sql.js`, SQLite as WebAssembly.
-// Run: node examples/fence-sql.js [memory: | http://127.0.0.1:2379]
+// A holder that is broken while it works, and a database that turns its late write away. Needs `npm i sql.js`, SQLite
+// as WebAssembly. Run: node examples/fence-sql.js [memory: | http://127.0.0.1:2379]
 import { connect, fencedUpdate } from 'conclave';
 import initSqlJs from 'sql.js';
 

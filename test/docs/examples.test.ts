@@ -62,6 +62,15 @@ sent to ada: true
 sent to bob: true
 sent to dora: true
 4 sent; nobody is a dead letter after 2 attempts: Error: no such address
+compile done, seen at 50 %
+test done, seen at 50 %
+dead: Error: the registry is down
+again: publish done, seen at 50 %; at most 1 at once
+two ticks, each of a whole second, none twice: true
+`,
+  'schedule.js': `the first tick was run 2 times: true
+the next one once, later: true
+given up: undefined
 `,
   'hand-over.js': `ada handed over to cleo; in line: cleo, bob; the term has grown: true
 who has the highest priority leads: cleo again
