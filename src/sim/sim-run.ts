@@ -193,7 +193,8 @@ export class SimRun {
       const { leases, watchers } = this.#server.truth.stats();
       return leases === 0 && watchers === 0;
     };
-    await this.#world.run(gone, this.#world.nowMs + this.#plan.ttlMs + expiryBoundMs);
+    const livesMs = Math.max(this.#plan.ttlMs, this.#workload.outlivesMs ?? 0);
+    await this.#world.run(gone, this.#world.nowMs + livesMs + expiryBoundMs);
   }
 
   #residue(): void {

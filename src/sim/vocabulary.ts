@@ -60,6 +60,9 @@ export interface Operations {
   readonly 'queue.take': { input: null; output: QueueDelivery | null };
   readonly 'queue.ack': { input: { item: string; claim: bigint }; output: null };
   readonly 'queue.nack': { input: { item: string; claim: bigint }; output: null };
+  readonly 'queue.purge': { input: null; output: { count: number } };
+  /** `claim`: whose result it is, if the item was done. */
+  readonly 'queue.result': { input: { item: string }; output: { state: 'done' | 'dead' | 'gone'; claim?: bigint } };
 
   /** The object is the barrier. An `await` that ended ok has passed. */
   readonly 'barrier.raise': { input: null; output: null };
@@ -136,6 +139,12 @@ export interface Facts {
   readonly 'queue.groups': { keys: readonly string[] };
   /** By `server`: a report of how far a job is. `claim` is whose it says it is, `live` the job's claim at that time. */
   readonly 'queue.progress': { job: string; claim: bigint; step: number; live: bigint };
+  /** By `server`: an item that a purge took away, and whether it was in somebody's hands. */
+  readonly 'queue.purged': { item: string; claimed: boolean };
+  /** By `server`: a result that is kept; `claim` is whose it says it is, `done` whether its item went with it. */
+  readonly 'queue.kept': { item: string; claim: bigint; done: boolean };
+  /** By `server`, at the end: what the queue counts as there, and how many items are. */
+  readonly 'queue.counted': { jobs: number; kib: number; there: number };
   /** By `server`, at the end: items that are still in the queue. */
   readonly 'queue.remaining': { items: readonly string[] };
 

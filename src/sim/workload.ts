@@ -17,6 +17,8 @@ export interface Workload {
   readonly hasWatchers: boolean;
   /** Of the callers of a process in one line. Default: as ever. */
   readonly crowds?: Partial<CrowdLimits>;
+  /** For how long it leaves keys on leases of their own behind. Default: it leaves none. */
+  readonly outlivesMs?: number;
   /** Keys that may be left on the store. */
   readonly keeps: (key: string) => boolean;
   readonly checkers: readonly Checker[];

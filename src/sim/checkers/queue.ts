@@ -2,6 +2,7 @@ import type { History } from '../history.js';
 import { factsOf, groupBy, isOk, type OkOperation, type Operation, operationsOf } from './operations.js';
 import { endOf } from './phases.js';
 import { oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
+import { countedRight, purgedForGood, resultsOfAcks } from './queue-ends.js';
 import { firstOutOfOrder } from './queue-order.js';
 import { broken, undecided, type Violation } from './violation.js';
 
@@ -23,7 +24,7 @@ export interface Delivery {
 /**
  * Nothing acknowledged is lost, nothing is made up, what is done stays done, first deliveries come in order, and an
  * acknowledgement counts only while its claim is the item's latest and lives. Of a group one item is in hand at a time;
- * progress is told by the live claim.
+ * progress is told by the live claim. A purge takes what is in nobody's hands, for good; a result is there with its ack.
  */
 export function queue(history: History): Violation[] {
   const tales = talesOf(history).flatMap((tale) => [
@@ -33,7 +34,14 @@ export function queue(history: History): Violation[] {
     ...firstOutOfOrder(history, tale),
     ...latestClaim(history, tale),
   ]);
-  return [...tales, ...oneOfAGroup(history), ...progressByLiveClaim(history)];
+  return [
+    ...tales,
+    ...oneOfAGroup(history),
+    ...progressByLiveClaim(history),
+    ...purgedForGood(history),
+    ...countedRight(history),
+    ...resultsOfAcks(history),
+  ];
 }
 
 function talesOf(history: History): QueueTale[] {
@@ -57,8 +65,8 @@ function nothingLost(history: History, { queue: name, enqueues, acks }: QueueTal
   const accepted = enqueues.filter(isOk);
   // An acknowledgement of unknown fate may have removed its item.
   const done = new Set(acks.filter(({ result }) => result !== 'fail').map(({ input }) => input.item));
-  const dead = factsOf(history, 'queue.dead').map(({ data }) => data.item);
-  const there = new Set([...(remaining.at(-1)?.data.items ?? []), ...dead, ...done]);
+  const given = [...factsOf(history, 'queue.dead'), ...factsOf(history, 'queue.purged')].map(({ data }) => data.item);
+  const there = new Set([...(remaining.at(-1)?.data.items ?? []), ...given, ...done]);
   const missing = accepted.filter(({ input, from }) => !there.has(input.item) && from < endOf(history));
   const rule = 'queue: nothing lost';
   if (missing.length > 0 && remaining.length === 0) {

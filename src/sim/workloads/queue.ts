@@ -1,7 +1,6 @@
 import { pause } from '../../core/abort.js';
-import { prefixEnd, utf8, utf8Text } from '../../core/bytes.js';
-import { keyRange } from '../../engine/key-range.js';
 import type { Revision } from '../../engine/key-record.js';
+import type { JobState } from '../../queue/admin.js';
 import type { Consumer } from '../../queue/consumer.js';
 import type { Job } from '../../queue/job.js';
 import { Queue } from '../../queue/queue.js';
@@ -17,20 +16,17 @@ import type { SimClient } from '../sim-client.js';
 import type { SimServer } from '../sim-server.js';
 import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
-import { expectFailure, untilGivesUp } from './expected-errors.js';
+import { expectFailure, told, untilGivesUp } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
+import { type KeptResult, noteChanges, noteRest, object, queueName, undoneIn } from './queue-truth.js';
 
-const queueName = 'q';
-const object = `queue/${queueName}`;
-const jobsPrefix = `queues/${queueName}/jobs/`;
-const takenPrefix = `queues/${queueName}/taken/`;
-const progressPrefix = `queues/${queueName}/progress/`;
-const deadPrefix = `queues/${queueName}/dead/`;
 /** So few and so short that dead letters and backoff are met. */
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
-const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
-const takenRange = keyRange(utf8(takenPrefix), prefixEnd(utf8(takenPrefix)));
-const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
+
+/** How long a result is kept, at least. */
+const keepResultMs = 60_000;
+
+const purges = [['ready'], ['dead'], ['delayed', 'waiting'], ['ready', 'delayed', 'waiting', 'dead']] as const;
 
 /** One turn of a task with the queue. */
 type QueueOperation =
@@ -44,6 +40,8 @@ type QueueOperation =
       /** Empty: none. */
       readonly group: string;
       readonly together: boolean;
+      /** Whether results are asked for, and waited for. */
+      readonly result: boolean;
     }
   /** Takes a few jobs, one by one. */
   | { readonly how: 'take'; readonly idleMs: number; readonly turns: readonly TakeTurn[] }
@@ -56,6 +54,14 @@ type QueueOperation =
       readonly concurrency: number;
       /** Every so many jobs the handler throws. */
       readonly failsEvery: number;
+    }
+  /** Puts a few jobs in that wait, and takes away what is in nobody's hands. */
+  | {
+      readonly how: 'purge';
+      readonly idleMs: number;
+      readonly items: readonly string[];
+      readonly group: string;
+      readonly states: readonly JobState[];
     }
   /** Works until nothing is left: what was accepted must be done in bounded time. */
   | { readonly how: 'drain' };
@@ -74,6 +80,7 @@ export const queueWorkload: Workload = {
   recordsKv: false,
   hasWatchers: false,
   // What a job of unknown fate leaves behind; groups are judged by `queue.groups`.
+  outlivesMs: keepResultMs,
   keeps: (key) => /^queues\/q\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
   checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
@@ -90,7 +97,11 @@ export const queueWorkload: Workload = {
 
 function drawOperation(random: Prng, name: string): QueueOperation {
   const idleMs = Math.round(random.between(0, random.pick([10, 500, 2000])));
-  const how = random.pick(['produce', 'produce', 'take', 'consume'] as const);
+  const how = random.pick(['produce', 'produce', 'produce', 'take', 'take', 'consume', 'consume', 'purge'] as const);
+  if (how === 'purge') {
+    const items = Array.from({ length: random.pick([1, 3]) }, (_, i) => `${name}.${i}`);
+    return { how, idleMs, items, group: random.pick(['', 'g']), states: random.pick(purges) };
+  }
   if (how === 'produce') {
     const items = Array.from({ length: random.pick([1, 2, 4]) }, (_, i) => `${name}.${i}`);
     return {
@@ -101,6 +112,7 @@ function drawOperation(random: Prng, name: string): QueueOperation {
       delayMs: random.pick([0, 0, 0, 700]),
       group: random.pick(['', '', 'g', 'h']),
       together: random.chance(0.4),
+      result: random.chance(0.3),
     };
   }
   if (how === 'take') {
@@ -132,23 +144,14 @@ class QueueStage implements Stage {
     this.#samples.look();
   }
 
-  changed(server: SimServer, { revision, changes }: Revision): void {
+  changed(server: SimServer, revision: Revision): void {
     this.#server = server;
-    for (const { text, deleted } of changes) {
-      if (deleted) continue;
-      if (text.startsWith(jobsPrefix)) this.#enqueuedAt.set(`${Number(text.slice(-16))}`, revision);
-      if (text.startsWith(deadPrefix))
-        server.recorder.note('server', object, 'queue.dead', { item: itemOf(server, text) });
-      if (text.startsWith(takenPrefix)) noteBeside(server, text);
-      if (text.startsWith(progressPrefix)) noteProgress(server, text);
-    }
+    noteChanges(server, revision, (id) => this.#enqueuedAt.set(id, revision.revision));
   }
 
   /** Writes down what is still there. */
   async end(): Promise<void> {
-    const items = this.#server === undefined ? [] : jobsIn(this.#server);
-    this.#server?.recorder.note('server', object, 'queue.remaining', { items });
-    if (this.#server !== undefined && undoneIn(this.#server) === 0) noteGroups(this.#server);
+    if (this.#server !== undefined) noteRest(this.#server);
   }
 
   async perform(client: SimClient, operation: Json): Promise<void> {
@@ -162,6 +165,8 @@ class QueueStage implements Stage {
         return this.#take(client, queue, turn.turns);
       case 'consume':
         return this.#consume(client, queue, turn);
+      case 'purge':
+        return this.#purge(client, queue, turn);
       case 'drain':
         return this.#drain(client, queue);
     }
@@ -181,13 +186,34 @@ class QueueStage implements Stage {
         }),
       );
       try {
-        const added = await queue.enqueueAll(items, { priority, delayMs, group });
+        const added = await queue.enqueueAll(items, { priority, delayMs, group, ...(turn.result && { keepResultMs }) });
         for (const [i, { id }] of added.entries()) pending[i]?.ok({ revision: this.#enqueuedAt.get(id) ?? 0n });
+        for (const [i, { id }] of turn.result ? added.entries() : [])
+          await this.#result(client, queue, items[i] ?? '', id);
       } catch (error) {
         for (const each of pending) each.threw(error);
         expectFailure(error);
       }
     }
+  }
+
+  /** For a while: whoever produces need not wait for the end. */
+  async #result(client: SimClient, queue: Queue<string>, item: string, id: string): Promise<void> {
+    const pending = client.recorder.invoke(client.name, object, 'queue.result', { item });
+    await told(pending, async () => {
+      const outcome = await queue.result<KeptResult>(id, { timeoutMs: 1_500 });
+      return outcome.state === 'done'
+        ? { state: 'done', claim: BigInt(outcome.result.claim) }
+        : { state: outcome.state };
+    });
+  }
+
+  async #purge(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'purge' }): Promise<void> {
+    const { items, group, states } = turn;
+    const jobs = { how: 'produce', idleMs: 0, items, group, priority: 0, delayMs: 700, together: true, result: false };
+    await this.#produce(client, queue, jobs as QueueOperation & { how: 'produce' });
+    const pending = client.recorder.invoke(client.name, object, 'queue.purge', null);
+    await told(pending, async () => ({ count: await queue.purge({ states, timeoutMs: 5_000 }) }));
   }
 
   async #take(client: SimClient, queue: Queue<string>, turns: readonly TakeTurn[]): Promise<void> {
@@ -223,7 +249,8 @@ class QueueStage implements Stage {
     const input = { item: job.payload, claim: job.fence };
     const pending = client.recorder.invoke(client.name, object, `queue.${verdict}`, input);
     try {
-      await job[verdict]();
+      const result: KeptResult = { item: job.payload, claim: `${job.fence}` };
+      await (verdict === 'ack' ? job.ack(result) : job.nack());
       pending.ok(null);
     } catch (error) {
       pending.threw(error);
@@ -306,61 +333,6 @@ async function report(job: Job<string>): Promise<void> {
   }
 }
 
-/** Whether another job of its group is in somebody's hands as well. */
-function noteBeside(server: SimServer, takenKey: string): void {
-  const { space } = server.truth.engine;
-  const group = groupOf(space.get(takenKey)?.value);
-  if (group === undefined) return;
-  const { kvs } = space.scan(takenRange, undefined, 1000);
-  const beside = kvs.filter(({ value }) => groupOf(value) === group);
-  if (beside.length < 2) return;
-  const items = beside.map(({ key }) => itemOf(server, utf8Text(key)));
-  server.recorder.note('server', object, 'queue.beside', { group, items });
-}
-
-/** Once every job is done or dead there is no group any more. */
-function noteGroups(server: SimServer): void {
-  const keys = ['waiting', 'busy', 'vacant'].flatMap((folder) => {
-    const prefix = utf8(`queues/${queueName}/${folder}/`);
-    return server.truth.engine.space.scan(keyRange(prefix, prefixEnd(prefix)), undefined, 1000).kvs;
-  });
-  server.recorder.note('server', object, 'queue.groups', { keys: keys.map(({ key }) => utf8Text(key)) });
-}
-
-function groupOf(ticket: Uint8Array | undefined): string | undefined {
-  return ticket === undefined ? undefined : (JSON.parse(utf8Text(ticket)) as { group?: string }).group;
-}
-
-function noteProgress(server: SimServer, key: string): void {
-  const { space } = server.truth.engine;
-  const value = space.get(key)?.value;
-  if (value === undefined) return;
-  const { claim, step } = JSON.parse(utf8Text(value)) as { claim: string; step: number };
-  const live = space.get(`${takenPrefix}${key.slice(-16)}`)?.modRevision ?? 0n;
-  server.recorder.note('server', object, 'queue.progress', { job: key.slice(-16), claim: BigInt(claim), step, live });
-}
-
 function deliveryOf(job: Job<string>): QueueDelivery {
   return { item: job.payload, claim: job.fence, lease: job.leaseId };
-}
-
-/** How many jobs are neither done nor dead. */
-function undoneIn(server: SimServer): number {
-  const dead = server.truth.engine.space.scan(deadRange, undefined, 1000).kvs.length;
-  return jobsIn(server).length - dead;
-}
-
-/** Whose dead letter it is. */
-function itemOf(server: SimServer, deadKey: string): string {
-  const job = server.truth.engine.space.get(`${jobsPrefix}${deadKey.slice(-16)}`);
-  return job === undefined ? '' : payloadOf(job.value);
-}
-
-function jobsIn(server: SimServer): string[] {
-  const { kvs } = server.truth.engine.space.scan(jobsRange, undefined, 1000);
-  return kvs.map(({ value }) => payloadOf(value));
-}
-
-function payloadOf(value: Uint8Array): string {
-  return (JSON.parse(utf8Text(value)) as { payload: string }).payload;
 }

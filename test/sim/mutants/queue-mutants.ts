@@ -151,4 +151,46 @@ export const queueMutants: readonly Mutant[] = [
     workloads: ['schedule'],
     rules: ['schedule: a tick once'],
   },
+  {
+    name: 'a purge that trusts what it has read',
+    origin: 'BullMQ clean and obliterate, SQS PurgeQueue: what is claimed meanwhile is taken from under its worker',
+    edits: [
+      { file: 'queue/purge.js', find: '...found.map(({ kv }) => modifiedAt(kv.key, kv.modRevision)),', replace: '' },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: purge'],
+  },
+  {
+    name: 'a purge that does not know its own work again',
+    origin: 'etcd #14890: a lost answer, sent again, finds nothing and counts nothing',
+    edits: [
+      {
+        file: 'queue/purge.js',
+        find: 'jsonObject(rangeAt(txn, 0).kvs[0]?.value).by !== by',
+        replace: 'true',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: purge counts'],
+  },
+  {
+    name: 'a result that does not wait for its ack',
+    origin:
+      'Celery’s result backends: the result is written beside the acknowledgement, also by a worker that has lost it',
+    edits: [
+      {
+        file: 'queue/settle.js',
+        find: 'failure: [get(slot.key), get(taken)],',
+        replace: `failure: [
+            get(slot.key),
+            get(taken),
+            ...(verdict.result
+                ? [put(keys.resultOf(ticket.seq), verdict.result.json, { leaseId: verdict.result.leaseId })]
+                : []),
+        ],`,
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: result'],
+  },
 ];

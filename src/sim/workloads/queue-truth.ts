@@ -1,0 +1,123 @@
+import { prefixEnd, utf8, utf8Text } from '../../core/bytes.js';
+import { keyRange } from '../../engine/key-range.js';
+import type { Revision } from '../../engine/key-record.js';
+import { goneOf } from '../../queue/gone.js';
+import { tailOf } from '../../queue/tail.js';
+import type { SimServer } from '../sim-server.js';
+
+export const queueName = 'q';
+export const object = `queue/${queueName}`;
+const jobsPrefix = `queues/${queueName}/jobs/`;
+const takenPrefix = `queues/${queueName}/taken/`;
+const progressPrefix = `queues/${queueName}/progress/`;
+const deadPrefix = `queues/${queueName}/dead/`;
+const resultsPrefix = `queues/${queueName}/results/`;
+const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
+const takenRange = keyRange(utf8(takenPrefix), prefixEnd(utf8(takenPrefix)));
+const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
+
+/** Writes down what a revision of the store has changed, and calls `enqueued` for each job that came in. */
+export function noteChanges(server: SimServer, { revision, changes }: Revision, enqueued: (id: string) => void): void {
+  const gone = new Set(changes.filter(({ deleted }) => deleted).map(({ text }) => text));
+  const purges = changes.some(({ text }) => text === `queues/${queueName}/gone/purged`);
+  for (const { text, deleted } of changes) {
+    if (deleted) {
+      if (purges && text.startsWith(jobsPrefix)) notePurged(server, text, revision);
+      continue;
+    }
+    if (text.startsWith(jobsPrefix)) enqueued(`${Number(text.slice(-16))}`);
+    if (text.startsWith(deadPrefix))
+      server.recorder.note('server', object, 'queue.dead', { item: itemOf(server, text) });
+    if (text.startsWith(takenPrefix)) noteBeside(server, text);
+    if (text.startsWith(progressPrefix)) noteProgress(server, text);
+    if (text.startsWith(resultsPrefix)) noteResult(server, text, gone.has(jobsPrefix + text.slice(-16)));
+  }
+}
+
+/** What is there in the end, and what the queue believes to be there. */
+export function noteRest(server: SimServer): void {
+  const items = jobsIn(server);
+  server.recorder.note('server', object, 'queue.remaining', { items });
+  const gonePrefix = utf8(`queues/${queueName}/gone/`);
+  const counts = server.truth.engine.space.scan(keyRange(gonePrefix, prefixEnd(gonePrefix)), undefined, 1000).kvs;
+  const [tail, gone] = [tailOf(server.truth.engine.space.get(`queues/${queueName}/tail`)), goneOf(counts)];
+  const data = { jobs: tail.jobs - gone.jobs, kib: tail.kib - gone.kib, there: items.length };
+  server.recorder.note('server', object, 'queue.counted', data);
+  if (undoneIn(server) === 0) noteGroups(server);
+}
+
+/** A job that a purge has taken away, and whether it was in somebody's hands. */
+function notePurged(server: SimServer, jobKey: string, revision: bigint): void {
+  const before = server.truth.engine.space.getAt(jobKey, revision - 1n);
+  const claimed = server.truth.engine.space.get(takenPrefix + jobKey.slice(-16)) !== undefined;
+  server.recorder.note('server', object, 'queue.purged', {
+    item: before === undefined ? '' : payloadOf(before.value),
+    claimed,
+  });
+}
+
+/** A result that is kept, whose it is by its own word, and whether its job went with it. */
+function noteResult(server: SimServer, key: string, done: boolean): void {
+  const value = server.truth.engine.space.get(key)?.value;
+  if (value === undefined) return;
+  const { item, claim } = (JSON.parse(utf8Text(value)) as { result: KeptResult }).result;
+  server.recorder.note('server', object, 'queue.kept', { item, claim: BigInt(claim), done });
+}
+
+/** What a handler returns. */
+export type KeptResult = { readonly item: string; readonly claim: string };
+
+/** Whether another job of its group is in somebody's hands as well. */
+function noteBeside(server: SimServer, takenKey: string): void {
+  const { space } = server.truth.engine;
+  const group = groupOf(space.get(takenKey)?.value);
+  if (group === undefined) return;
+  const { kvs } = space.scan(takenRange, undefined, 1000);
+  const beside = kvs.filter(({ value }) => groupOf(value) === group);
+  if (beside.length < 2) return;
+  const items = beside.map(({ key }) => itemOf(server, utf8Text(key)));
+  server.recorder.note('server', object, 'queue.beside', { group, items });
+}
+
+/** Once every job is done or dead there is no group any more. */
+function noteGroups(server: SimServer): void {
+  const keys = ['waiting', 'busy', 'vacant'].flatMap((folder) => {
+    const prefix = utf8(`queues/${queueName}/${folder}/`);
+    return server.truth.engine.space.scan(keyRange(prefix, prefixEnd(prefix)), undefined, 1000).kvs;
+  });
+  server.recorder.note('server', object, 'queue.groups', { keys: keys.map(({ key }) => utf8Text(key)) });
+}
+
+function groupOf(ticket: Uint8Array | undefined): string | undefined {
+  return ticket === undefined ? undefined : (JSON.parse(utf8Text(ticket)) as { group?: string }).group;
+}
+
+function noteProgress(server: SimServer, key: string): void {
+  const { space } = server.truth.engine;
+  const value = space.get(key)?.value;
+  if (value === undefined) return;
+  const { claim, step } = JSON.parse(utf8Text(value)) as { claim: string; step: number };
+  const live = space.get(`${takenPrefix}${key.slice(-16)}`)?.modRevision ?? 0n;
+  server.recorder.note('server', object, 'queue.progress', { job: key.slice(-16), claim: BigInt(claim), step, live });
+}
+
+/** How many jobs are neither done nor dead. */
+export function undoneIn(server: SimServer): number {
+  const dead = server.truth.engine.space.scan(deadRange, undefined, 1000).kvs.length;
+  return jobsIn(server).length - dead;
+}
+
+/** Whose dead letter it is. */
+function itemOf(server: SimServer, deadKey: string): string {
+  const job = server.truth.engine.space.get(`${jobsPrefix}${deadKey.slice(-16)}`);
+  return job === undefined ? '' : payloadOf(job.value);
+}
+
+function jobsIn(server: SimServer): string[] {
+  const { kvs } = server.truth.engine.space.scan(jobsRange, undefined, 1000);
+  return kvs.map(({ value }) => payloadOf(value));
+}
+
+function payloadOf(value: Uint8Array): string {
+  return (JSON.parse(utf8Text(value)) as { payload: string }).payload;
+}
