@@ -2,7 +2,9 @@ import type { History } from '../history.js';
 import { factsOf, groupBy, isOk, operationsOf } from './operations.js';
 import { broken, type Violation } from './violation.js';
 
-/** What was purged was in nobody's hands, is neither done nor handed out afterwards, and purges count what they took. */
+/**
+ * What was purged was in nobody's hands, is neither done nor handed out afterwards, and purges count what they took.
+ */
 export function purgedForGood(history: History): Violation[] {
   const purged = groupBy(factsOf(history, 'queue.purged'), ({ object, data }) => `${object} ${data.item}`);
   const inHand = [...purged.values()].flat().flatMap(({ object, data, note }) => {
@@ -48,8 +50,8 @@ export function countedRight(history: History): Violation[] {
 }
 
 /**
- * A result comes with the ack of its own claim, at the revision that ends the item; whoever asks is told of that one, or
- * how else the item ended.
+ * A result comes with the ack of its own claim, at the revision that ends the item; whoever asks is told of that one,
+ * or how else the item ended.
  */
 export function resultsOfAcks(history: History): Violation[] {
   const rule = 'queue: result';

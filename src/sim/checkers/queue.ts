@@ -24,7 +24,8 @@ export interface Delivery {
 /**
  * Nothing acknowledged is lost, nothing is made up, what is done stays done, first deliveries come in order, and an
  * acknowledgement counts only while its claim is the item's latest and lives. Of a group one item is in hand at a time;
- * progress is told by the live claim. A purge takes what is in nobody's hands, for good; a result is there with its ack.
+ * progress is told by the live claim. A purge takes what is in nobody's hands, for good; a result is there with its
+ * ack.
  */
 export function queue(history: History): Violation[] {
   const tales = talesOf(history).flatMap((tale) => [
