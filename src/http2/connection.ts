@@ -153,10 +153,10 @@ export class Connection implements StreamHost {
     this.#sender.headers(stream, fields, last);
   }
 
-  sendData(stream: Stream, bytes: Uint8Array, last: boolean): void {
+  sendData(stream: Stream, bytes: Uint8Array, last: boolean, lead: Uint8Array): void {
     if (stream.isClosed || stream.isEnding) return;
     stream.isEnding = last;
-    this.#sender.data(stream, bytes, last);
+    this.#sender.data(stream, bytes, last, lead);
   }
 
   reset(stream: Stream, code: number): void {

@@ -46,6 +46,16 @@ export class Output {
     this.#bytes += size;
   }
 
+  /** DATA of a few bytes, `lead`, and `payload` behind them. */
+  data(flags: number, stream: number, lead: Uint8Array, payload: Uint8Array): void {
+    const size = lead.length + payload.length;
+    this.#head(FrameType.data, flags, stream, size);
+    for (let i = 0; i < lead.length; i++) this.#slab[this.#at + i] = lead[i] as number;
+    this.#slab.set(payload, this.#at + lead.length);
+    this.#at += size;
+    this.#bytes += size;
+  }
+
   raw(bytes: Uint8Array): void {
     this.#reserve(bytes.length);
     this.#slab.set(bytes, this.#at);

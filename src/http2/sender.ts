@@ -73,12 +73,17 @@ export class Sender {
     else this.#writeHeaders(stream, fields, last);
   }
 
-  data(stream: Stream, bytes: Uint8Array, last: boolean): void {
-    if (stream.unsent.length === 0 && this.#fits(stream, bytes.length)) {
-      this.#writeData(stream, bytes, 0, bytes.length, last);
+  /** `lead`: before `bytes`, in the same frame. */
+  data(stream: Stream, bytes: Uint8Array, last: boolean, lead: Uint8Array): void {
+    const size = lead.length + bytes.length;
+    if (stream.unsent.length === 0 && this.#fits(stream, size)) {
+      this.#take(stream, size);
+      this.output.data(last ? Flag.endStream : Flag.none, stream.id, lead, bytes);
+      this.#onData(stream, last);
     } else {
-      stream.unsent.push({ bytes, at: 0, fields: undefined, last });
-      stream.unsentBytes += bytes.length;
+      const all = lead.length === 0 ? bytes : Buffer.concat([lead, bytes]);
+      stream.unsent.push({ bytes: all, at: 0, fields: undefined, last });
+      stream.unsentBytes += size;
       this.#awaitRoom(stream);
       if (this.#window > 0) this.#pumpAll();
     }
@@ -189,9 +194,17 @@ export class Sender {
   }
 
   #writeData(stream: Stream, bytes: Uint8Array, from: number, to: number, last: boolean): void {
-    stream.sendWindow -= to - from;
-    this.#window -= to - from;
+    this.#take(stream, to - from);
     this.output.frame(FrameType.data, last ? Flag.endStream : Flag.none, stream.id, bytes, from, to);
+    this.#onData(stream, last);
+  }
+
+  #take(stream: Stream, size: number): void {
+    stream.sendWindow -= size;
+    this.#window -= size;
+  }
+
+  #onData(stream: Stream, last: boolean): void {
     this.flushSoon();
     if (last) this.#onEnded(stream);
   }

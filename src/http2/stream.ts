@@ -27,10 +27,12 @@ export interface Unsent {
 /** What a stream needs of its connection. */
 export interface StreamHost {
   sendHeaders(stream: Stream, fields: readonly OutgoingField[], last: boolean): void;
-  sendData(stream: Stream, bytes: Uint8Array, last: boolean): void;
+  sendData(stream: Stream, bytes: Uint8Array, last: boolean, lead: Uint8Array): void;
   reset(stream: Stream, code: number): void;
   resume(stream: Stream): void;
 }
+
+const noBytes = new Uint8Array(0);
 
 /** One stream of a connection. */
 export class Stream {
@@ -75,9 +77,9 @@ export class Stream {
     this.#host.sendHeaders(this, fields, last);
   }
 
-  /** `bytes` must not change while they wait: see `unsentBytes`. */
-  data(bytes: Uint8Array, last: boolean): void {
-    this.#host.sendData(this, bytes, last);
+  /** `bytes` must not change while they wait: see `unsentBytes`. `lead`, a few bytes before them, may. */
+  data(bytes: Uint8Array, last: boolean, lead: Uint8Array = noBytes): void {
+    this.#host.sendData(this, bytes, last, lead);
   }
 
   /** Ends the stream, with what waits; the listener hears nothing more. Idempotent. */

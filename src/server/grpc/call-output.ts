@@ -1,5 +1,5 @@
 import type { Bytes } from '../../core/bytes.js';
-import { grpcFrame } from '../../wire/grpc-frame.js';
+import { writeGrpcPrefix } from '../../wire/grpc-frame.js';
 import { ResetCode, type ResponseHeaders, type ServerStream } from '../http2/server-stream.js';
 import type { CallEnvironment } from './call.js';
 import { statusTrailers } from './status.js';
@@ -39,7 +39,7 @@ export class CallOutput {
     if (!this.#hasRoom(message.length)) return false;
     const stream = this.#stream;
     this.#respond();
-    stream.write(grpcFrame(message));
+    this.#write(message);
     if (!this.#isFull && stream.unsentBytes > fullAtUnsentBytes) {
       this.#isFull = true;
       stream.pause();
@@ -52,7 +52,7 @@ export class CallOutput {
   sendLast(message: Bytes): boolean {
     if (!this.#hasRoom(message.length)) return false;
     this.#respond();
-    this.#stream.write(grpcFrame(message));
+    this.#write(message);
     this.#stream.end(statusTrailers(undefined));
     this.#stream.stopPeer();
     return true;
@@ -96,6 +96,12 @@ export class CallOutput {
     const added = bytes - this.#countedBytes;
     this.#countedBytes = bytes;
     return this.#environment.unsentBytes.add(added);
+  }
+
+  #write(message: Bytes): void {
+    const { prefix } = this.#environment;
+    writeGrpcPrefix(prefix, message.length);
+    this.#stream.write(message, prefix);
   }
 
   #respond(): void {

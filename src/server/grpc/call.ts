@@ -29,6 +29,8 @@ export interface CallEnvironment {
   /** Shared by the calls of one connection. */
   readonly partialBytes: ByteQuota;
   readonly unsentBytes: ByteQuota;
+  /** Room for what comes before a message. */
+  readonly prefix: Buffer;
   /** See `RpcContext`. */
   readonly peer?: RpcPeer | undefined;
 }

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import { etcdError } from '../../store/etcd-errors.js';
+import { prefixSize } from '../../wire/grpc-frame.js';
 import type { ConnectionListener, ServerConnection } from '../http2/http2.js';
 import type { ServerStream } from '../http2/server-stream.js';
 import { ByteQuota } from './byte-quota.js';
@@ -52,7 +53,7 @@ export class GrpcSession implements ConnectionListener {
     const unsentBytes = new ByteQuota(limits.maxSessionUnsentBytes);
     this.#watch = new SessionWatch(connection, runtime, limits, () => this.#calls.size + this.#httpStreams > 0);
     this.#callEnvironment = {
-      ...{ limits, partialBytes, unsentBytes, peer: connection.peer },
+      ...{ limits, partialBytes, unsentBytes, peer: connection.peer, prefix: Buffer.alloc(prefixSize) },
       timer: new DueTimer(runtime, (nowMs) => this.#endDue(nowMs)),
       onGone: (call) => this.#calls.delete(call),
     };

@@ -89,9 +89,9 @@ export class H2Stream implements ServerStream, WireListener {
     if (isLast) this.#onEnded();
   }
 
-  write(bytes: Bytes): boolean {
+  write(bytes: Bytes, lead?: Bytes): boolean {
     if (!this.isOpen) return true;
-    if (bytes.length > 0) this.#stream.data(bytes, false);
+    if (bytes.length > 0 || lead !== undefined) this.#stream.data(bytes, false, lead);
     return this.#stream.unsentBytes === 0;
   }
 

@@ -67,8 +67,9 @@ export class NodeStream implements ServerStream {
     this.#onThrough();
   }
 
-  write(bytes: Bytes): boolean {
-    return this.isOpen ? this.#stream.write(bytes) : true;
+  write(bytes: Bytes, lead?: Bytes): boolean {
+    if (!this.isOpen) return true;
+    return this.#stream.write(lead === undefined ? bytes : Buffer.concat([lead, bytes]));
   }
 
   end(trailers?: ResponseHeaders): void {

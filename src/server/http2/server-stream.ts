@@ -23,8 +23,11 @@ export interface ServerStream {
   resume(): void;
   /** The head of the answer; with `isLast` all of it. */
   respond(status: number, headers: ResponseHeaders, isLast?: boolean): void;
-  /** After `respond`. False when the peer should take some of what is unsent first; `onDrain` tells when it has. */
-  write(bytes: Bytes): boolean;
+  /**
+   * After `respond`. False when the peer should take some of what is unsent first; `onDrain` tells when it has. `lead`
+   * goes before `bytes` and may change afterwards.
+   */
+  write(bytes: Bytes, lead?: Bytes): boolean;
   /** Ends the answer, with `trailers` if there are any. */
   end(trailers?: ResponseHeaders): void;
   /**

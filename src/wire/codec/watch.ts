@@ -101,17 +101,25 @@ function readNothing(reader: Reader): void {
 function writeWatchResponse(
   writer: Writer,
   response: WatchResponse,
-  header: Write<ResponseHeader> = writeHeader,
-  event: Write<Event> = writeEvent,
+  header: Write<ResponseHeader> = writeHeaderField,
+  events: Write<readonly Event[]> = writeEventsField,
 ): void {
-  writer.message(1, response.header, header);
+  header(writer, response.header);
   writer.int64(2, response.watchId);
   writer.bool(3, response.created);
   writer.bool(4, response.canceled);
   writer.int64(5, response.compactRevision);
   writer.text(6, response.cancelReason);
   writer.bool(7, response.fragment);
-  writer.messages(11, response.events, event);
+  events(writer, response.events);
+}
+
+function writeHeaderField(writer: Writer, header: ResponseHeader): void {
+  writer.message(1, header, writeHeader);
+}
+
+function writeEventsField(writer: Writer, events: readonly Event[]): void {
+  writer.messages(11, events, writeEvent);
 }
 
 function readWatchResponse(reader: Reader): WatchResponse {
@@ -179,14 +187,10 @@ export const watchResponse: Codec<WatchResponse> = messageCodec(
  * encoded again. An event must not be changed once it was given.
  */
 export function sharedWatchResponse(): Codec<WatchResponse> {
-  const header = rememberLast(writeHeader, sameHeader);
-  const event = rememberLast(writeEvent, (a, b) => a === b);
-  return messageCodec(
-    // Of many events none is the last one's.
-    (writer, response) =>
-      writeWatchResponse(writer, response, header, response.events.length === 1 ? event : writeEvent),
-    readWatchResponse,
-  );
+  const header = rememberLast(writeHeaderField, sameHeader);
+  // Of many events none is the last one's.
+  const events = rememberLast(writeEventsField, (a, b) => a.length === 1 && b.length === 1 && a[0] === b[0]);
+  return messageCodec((writer, response) => writeWatchResponse(writer, response, header, events), readWatchResponse);
 }
 
 function rememberLast<Message>(write: Write<Message>, same: (a: Message, b: Message) => boolean): Write<Message> {
