@@ -17,22 +17,28 @@ export function prefixOf(how: Discoverer): string {
 }
 
 /** One instance as `register` writes it. `note`: what changes of it. */
-export function putInstance(how: Discoverer, i: number, note: string) {
+export function putInstance(how: Discoverer, i: number, note: string, leaseId: bigint) {
   const id = `instance-${String(i).padStart(5, '0')}`;
   const spec = { address: `10.0.${i >> 8}.${i & 255}:8080`, zone: `eu-${i % 3}`, version: '1.4.2', protocol: 'grpc' };
   const owner = i.toString(16).padStart(32, '0');
   const entry = entryOf({ ...spec, metadata: { note } }, { owner, startedAtMs: 1_790_000_000_000 });
-  return put(`${prefixOf(how)}${id}`, goNaming.encode(entry, { service: serviceOf[how], id }));
+  return put(`${prefixOf(how)}${id}`, goNaming.encode(entry, { service: serviceOf[how], id }), { leaseId });
 }
 
 /** etcd takes 128 requests a txn. */
 const putsPerTxn = 100;
 
-/** Every instance of both services. */
-export async function fillFleets(store: Store): Promise<void> {
+/** Longer than any run. */
+const ttlS = 86_400n;
+
+/** Every instance of both services, on one lease, which is returned. */
+export async function fillFleets(store: Store): Promise<bigint> {
+  const { id: leaseId } = await store.leaseGrant({ ttl: ttlS });
   for (const how of ['conclave', 'npm etcd3'] as const) {
     for (let from = 0; from < instanceCount; from += putsPerTxn) {
-      await store.txn({ success: Array.from({ length: putsPerTxn }, (_, i) => putInstance(how, from + i, 'first')) });
+      const puts = Array.from({ length: putsPerTxn }, (_, i) => putInstance(how, from + i, 'first', leaseId));
+      await store.txn({ success: puts });
     }
   }
+  return leaseId;
 }

@@ -72,14 +72,12 @@ async function connectOurs(url: string): Promise<Connected> {
     await discovery.ready();
     const reading = async () => {
       for await (const { changed } of discovery.changes()) {
-        // What callers look at is the list: it is made when it is asked for.
-        const { size } = sizeOf(discovery.instances);
-        if (size !== instanceCount) throw new Error(`${size} instances are left`);
+        checkSize(discovery.instances);
         for (const { after } of changed) onChange(String(after.metadata.note));
       }
     };
     reading().catch((error) => process.send?.({ failure: String(error) }));
-    return sizeOf(discovery.instances);
+    return { size: discovery.instances.length };
   };
 }
 
@@ -94,6 +92,7 @@ async function connectTheirs(url: string): Promise<Connected> {
     watcher.on('put', ({ key, value }) => {
       const entry = JSON.parse(value.toString()) as Theirs;
       instances.set(key.toString(), entry);
+      checkSize([...instances.values()]);
       onChange(entry.Metadata.meta.note);
     });
     watcher.on('delete', ({ key }) => instances.delete(key.toString()));
@@ -107,8 +106,9 @@ interface Theirs {
   readonly Metadata: { readonly meta: { readonly note: string } };
 }
 
-function sizeOf(list: readonly unknown[]): Followed {
-  return { size: list.length };
+/** Callers pick from a list: whoever has it after a change has made it, too. */
+function checkSize(list: readonly unknown[]): void {
+  if (list.length !== instanceCount) throw new Error(`${list.length} instances are left`);
 }
 
 function cpuMs(): number {

@@ -30,7 +30,7 @@ export const registryRows: readonly Row[] = [
     unit: 'B/instance',
     better: 'less',
     rounds: 3,
-    comparisons: [{ of: conclave, to: etcd3 }],
+    comparisons: [{ of: conclave, to: etcd3, aim: 1 / 1.1 }],
     open: (lab) => openOnce(lab, ({ bytesPerInstance }) => ({ value: bytesPerInstance })),
   },
   {
@@ -66,7 +66,7 @@ async function openOnce(lab: Lab, sampleOf: (result: DiscoverResult) => Sample):
 
 async function openFanOut(lab: Lab): Promise<Opened> {
   const { url } = await lab.server('etcd no-fsync');
-  await fill(url);
+  const leaseId = await fill(url);
   const processes = lab.scale.quick ? 5 : 100;
   const puts = lab.scale.quick ? 20 : 50;
   const writer = bareStore(url);
@@ -76,7 +76,7 @@ async function openFanOut(lab: Lab): Promise<Opened> {
   const untilAllSee = async (how: Discoverer): Promise<number> => {
     n += 1;
     const startedAtMs = monotonicMs();
-    await writer.txn({ success: [putInstance(how, (n * 997) % instanceCount, `${n}`)] });
+    await writer.txn({ success: [putInstance(how, (n * 997) % instanceCount, `${n}`, leaseId)] });
     const seen = workers.map((worker) => worker.run<SeeResult>({ type: 'see', how, note: `${n}` }));
     return Math.max(...(await Promise.all(seen)).map(({ atMs }) => atMs)) - startedAtMs;
   };
@@ -100,10 +100,13 @@ async function openFanOut(lab: Lab): Promise<Opened> {
   return { subjects, close };
 }
 
-async function fill(url: string): Promise<void> {
+async function fill(url: string): Promise<bigint> {
   const store = bareStore(url);
-  await fillFleets(store);
-  await store.close();
+  try {
+    return await fillFleets(store);
+  } finally {
+    await store.close();
+  }
 }
 
 function workerFile(): string {

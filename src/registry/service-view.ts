@@ -86,7 +86,7 @@ export class ServiceView {
     const changed: InstanceChange[] = [];
     for (const { key, after: kv } of keys) {
       const before = this.#instances.get(key);
-      const after = kv === undefined ? undefined : this.#read(kv);
+      const after = kv === undefined ? undefined : this.#read(kv, key);
       if (after === undefined) this.#instances.delete(key);
       else this.#instances.set(key, after);
       if (before === undefined && after !== undefined) joined.push(after);
@@ -96,9 +96,9 @@ export class ServiceView {
     this.#listener.onChange({ revision, resync, joined, left, changed });
   }
 
-  #read(kv: KeyValue): Instance | undefined {
+  #read(kv: KeyValue, key: string): Instance | undefined {
     try {
-      return instanceOf(this.#spec, kv);
+      return instanceOf(this.#spec, kv, key);
     } catch (error) {
       this.#listener.onUnreadable(utf8Text(kv.key), error);
       return undefined;
@@ -106,19 +106,23 @@ export class ServiceView {
   }
 }
 
-/** Undefined: nobody's entry that is to be shown. Throws when it is none that can be read. */
-export function instanceOf({ codec, nameOf }: ViewSpec, kv: KeyValue): Instance | undefined {
+/**
+ * Undefined: nobody's entry that is to be shown. Throws when it is none that can be read. `known`: the key as text that
+ * is kept already, which then is not kept twice.
+ */
+export function instanceOf({ codec, nameOf }: ViewSpec, kv: KeyValue, known = ''): Instance | undefined {
   const name = nameOf(kv.key);
   if (name === undefined) return undefined;
-  return instanceAt(codec.decode(kv.value, name), name, kv);
+  const key = utf8Text(kv.key);
+  return instanceAt(codec.decode(kv.value, name), name, key === known ? known : key, kv);
 }
 
 /** Member by member: thousands at once are made so, and spreading takes five times as long. */
-function instanceAt(entry: Entry, { service, id }: EntryName, kv: KeyValue): Instance {
+function instanceAt(entry: Entry, { service, id }: EntryName, key: string, kv: KeyValue): Instance {
   return Object.freeze({
     service,
     id,
-    key: utf8Text(kv.key),
+    key,
     address: entry.address,
     metadata: deepFreeze(entry.metadata),
     weight: entry.weight,

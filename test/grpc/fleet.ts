@@ -33,17 +33,21 @@ export class Fleet {
   async join(
     conclave: Conclave,
     id: string,
-    options: RegisterOptions & { service?: string; zone?: string } = {},
+    options: RegisterOptions & { service?: string; zone?: string; broken?: boolean } = {},
   ): Promise<Member> {
-    const { service = 'users', zone, ...rest } = options;
+    const { service = 'users', zone, broken = false, ...rest } = options;
     const server = new grpc.Server();
     let release = () => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
     server.addService(methods, {
-      whoAreYou: (call: { request: string }, reply: (error: null, answer: string) => void) => {
-        const answer = () => reply(null, id);
+      whoAreYou: (
+        call: { request: string },
+        reply: (error: Partial<grpc.StatusObject> | null, id?: string) => void,
+      ) => {
+        const answer = () =>
+          broken ? reply({ code: grpc.status.INTERNAL, details: `${id} is broken` }) : reply(null, id);
         if (call.request === 'wait') void held.then(answer);
         else answer();
       },
@@ -98,6 +102,29 @@ export class Caller {
 
 export const roundRobin = {
   'grpc.service_config': JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }),
+} as const;
+
+/** A call in two that fails, in what is looked at every 50 ms, puts an instance aside for as long as a test takes. */
+export const outlierDetection = {
+  'grpc.service_config': JSON.stringify({
+    loadBalancingConfig: [
+      {
+        outlier_detection: {
+          // grpc-js 1.14 takes no "0.05s": with such a text it ignores the whole configuration.
+          interval: { seconds: 0, nanos: 50_000_000 },
+          base_ejection_time: { seconds: 300, nanos: 0 },
+          max_ejection_percent: 50,
+          failure_percentage_ejection: {
+            threshold: 50,
+            enforcement_percentage: 100,
+            minimum_hosts: 2,
+            request_volume: 3,
+          },
+          child_policy: [{ round_robin: {} }],
+        },
+      },
+    ],
+  }),
 } as const;
 
 function bind(server: grpc.Server): Promise<number> {

@@ -6,7 +6,7 @@ import { registerResolver } from '../../src/grpc/register-resolver.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { startServer } from '../../src/server/server.js';
 import { errorOf } from '../support/sim-world.js';
-import { type Caller, Fleet, roundRobin } from './fleet.js';
+import { type Caller, Fleet, outlierDetection, roundRobin } from './fleet.js';
 
 describe('the gRPC resolver', () => {
   let fleet: Fleet;
@@ -71,6 +71,22 @@ describe('the gRPC resolver', () => {
     await caller.until('a', 'b');
     await conclave.registry.setEnabled('users', 'a', false);
     await caller.until('b');
+  });
+
+  it('spares one whose calls fail, with outlier_detection, though it is registered and well', async () => {
+    for (const id of ['a', 'b']) await fleet.join(conclave, id);
+    await fleet.join(conclave, 'broken', { broken: true });
+    const caller = fleet.caller('conclave:///users', outlierDetection);
+    let failure: unknown;
+    // Both bounded by the test's own time. Connections are made one after the other: at first it may not be among them.
+    while (failure === undefined)
+      failure = await caller.ask().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+    expect(failure).toMatchObject({ code: status.INTERNAL });
+    let answered: string[] = [];
+    while (answered.join() !== 'a,b') answered = await caller.round(30).catch(() => []);
   });
 
   it('tells callers that there are none, until one joins', async () => {

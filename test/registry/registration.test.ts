@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
+import type { InstanceSpec } from '../../src/registry/instance.js';
 import type { Registration, RegistrationStatus } from '../../src/registry/registration.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
@@ -288,6 +289,25 @@ describe('a registration', () => {
   );
 
   it.each([
+    ['a weight of 0', { weight: 0 }],
+    ['an address without a port', { address: 'host' }],
+    ['metadata that is no object', { metadata: [] }],
+    ['metadata with a circle', { metadata: circle() }],
+    ['metadata with a bigint', { metadata: { n: 1n } }],
+    ['metadata above 1 MiB', { metadata: { x: 'x'.repeat(1024 * 1024) } }],
+  ])('refuses an update with %s, and stands as before', (_, wrong) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const registration = await world.until(conclave.registry.register(spec));
+      const before = await stored(world);
+      const error = await world.until(errorOf(registration.update(wrong as Partial<InstanceSpec>)));
+      expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+      expect(await stored(world)).toEqual(before);
+      expect(registration.status).toBe('registered');
+    }),
+  );
+
+  it.each([
     '10.0.0.9:8080',
     '[::1]:80',
     'users.internal:443',
@@ -301,6 +321,12 @@ describe('a registration', () => {
     }),
   );
 });
+
+function circle(): object {
+  const self: Record<string, unknown> = {};
+  self.self = self;
+  return self;
+}
 
 describe('a registration over a bad network', () => {
   const calls: readonly CallName[] = ['leaseGrant', 'txn'];

@@ -35,15 +35,18 @@ type RegistryOperation =
       readonly updates: number;
       readonly drainMs: number;
       readonly abortAfterMs: number | null;
-      /** Registers another one with it, on the same lease: both go in one revision when that ends. */
-      readonly pair: boolean;
     }
   /** An operator switches an instance off or on. */
   | { readonly how: 'switch'; readonly id: string; readonly idleMs: number; readonly enabled: boolean }
   /** Looks at the service until well after the last fault. */
   | { readonly how: 'discover' };
 
-type Visit = Extract<RegistryOperation, { how: 'visit' | 'stay' }>;
+type Visit = Extract<RegistryOperation, { how: 'visit' | 'stay' }> & {
+  /** Registers another one with it, on the same lease: both go in one revision when that ends. */
+  readonly pair: boolean;
+};
+
+const pairShare = 0.15;
 
 const service = 'users';
 const object = 'registry/users';
@@ -70,11 +73,13 @@ export const registryWorkload: Workload = {
   draw: (random, clients) => {
     const observers = random.pick([1, 1, 2]);
     const shared = random.chance(0.3);
-    return Array.from({ length: clients }, (_, client) => {
+    const scripts = Array.from({ length: clients }, (_, client) => {
       const turns = random.pick([1, 1, 2, 3]);
-      const script = Array.from({ length: turns }, () => drawTurn(random, shared ? 'x' : `i${client}`));
-      return client < observers ? [[{ how: 'discover' }], script] : [script];
+      return Array.from({ length: turns }, () => drawTurn(random, shared ? 'x' : `i${client}`));
     });
+    // Drawn last, so that a seed has the rest as it had before there was this.
+    const all = scripts.map((script) => script.map((turn) => ({ ...turn, pair: random.chance(pairShare) })));
+    return all.map((script, client) => (client < observers ? [[{ how: 'discover' }], script] : [script]));
   },
   stage: (plan) => new RegistryStage(plan),
 };
@@ -91,7 +96,6 @@ function drawTurn(random: Prng, id: string): RegistryOperation {
     updates: random.below(3),
     drainMs: random.chance(0.3) ? Math.round(random.between(1, 300)) : 0,
     abortAfterMs: random.chance(0.2) ? Math.round(random.between(0, 3000)) : null,
-    pair: random.chance(0.3),
   };
 }
 
@@ -133,7 +137,7 @@ class RegistryStage implements Stage {
     await pause(client.process, turn.idleMs);
     try {
       if (turn.how === 'switch') await registryOf(client).setEnabled(service, turn.id, turn.enabled);
-      else await this.#visit(client, turn);
+      else await this.#visit(client, turn as Visit);
     } catch (error) {
       expectFailure(error);
     }

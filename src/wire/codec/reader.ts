@@ -7,6 +7,9 @@ import { ConclaveError } from '../../core/errors.js';
  */
 export const maxDepth = 128;
 
+/** Versions and leases of thousands of keys are 0 or 1: one object for all of them. */
+const smallest: readonly bigint[] = Array.from({ length: 0x80 }, (_, value) => BigInt(value));
+
 export type Read<Message> = (reader: Reader) => Message;
 
 /**
@@ -76,7 +79,8 @@ export class Reader {
 
   int64(): bigint {
     this.#expect(0);
-    return BigInt.asIntN(64, this.#varint());
+    const value = this.#varint();
+    return value < 1n << 63n ? value : BigInt.asIntN(64, value);
   }
 
   uint64(): bigint {
@@ -150,8 +154,10 @@ export class Reader {
 
   /** Unsigned 64 bits. The first 49 fit a number; few values need more. */
   #varint(): bigint {
-    let low = 0;
-    for (let scale = 1, size = 0; size < 7; scale *= 0x80, size++) {
+    const first = this.#byte();
+    if (first < 0x80) return smallest[first] as bigint;
+    let low = first & 0x7f;
+    for (let scale = 0x80, size = 1; size < 7; scale *= 0x80, size++) {
       const byte = this.#byte();
       low += (byte & 0x7f) * scale;
       if (byte < 0x80) return BigInt(low);
