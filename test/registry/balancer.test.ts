@@ -111,6 +111,30 @@ describe('a strategy', () => {
   });
 });
 
+describe('every strategy', () => {
+  const zones = [...abc, instance('d', { zone: 'eu', weight: 7, warmUpMs: 1_000 })];
+  it.each<[string, () => Strategy]>([
+    ['roundRobin', roundRobin],
+    ['random', random],
+    ['powerOfTwo', powerOfTwo],
+    ['weighted', weighted],
+    ['rendezvous', rendezvous],
+    ['sticky', sticky],
+    ['zoneFirst', () => zoneFirst('eu', powerOfTwo())],
+  ])('REGISTRY-16: %s picks the same on the same clock with the same chance', async (_, strategy) => {
+    const story = async () => {
+      const { call, runtime } = over(zones, strategy(), { consecutiveErrors: 2, ejectMs: 500 });
+      const picked: string[] = [];
+      for (let i = 0; i < 200; i++) {
+        picked.push(call(i % 3 === 0 ? 'down' : undefined, { exclude: i % 5 === 0 ? ['a'] : [] }));
+        await runtime.advance(10);
+      }
+      return picked;
+    };
+    expect(await story()).toEqual(await story());
+  });
+});
+
 describe('a balancer', () => {
   it('REGISTRY-16: leaves out what the caller excludes, and says when there is nobody', () => {
     const { call, pick } = over(abc, roundRobin());

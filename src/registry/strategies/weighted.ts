@@ -1,24 +1,27 @@
 import type { Instance } from '../instance.js';
-import { best, type Strategy } from '../strategy.js';
+import { at, type Strategy } from '../strategy.js';
 
 /** In turn by weight, evenly mixed: the smooth weighted round robin of nginx (2012). */
 export function weighted(): Strategy {
-  let known: readonly Instance[] | undefined;
-  let credit = new Map<string, number>();
+  let known: readonly Instance[] = [];
+  /** Of each, in the same order. */
+  let credits: number[] = [];
   return {
     choose: ({ instances }) => {
       if (instances !== known) {
-        credit = new Map(instances.map(({ id }) => [id, credit.get(id) ?? 0]));
+        const before = new Map(known.map(({ id }, i) => [id, credits[i] as number]));
+        credits = instances.map(({ id }) => before.get(id) ?? 0);
         known = instances;
       }
-      let total = 0;
-      for (const { id, weight } of instances) {
+      let [total, chosen] = [0, 0];
+      for (let i = 0; i < instances.length; i++) {
+        const { weight } = at(instances, i);
         total += weight;
-        credit.set(id, (credit.get(id) ?? 0) + weight);
+        credits[i] = (credits[i] as number) + weight;
+        if ((credits[i] as number) > (credits[chosen] as number)) chosen = i;
       }
-      const chosen = best(instances, ({ id }) => credit.get(id) ?? 0);
-      credit.set(chosen.id, (credit.get(chosen.id) ?? 0) - total);
-      return chosen;
+      credits[chosen] = (credits[chosen] as number) - total;
+      return at(instances, chosen);
     },
   };
 }
