@@ -18,7 +18,7 @@ export type AnySignal = AbortSignal | Cancellation;
  * outlive their use.
  */
 export function onAbort(signal: AnySignal | undefined, fn: (reason: unknown) => void): () => void {
-  if (signal === undefined) return nothing;
+  if (signal === undefined || signal === unabortable) return nothing;
   if (signal.aborted) {
     fn(signal.reason);
     return nothing;
@@ -32,6 +32,9 @@ export function onAbort(signal: AnySignal | undefined, fn: (reason: unknown) => 
 }
 
 function nothing(): void {}
+
+/** For what has neither signal nor timeout: nobody aborts it, and nothing is kept to listen to it. */
+const unabortable = new AbortController().signal;
 
 /** Who waits for one signal. */
 interface Fan {
@@ -96,6 +99,7 @@ export async function withDeadline<T>(
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
   }
+  if (signal === undefined && timeoutMs === undefined) return fn(unabortable);
   const controller = new AbortController();
   const unlink = onAbort(signal, (reason) => controller.abort(reason));
   const stopTimer =

@@ -5,6 +5,7 @@ import { onSessionEnd, type Session, type SessionContext } from '../lease/sessio
 import type { Compare } from '../store/messages.js';
 import { createdAt } from '../store/ops.js';
 import { unanswered } from '../store/repeat.js';
+import { type Ending, Lost, Released } from './ending.js';
 import type { Held, HeldBase } from './held.js';
 import { HoldTime } from './hold-time.js';
 import { KeyGuard } from './key-guard.js';
@@ -25,12 +26,12 @@ export class Hold implements Held {
   protected readonly turn: Turn;
   /** Made when it is asked for: most who hold something never do, and it costs more than the rest of this object. */
   #ended: AbortController | undefined;
-  /** Why work was told to stop, with or without anybody to hear it. */
+  /** Why work was told to stop while this is kept, with or without anybody to hear it. */
   #stopped: { readonly reason: unknown } | undefined;
   readonly #listeners = new LossListeners();
   readonly #cleanups: (() => void)[] = [];
   readonly #time: HoldTime;
-  #over: ConclaveError | undefined;
+  #over: Ending | undefined;
 
   /** `maxHoldMs` as in `HoldOptions`. */
   constructor(context: SessionContext, session: Session, name: string, turn: Turn, maxHoldMs?: number) {
@@ -44,7 +45,7 @@ export class Hold implements Held {
     const guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
     this.#cleanups.push(guard.start());
     this.#cleanups.push(this.#time.start(() => this.held));
-    this.#cleanups.push(onSessionEnd(session, (error) => this.#end(error)));
+    this.#cleanups.push(onSessionEnd(session, (error) => this.end(error)));
   }
 
   get leaseId(): bigint {
@@ -64,7 +65,8 @@ export class Hold implements Held {
 
   get signal(): AbortSignal {
     this.#ended ??= new AbortController();
-    if (this.#stopped !== undefined) this.#ended.abort(this.#stopped.reason);
+    const stopped = this.#stopped ?? (this.#over && { reason: this.#over.error });
+    if (stopped !== undefined) this.#ended.abort(stopped.reason);
     return this.#ended.signal;
   }
 
@@ -76,7 +78,7 @@ export class Hold implements Held {
 
   /** Why this is over, lost or released; undefined while it is not. */
   protected get over(): ConclaveError | undefined {
-    return this.#over;
+    return this.#over?.error;
   }
 
   guard(): Compare {
@@ -84,17 +86,18 @@ export class Hold implements Held {
   }
 
   onLost(listener: (error: ConclaveError) => void): () => void {
-    return this.#listeners.add(listener, this.#over);
+    return this.#listeners.add(listener, this.#over?.error);
   }
 
   /** Tells the work to stop, and keeps the place until `release()`: work stops before anyone else can begin. */
   stop(reason: unknown): void {
+    if (this.#over !== undefined) return;
     this.#stopped ??= { reason };
     this.#ended?.abort(reason);
   }
 
   async release(): Promise<void> {
-    if (this.#over?.code === 'RELEASED') throw this.#over;
+    if (this.#over?.released === true) throw this.#over.error;
     if (!this.held && this.#over?.loss !== 'max-hold') return;
     this.letGo('released');
     await this.confirmed(this.#leave());
@@ -107,19 +110,18 @@ export class Hold implements Held {
 
   /** @throws ConclaveError why it was lost; a release is no loss. */
   assertNotLost(): void {
-    if (this.held || this.#over?.code === 'RELEASED') return;
-    throw this.#over ?? new ConclaveError('LOST', `${this.name}: lost`, { loss: this.session.loss });
+    if (this.held || this.#over?.released === true) return;
+    throw this.#over?.error ?? new ConclaveError('LOST', `${this.name}: lost`, { loss: this.session.loss });
   }
 
   /** Ends it here and leaves the place where it stands, to whoever lets go of several at once. */
   end(error: ConclaveError): void {
-    if (this.#over?.loss === 'max-hold' && error.code === 'RELEASED') this.#over = error;
-    else this.#end(error);
+    this.#end(new Lost(error));
   }
 
   /** Over in this process, before the store is told. */
   protected letGo(why: string): void {
-    this.end(new ConclaveError('RELEASED', `${this.name}: ${why}`));
+    this.#end(new Released(`${this.name}: ${why}`));
   }
 
   /** The store's word that this is gone, or `TIMEOUT`. */
@@ -129,13 +131,13 @@ export class Hold implements Held {
 
   #keyGone(loss: LossReason): void {
     const what = loss === 'taken-over' ? 'another process has resumed it' : 'its key was deleted';
-    this.#end(new ConclaveError('LOST', `${this.name}: ${what}`, { loss }));
+    this.end(new ConclaveError('LOST', `${this.name}: ${what}`, { loss }));
     // Usually the whole lease went: whoever shares the session should hear of it now, not at the next beat.
     void this.session.verify();
   }
 
   #heldTooLong(): void {
-    this.#end(new ConclaveError('LOST', `${this.name}: held for longer than allowed`, { loss: 'max-hold' }));
+    this.end(new ConclaveError('LOST', `${this.name}: held for longer than allowed`, { loss: 'max-hold' }));
     // The session's end takes the place as well.
     void pause(this.context.runtime, stopGraceMs, this.session.signal).then(
       () => this.#leave(),
@@ -147,12 +149,17 @@ export class Hold implements Held {
     return this.turn.leave?.() ?? leave(this.context, this.session, this.turn.key, this.fence);
   }
 
-  #end(error: ConclaveError): void {
-    if (this.#over !== undefined) return;
-    this.#over = error;
+  #end(ending: Ending): void {
+    if (this.#over !== undefined) {
+      // What was held for too long is kept until it is let go of, or its session ends.
+      if (this.#over.loss === 'max-hold' && ending.released) this.#over = ending;
+      return;
+    }
+    this.#over = ending;
     for (const cleanup of this.#cleanups.splice(0)) cleanup();
-    this.stop(error);
-    this.#listeners.tell(error);
+    if (this.#stopped === undefined && this.#ended !== undefined) this.#ended.abort(ending.error);
+    if (ending.released) this.#listeners.clear();
+    else this.#listeners.tell(ending.error);
   }
 }
 

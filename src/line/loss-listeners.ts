@@ -15,10 +15,15 @@ export class LossListeners {
     return () => this.#listeners.delete(entry);
   }
 
+  /** It has ended, and was not lost. */
+  clear(): void {
+    this.#listeners.clear();
+  }
+
   /** It has ended with `error`. */
   tell(error: ConclaveError): void {
     const told = isLoss(error) ? [...this.#listeners] : [];
-    this.#listeners.clear();
+    this.clear();
     for (const { listener } of told) callUser(() => listener(error));
   }
 }
