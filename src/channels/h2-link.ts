@@ -166,7 +166,12 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
       socket.destroy();
       return;
     }
-    const sink = { write: (chunks: readonly Buffer[]) => write(socket, chunks), defer: nextTick };
+    const sink = {
+      write: (chunks: readonly Buffer[]) => write(socket, chunks),
+      // Behind all that this turn of the loop has read, and what it led to: the answers to a server's pings, which etcd
+      // sends with nearly every answer, go with the next calls.
+      defer: (fn: () => void) => void setImmediate(fn),
+    };
     const connection = new Connection({ role: 'client', settings, sink, listener: this });
     this.#connection = connection;
     socket.on('data', (chunk: Buffer) => {
