@@ -30,7 +30,7 @@ export const registryRows: readonly Row[] = [
     unit: 'B/instance',
     better: 'less',
     rounds: 3,
-    comparisons: [{ of: conclave, to: etcd3, aim: 1 / 1.1 }],
+    comparisons: [{ of: conclave, to: etcd3, aim: 1 }],
     open: (lab) => openOnce(lab, ({ bytesPerInstance }) => ({ value: bytesPerInstance })),
   },
   {

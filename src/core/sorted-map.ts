@@ -24,9 +24,10 @@ export class SortedMap<V> {
 
   set(key: string, value: V): void {
     const at = this.#placeOf(key);
-    const known = this.#keys[at] === key;
-    if (!known) this.#keys.splice(at, 0, key);
-    this.#values.splice(at, known ? 1 : 0, value);
+    if (this.#keys[at] !== key) {
+      insert(this.#keys, at, key);
+      insert(this.#values, at, value);
+    } else this.#values[at] = value;
     this.#list = undefined;
   }
 
@@ -51,4 +52,9 @@ export class SortedMap<V> {
     }
     return low;
   }
+}
+
+function insert<T>(list: T[], at: number, item: T): void {
+  if (at === list.length) list.push(item);
+  else list.splice(at, 0, item);
 }

@@ -156,7 +156,8 @@ export class Mirror {
     this.#heard();
     const before = this.#items;
     const first = this.#revision === 0n;
-    this.#items = new Map(kvs.map((kv) => [latin1(kv.key), kv]));
+    this.#items = new Map();
+    for (const kv of kvs) this.#items.set(latin1(kv.key), kv);
     this.#revision = revision;
     const keys = differences(before, this.#items);
     this.#told = revision;
