@@ -12,6 +12,8 @@ export interface RegistryCodec {
   readonly name: string;
   /** Where its services live on the store, in place of the registry's own root and namespace. */
   readonly root?: string | undefined;
+  /** How a service's name stands in keys. Default: as it is. */
+  readonly nameInKeys?: ((service: string) => string) | undefined;
   /**
    * Whether it can say that an instance is not to be called now. Without it an entry leaves the store for as long as
    * its instance is disabled, ill or draining.

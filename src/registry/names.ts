@@ -51,7 +51,8 @@ function serviceName(context: RecipeContext, codec: RegistryCodec, service: stri
       `a service's name has at least one character and no "/" at its end, got ${shown}`,
     );
   }
-  return service.startsWith('/') ? service : `${rootOf(context, codec)}${service}`;
+  if (service.startsWith('/')) return service;
+  return `${rootOf(context, codec)}${codec.nameInKeys?.(service) ?? service}`;
 }
 
 function rootOf({ namespace }: RecipeContext, codec: RegistryCodec): string {

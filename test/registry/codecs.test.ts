@@ -83,6 +83,19 @@ describe('a format', () => {
     }),
   );
 
+  it('REGISTRY-12: of go-micro has no "/" in the names of services, where its own clients look', () =>
+    inWorld(async (world) => {
+      const { registry } = world.client().conclave;
+      const service = 'team/users';
+      await world.until(registry.register({ service, id: 'a', address: 'h:1' }, { codec: goMicro }));
+      const [kv] = (await world.truth.range({ key: utf8('/micro/registry/team-users/a') })).kvs;
+      expect(JSON.parse(utf8Text(kv?.value ?? utf8('null')))).toMatchObject({ name: service });
+      const users = registry.discover(service, { codec: goMicro });
+      await world.until(users.ready());
+      expect(users.instances).toMatchObject([{ service, id: 'a' }]);
+      users.close();
+    }));
+
   it('REGISTRY-12: of one’s own', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();

@@ -4,11 +4,13 @@ import { jsonObjectOf, objectOf, stringsOf, textOf, textsOf } from './fields.js'
 
 /**
  * Entries of go-micro: `/micro/registry/<service>/<node>`, each a service with one node:
- * `{"name","version","metadata","endpoints","nodes":[{"id","address","metadata"}]}`. Metadata holds strings only.
+ * `{"name","version","metadata","endpoints","nodes":[{"id","address","metadata"}]}`. Metadata holds strings only. In
+ * keys the "/" of names are "-".
  */
 export const goMicro: RegistryCodec = {
   name: 'go-micro',
   root: '/micro/registry/',
+  nameInKeys: (service) => service.replaceAll('/', '-'),
   keepsState: false,
   encode: ({ address, version, protocol, metadata }, { id, service }) => {
     const node = { id, address, metadata: { ...(protocol !== undefined && { protocol }), ...stringsOf(metadata) } };
