@@ -20,7 +20,7 @@ export const registryRows: readonly Row[] = [
     better: 'less',
     comparisons: [
       { of: conclave, to: etcd3, aim: 1 },
-      { of: conclave, to: etcd3, detail: 'CPU ms', aim: 1 },
+      { of: conclave, to: etcd3, detail: 'CPU ms' },
     ],
     open: (lab) => openOnce(lab, ({ readyMs, cpuMs }) => ({ value: readyMs, details: { 'CPU ms': cpuMs } })),
   },
@@ -41,7 +41,7 @@ export const registryRows: readonly Row[] = [
     comparisons: [
       { of: conclave, to: etcd3, aim: 1 },
       { of: conclave, to: etcd3, detail: 'p99 ms', aim: 1 },
-      { of: conclave, to: etcd3, detail: 'discoverer CPU µs', aim: 1 },
+      { of: conclave, to: etcd3, detail: 'discoverer CPU µs' },
     ],
     open: openFanOut,
   },
