@@ -61,6 +61,13 @@ describe('heads of requests', () => {
     expect(heads.read(head(['x', '1']))).toEqual(first);
   });
 
+  it('that are long are not kept', () => {
+    const heads = new RequestHeads();
+    const long = head(['x', 'y'.repeat(2_048)]);
+    expect(heads.read(long)).toEqual(heads.read(long));
+    expect(heads.read(long)).not.toBe(heads.read(long));
+  });
+
   it('are kept of few paths', () => {
     const heads = new RequestHeads();
     const of = (path: string) => heads.read([field(':method', 'POST'), field(':scheme', 'http'), field(':path', path)]);

@@ -65,7 +65,8 @@ export class H2Connection implements ServerConnection, StreamOwner, WireListener
   #refused = 0;
   #heldBytes = 0;
   #hasSettings = false;
-  /** GOAWAY was said or heard: ends with its last stream. */
+  /** GOAWAY was said, or heard: the connection ends with its last stream. */
+  #isDraining = false;
   #isEnding = false;
   #isOver = false;
 
@@ -103,7 +104,8 @@ export class H2Connection implements ServerConnection, StreamOwner, WireListener
   }
 
   drain(): void {
-    if (this.#isOver || this.#isEnding) return;
+    if (this.#isOver || this.#isDraining) return;
+    this.#isDraining = true;
     this.#connection.goAway();
     this.#endWhenIdle();
   }

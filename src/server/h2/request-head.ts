@@ -3,6 +3,8 @@ import type { Field } from '../../http2/hpack/field.js';
 
 /** Heads that are kept, so that calls which say the same again cost a comparison. */
 const maxKept = 32;
+/** Names and values of one that is kept. */
+const maxKeptChars = 2_048;
 
 interface Kept {
   readonly fields: readonly Field[];
@@ -21,6 +23,7 @@ export class RequestHeads {
     if (kept !== undefined && areSame(kept.fields, fields)) return kept.headers;
     const headers = requestHeaders(fields);
     if (headers === undefined) return undefined;
+    if (charsOf(fields) > maxKeptChars) return headers;
     if (kept === undefined && this.#kept.size >= maxKept) this.#kept.clear();
     this.#kept.set(path, { fields, headers });
     return headers;
@@ -30,6 +33,10 @@ export class RequestHeads {
 function pathOf(fields: readonly Field[]): string | undefined {
   for (const { name, value } of fields) if (name === ':path') return value;
   return undefined;
+}
+
+function charsOf(fields: readonly Field[]): number {
+  return fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
 }
 
 function areSame(some: readonly Field[], others: readonly Field[]): boolean {

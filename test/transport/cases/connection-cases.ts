@@ -115,4 +115,26 @@ export const connectionCases: readonly TransportCase[] = [
       ok(peer.dataBytes(3) === 0);
     },
   },
+  {
+    source: '6.8',
+    title: 'begins nothing else when it stops, though the peer has said GOAWAY before',
+    limits: { closeGraceMs: 1_000 },
+    run: async ({ greet, transport }) => {
+      const peer = await greet();
+      peer.call(1, 'hang');
+      peer.write(goAway);
+      await peer.fence();
+      const closing = transport.closeServer();
+      peer.call(3, 'late');
+      const ping = Buffer.from('is taken', 'latin1');
+      peer.write(encodeFrame(FrameType.ping, Flag.none, 0, ping));
+      // A transport that has ended by then does not answer.
+      await peer.next(({ type, payload }) => type === FrameType.ping && payload.equals(ping)).catch(() => {});
+      await transport.advance(1_000);
+      await peer.answer(1).catch(() => {});
+      await transport.advance(1_000);
+      await closing;
+      equal(peer.dataBytes(3), 0);
+    },
+  },
 ];
