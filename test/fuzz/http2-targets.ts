@@ -8,16 +8,12 @@ import type { Prng } from '../../src/sim/prng.js';
 import { roomySettings, Side } from '../http2/pair.js';
 import { encodeFrame, settingsFrame, uint32, windowUpdate } from '../transport/frames.js';
 import { inPieces } from './in-pieces.js';
-import { type Input, mutated } from './inputs.js';
+import { type Input, mutated, pick } from './inputs.js';
 import type { Target } from './targets.js';
 
 const names = [':method', ':path', ':status', 'content-type', 'te', 'x-a', 'X-B', ''];
 const values = ['GET', '200', 'application/grpc', 'trailers', '', 'é\0', 'y'.repeat(70)];
 const maxListBytes = 1_000;
-
-function pick<T>(random: Prng, choices: readonly T[]): T {
-  return choices[random.below(choices.length)] as T;
-}
 
 /** Header blocks of one connection, each with its length before it. */
 function blocks(random: Prng): Buffer {

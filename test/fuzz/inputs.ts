@@ -5,7 +5,7 @@ export type Input = (random: Prng) => Buffer;
 
 const evilNumbers = [0n, 1n, 127n, 128n, 255n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 63n - 1n, 2n ** 63n, 2n ** 64n - 1n];
 
-function pick<T>(random: Prng, choices: readonly T[]): T {
+export function pick<T>(random: Prng, choices: readonly T[]): T {
   return choices[random.below(choices.length)] as T;
 }
 

@@ -9,17 +9,13 @@ import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { EchoService } from '../server/support/echo-service.js';
 import { encodeFrame, resetFrame, settingsFrame, uint32, windowUpdate } from '../transport/frames.js';
 import { callFields } from '../transport/header-block.js';
-import { mutated } from './inputs.js';
+import { mutated, pick } from './inputs.js';
 import type { Target } from './targets.js';
 
 const limits = { ...defaultLimits, maxStreams: 4, maxMessageBytes: 1_000, maxHeaderBytes: 1_000 };
 const messages = ['stay', 'fail', 'x', '', 'metadata', 'undecodable', 'y'.repeat(300)];
 /** What few streams of gibberish may have us write. */
 const maxWrittenBytes = 100_000;
-
-function pick<T>(random: Prng, choices: readonly T[]): T {
-  return choices[random.below(choices.length)] as T;
-}
 
 /** Calls that meet, on few streams, in any order and state. */
 function calls(random: Prng): Buffer {

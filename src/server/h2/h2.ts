@@ -78,13 +78,9 @@ class SocketWire implements Wire {
   write(chunks: readonly Buffer[]): boolean {
     const socket = this.#socket;
     if (socket.destroyed || this.#hasEnded) return true;
-    if (chunks.length === 1) {
-      socket.write(chunks[0]);
-    } else {
-      socket.cork();
-      for (const chunk of chunks) socket.write(chunk);
-      socket.uncork();
-    }
+    if (chunks.length > 1) socket.cork();
+    for (const chunk of chunks) socket.write(chunk);
+    if (chunks.length > 1) socket.uncork();
     if (socket.writableLength < congestedAtBytes) return true;
     socket.pause();
     return false;
