@@ -1,22 +1,19 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Connection } from '../../src/http2/connection.js';
+import type { OutgoingField } from '../../src/http2/hpack/encoder.js';
+import type { Field } from '../../src/http2/hpack/field.js';
+import { largestWindowBytes } from '../../src/http2/protocol.js';
+import type { StreamListener } from '../../src/http2/stream.js';
+import { grpcFrame } from '../../src/wire/grpc-frame.js';
 import { MessageReader } from '../../src/wire/message-reader.js';
-import {
-  encodeFrame,
-  Flag,
-  FrameType,
-  frameHeadBytes,
-  Setting,
-  settingsFrame,
-  windowUpdate,
-  writeFrameHead,
-} from '../../test/transport/frames.js';
-import { HpackBlocks } from './hpack-block.js';
 
-const grpcPrefixBytes = 5;
 /** Answers may come as fast as they like: we measure the server, not our windows. */
-const largestWindow = 2 ** 31 - 1;
-const widenAtBytes = 2 ** 29;
+const settings = {
+  streamWindowBytes: largestWindowBytes,
+  connectionWindowBytes: largestWindowBytes,
+  maxHeaderListBytes: 65_536,
+};
 const maxMessageBytes = 2 ** 30;
 
 /** What is heard of one call. */
@@ -26,46 +23,37 @@ export interface CallListener {
   onEnd(failed: boolean): void;
 }
 
-interface Call {
-  readonly listener: CallListener;
-  reader: MessageReader | undefined;
-  answered: boolean;
-  /** Bytes that the peer still takes. */
-  window: number;
-}
-
-/**
- * As little of an HTTP/2 client as gRPC load needs, over a plain socket: one output buffer and one write per turn,
- * answers' headers unread (an answer without a message counts as failed). About 5 µs a call, against about 100 of
- * `node:http2`, which would be the bottleneck. Knows both windows, pings and settings; nothing else.
- */
+/** The least of a gRPC client that load needs: statuses unread, an answer without a message counts as failed. */
 export class H2Client {
   readonly #socket: Socket;
-  readonly #blocks: HpackBlocks;
-  readonly #calls = new Map<number, Call>();
-  readonly #output: Buffer[] = [];
-  /** Data that waits for a window, in order. */
-  readonly #blocked: { readonly id: number; readonly frame: Buffer }[] = [];
-  #rest: Buffer = Buffer.alloc(0);
-  #nextId = 1;
-  #window = 65_535;
-  #peerInitialWindow = 65_535;
-  #unreportedBytes = 0;
-  #flushing = false;
+  readonly #connection: Connection;
+  readonly #authority: string;
+  readonly #fields = new Map<string, readonly OutgoingField[]>();
 
   private constructor(socket: Socket, authority: string) {
     this.#socket = socket;
-    this.#blocks = new HpackBlocks(authority);
+    this.#authority = authority;
+    const write = (chunks: readonly Buffer[]) => {
+      for (const chunk of chunks) if (!socket.destroyed) socket.write(chunk);
+      return true;
+    };
+    const connection = new Connection({
+      role: 'client',
+      settings,
+      sink: { write, defer: queueMicrotask },
+      listener: {
+        onStream: () => undefined,
+        onSettings: () => {},
+        onPong: () => {},
+        onGoAway: () => socket.destroy(),
+        onFail: () => socket.destroy(),
+      },
+    });
+    this.#connection = connection;
     socket.setNoDelay(true);
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    socket.on('data', (chunk: Buffer) => connection.receive(chunk));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#onClose());
-    const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
-    this.#write(
-      preface,
-      settingsFrame([Setting.initialWindowSize, largestWindow]),
-      windowUpdate(0, largestWindow - 65_535),
-    );
+    socket.on('close', () => connection.lose());
   }
 
   static async connect(port: number): Promise<H2Client> {
@@ -76,16 +64,9 @@ export class H2Client {
 
   /** Starts a call with its first message; `last`: the only one. Returns what sends more. */
   call(path: string, message: Uint8Array, last: boolean, listener: CallListener): (message: Uint8Array) => void {
-    const id = this.#nextId;
-    this.#nextId += 2;
-    this.#calls.set(id, { listener, reader: undefined, answered: false, window: this.#peerInitialWindow });
-    const block = this.#blocks.block(path);
-    const head = Buffer.allocUnsafe(frameHeadBytes + block.length);
-    writeFrameHead(head, block.length, FrameType.headers, Flag.endHeaders, id);
-    block.copy(head, frameHeadBytes);
-    this.#write(head);
-    this.#sendData(id, dataFrame(id, message, last));
-    return (more) => this.#sendData(id, dataFrame(id, more, false));
+    const stream = this.#connection.open(this.#fieldsOf(path), false, new Call(listener));
+    stream.data(grpcFrame(message), last);
+    return (more) => stream.data(grpcFrame(more), false);
   }
 
   /** The answer of a call with one message each way. */
@@ -105,147 +86,49 @@ export class H2Client {
     this.#socket.destroy();
   }
 
-  #sendData(id: number, frame: Buffer): void {
-    if (this.#blocked.length > 0 || !this.#takeWindow(id, frame)) this.#blocked.push({ id, frame });
-  }
-
-  #takeWindow(id: number, frame: Buffer): boolean {
-    const size = frame.length - frameHeadBytes;
-    const call = this.#calls.get(id);
-    if (call === undefined) return true;
-    if (size > this.#window || size > call.window) return false;
-    this.#window -= size;
-    call.window -= size;
-    this.#write(frame);
-    return true;
-  }
-
-  #unblock(): void {
-    // Bounded by what waits: each turn sends one frame or ends the loop.
-    while (this.#blocked[0] !== undefined && this.#takeWindow(this.#blocked[0].id, this.#blocked[0].frame)) {
-      this.#blocked.shift();
+  #fieldsOf(path: string): readonly OutgoingField[] {
+    let fields = this.#fields.get(path);
+    if (fields === undefined) {
+      fields = [
+        { name: ':method', value: 'POST' },
+        { name: ':scheme', value: 'http' },
+        { name: ':path', value: path },
+        { name: ':authority', value: this.#authority },
+        { name: 'content-type', value: 'application/grpc' },
+        { name: 'te', value: 'trailers' },
+      ];
+      this.#fields.set(path, fields);
     }
-  }
-
-  #write(...frames: Buffer[]): void {
-    this.#output.push(...frames);
-    if (this.#flushing) return;
-    this.#flushing = true;
-    queueMicrotask(() => {
-      this.#flushing = false;
-      const output = this.#output.splice(0);
-      if (!this.#socket.destroyed)
-        this.#socket.write(output.length === 1 ? (output[0] as Buffer) : Buffer.concat(output));
-    });
-  }
-
-  #onData(chunk: Buffer): void {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    let at = 0;
-    // Bounded: each turn takes one whole frame.
-    while (bytes.length - at >= frameHeadBytes) {
-      const length = bytes.readUIntBE(at, 3);
-      const end = at + frameHeadBytes + length;
-      if (end > bytes.length) break;
-      const id = bytes.readUInt32BE(at + 5) & largestWindow;
-      this.#onFrame(bytes[at + 3] as number, bytes[at + 4] as number, id, bytes.subarray(at + frameHeadBytes, end));
-      at = end;
-    }
-    this.#rest = bytes.subarray(at);
-  }
-
-  #onFrame(type: number, flags: number, id: number, body: Buffer): void {
-    switch (type) {
-      case FrameType.data:
-        this.#onBody(id, body);
-        if ((flags & Flag.endStream) !== 0) this.#end(id);
-        break;
-      case FrameType.headers:
-        if ((flags & Flag.endStream) !== 0) this.#end(id);
-        break;
-      case FrameType.reset:
-        this.#end(id);
-        break;
-      case FrameType.settings:
-        if ((flags & Flag.ack) === 0) this.#onSettings(body);
-        break;
-      case FrameType.ping:
-        if ((flags & Flag.ack) === 0) this.#write(encodeFrame(FrameType.ping, Flag.ack, 0, body));
-        break;
-      case FrameType.goAway:
-        this.#socket.destroy();
-        break;
-      case FrameType.windowUpdate:
-        this.#onWindow(id, body.readUInt32BE(0));
-        break;
-      default:
-    }
-  }
-
-  #onBody(id: number, body: Buffer): void {
-    this.#unreportedBytes += body.length;
-    if (this.#unreportedBytes > widenAtBytes) {
-      this.#write(windowUpdate(0, this.#unreportedBytes));
-      this.#unreportedBytes = 0;
-    }
-    const call = this.#calls.get(id);
-    if (call === undefined) return;
-    if (call.reader === undefined && isOneMessage(body)) {
-      call.answered = true;
-      call.listener.onMessage(body.subarray(grpcPrefixBytes));
-      return;
-    }
-    call.reader ??= new MessageReader(maxMessageBytes);
-    call.reader.push(body, (message) => {
-      call.answered = true;
-      call.listener.onMessage(message);
-    });
-  }
-
-  #onSettings(body: Buffer): void {
-    for (let at = 0; at + 6 <= body.length; at += 6) {
-      if (body.readUInt16BE(at) !== Setting.initialWindowSize) continue;
-      const window = body.readUInt32BE(at + 2);
-      for (const call of this.#calls.values()) call.window += window - this.#peerInitialWindow;
-      this.#peerInitialWindow = window;
-    }
-    this.#write(encodeFrame(FrameType.settings, Flag.ack, 0));
-    this.#unblock();
-  }
-
-  #onWindow(id: number, increment: number): void {
-    if (id === 0) this.#window += increment;
-    const call = this.#calls.get(id);
-    if (call !== undefined) call.window += increment;
-    this.#unblock();
-  }
-
-  #end(id: number): void {
-    const call = this.#calls.get(id);
-    this.#calls.delete(id);
-    call?.listener.onEnd(!call.answered);
-  }
-
-  #onClose(): void {
-    for (const id of [...this.#calls.keys()]) {
-      const call = this.#calls.get(id);
-      this.#calls.delete(id);
-      call?.listener.onEnd(true);
-    }
+    return fields;
   }
 }
 
-function isOneMessage(body: Buffer): boolean {
-  return body.length >= grpcPrefixBytes && body[0] === 0 && body.readUInt32BE(1) === body.length - grpcPrefixBytes;
-}
+class Call implements StreamListener {
+  readonly #listener: CallListener;
+  readonly #reader = new MessageReader(maxMessageBytes);
+  #answered = false;
 
-function dataFrame(id: number, message: Uint8Array, last: boolean): Buffer {
-  const length = grpcPrefixBytes + message.length;
-  if (length > 16_384) throw new Error('longer than one frame');
-  const bytes = Buffer.allocUnsafe(frameHeadBytes + length);
-  writeFrameHead(bytes, length, FrameType.data, last ? Flag.endStream : 0, id);
-  bytes[frameHeadBytes] = 0;
-  bytes.writeUInt32BE(message.length, frameHeadBytes + 1);
-  bytes.set(message, frameHeadBytes + grpcPrefixBytes);
-  return bytes;
+  constructor(listener: CallListener) {
+    this.#listener = listener;
+  }
+
+  onHeaders(_fields: readonly Field[], last: boolean): void {
+    if (last) this.#listener.onEnd(!this.#answered);
+  }
+
+  onData(bytes: Buffer, last: boolean): void {
+    this.#reader.push(bytes, (message) => {
+      this.#answered = true;
+      this.#listener.onMessage(message);
+    });
+    if (last) this.#listener.onEnd(!this.#answered);
+  }
+
+  onReset(): void {
+    this.#listener.onEnd(true);
+  }
+
+  onLost(): void {
+    this.#listener.onEnd(true);
+  }
 }

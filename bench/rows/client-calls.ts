@@ -9,6 +9,9 @@ import type { Measure, Opened, Row } from '../row.js';
 type Operation = 'put' | 'txn' | 'get';
 type Run = (key: string) => Promise<unknown>;
 
+/** This package, over the other transport that it knows. */
+const overGrpcJs = 'over grpc-js';
+
 const value = 'v'.repeat(100);
 
 /** Plain etcd operations through this package against npm etcd3, on one etcd. */
@@ -29,6 +32,7 @@ function row(operation: Operation, callers: number): Row {
     comparisons: [
       { of: 'conclave', to: 'npm etcd3', aim: isBusy ? 3 : undefined },
       { of: 'conclave', to: 'npm etcd3', detail: 'client CPU µs', aim: isBusy ? 5 : undefined },
+      { of: 'conclave', to: overGrpcJs, detail: 'client CPU µs' },
     ],
     open: (lab) => open(lab, operation, callers),
   };
@@ -37,9 +41,11 @@ function row(operation: Operation, callers: number): Row {
 async function open(lab: Lab, operation: Operation, callers: number): Promise<Opened> {
   const { url } = await lab.server('etcd no-fsync');
   const ours = await connect(url);
+  const grpcJs = await connect(url, { transport: 'grpc-js' });
   const theirs = new Etcd3({ hosts: url });
   const runs: [string, Run][] = [
     ['conclave', runOfOurs(ours)[operation]],
+    [overGrpcJs, runOfOurs(grpcJs)[operation]],
     ['npm etcd3', runOfTheirs(theirs)[operation]],
   ];
   const measures = runs.map(([name, run]): [string, Measure] => {
@@ -55,6 +61,7 @@ async function open(lab: Lab, operation: Operation, callers: number): Promise<Op
   );
   const close = async () => {
     await ours.close();
+    await grpcJs.close();
     theirs.close();
   };
   return { subjects: new Map(measures), close };

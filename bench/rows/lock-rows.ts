@@ -22,9 +22,9 @@ const aims = [
     callers: 1,
     etcd3: 3,
     bare: 1 / 1.15,
-    because: 'one caller waits for two requests, of which grpc-js takes most, and npm etcd3 for three',
+    because: 'one caller waits for two requests and what is around them, and npm etcd3 for three',
   },
-  { callers: 16, etcd3: 12, bare: undefined, because: 'batches of 16 at most: each is still a request of grpc-js' },
+  { callers: 16, etcd3: 12, bare: undefined, because: 'batches of 16 at most, each an etcd request of its own' },
   { callers: 128, etcd3: 25, bare: 4, because: 'what is around the two txns of a lock cannot be gathered' },
 ];
 
