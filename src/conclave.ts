@@ -15,6 +15,8 @@ import { Sequence, type SequenceOptions } from './counter/sequence.js';
 import { Election } from './election/election.js';
 import { Elections } from './election/elections.js';
 import { Observers } from './election/leader-watch.js';
+import type { EphemeralKey, EphemeralOptions } from './ephemeral/ephemeral-key.js';
+import { Ephemerals } from './ephemeral/ephemerals.js';
 import { Flags } from './flags/flags.js';
 import type { PartitionOptions } from './group/division.js';
 import { Group } from './group/group.js';
@@ -70,6 +72,7 @@ export class Conclave implements AsyncDisposable {
   readonly #scope: Scope;
   /** Of groups, partitions and caches. */
   readonly #mirrors: SharedMirrors;
+  readonly #ephemerals: Ephemerals;
   readonly #observers: Observers;
   #closing: Promise<void> | undefined;
 
@@ -85,6 +88,7 @@ export class Conclave implements AsyncDisposable {
     this.config = new Config(context, files);
     this.flags = new Flags(context);
     this.#mirrors = new SharedMirrors(context.store, context.runtime);
+    this.#ephemerals = new Ephemerals(context);
     this.#observers = new Observers(context);
   }
 
@@ -275,6 +279,16 @@ export class Conclave implements AsyncDisposable {
   cache<T = Bytes>(prefix: Text, options?: CacheOptions<T>): Cache<T>;
   cache<T>(prefix: Text, options: CacheOptions<T> = {}): Cache<T> {
     return new Cache<T>(this.#context, this.#mirrors, prefix, options);
+  }
+
+  /**
+   * Keeps `key` on the store for as long as this process lives: it goes with the process, and comes back after every
+   * lost lease, outage or foreign delete. Resolves when it stands there.
+   * @throws `signal.reason` itself; ConclaveError `CONFLICT` when the key is somebody else's, or kept by this
+   * connection already; `INVALID_NAME` for an empty key; `TIMEOUT`, what the store refuses. Leaves nothing behind.
+   */
+  async ephemeral(key: Text, value: Text, options: EphemeralOptions = {}): Promise<EphemeralKey> {
+    return this.#ephemerals.keep(key, value, options);
   }
 
   /** All elections at once: who leads what, who stands. */

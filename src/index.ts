@@ -42,6 +42,12 @@ export type { Leadership } from './election/leadership.js';
 export type { Rank, RankOptions } from './election/rank.js';
 export type { Resumable } from './election/resume.js';
 export type { RunOptions } from './election/run.js';
+export type {
+  EphemeralEvents,
+  EphemeralKey,
+  EphemeralOptions,
+  EphemeralStatus,
+} from './ephemeral/ephemeral-key.js';
 export { FenceGate, type FenceGateOptions, type FenceMemory, StoredFenceGate } from './fence/fence-gate.js';
 export { fenceHeader, fenceMiddleware, formatFence, parseFence } from './fence/fence-header.js';
 export {

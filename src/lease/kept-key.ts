@@ -23,6 +23,8 @@ export interface KeptKeySpec {
   adopt?(value: Bytes): void;
   /** Whether to take the key when it is somebody else's at the start. Default: that is a `CONFLICT`. */
   readonly takeOver?: boolean | undefined;
+  /** Who kept the same key before, on the same leases: has ended, and does nothing more from now on. */
+  readonly before?: KeptKey | undefined;
   /** Shared with others of the process. */
   readonly checks?: MirrorChecks | undefined;
 }
@@ -84,6 +86,7 @@ export class KeptKey {
     this.#spec = spec;
     this.#onStatus = onStatus;
     this.#written.promise.catch(() => {});
+    this.#doubtful = spec.before?.retire() ?? false;
   }
 
   get status(): KeptKeyStatus {
@@ -93,6 +96,18 @@ export class KeptKey {
   /** Aborts when it has ended, with the reason. */
   get signal(): AbortSignal {
     return this.#ended.signal;
+  }
+
+  /** Aborts when nothing more is done to the key: later, where a request of unknown fate is looked for. */
+  get stopped(): AbortSignal {
+    return this.#stopped.signal;
+  }
+
+  /** Stops at once; true: a request of unknown fate may be applied yet, and is its successor's to look for. */
+  retire(): boolean {
+    const doubtful = this.#asked && !this.#stopped.signal.aborted;
+    this.end(new ConclaveError('RELEASED', `${utf8Text(this.#spec.key)} is kept by a successor`));
+    return doubtful;
   }
 
   /**

@@ -51,6 +51,12 @@ after the delete: routes/a
 c goes to 10.0.0.3
 unreadable: routes/d
 `,
+  'ephemeral.js': `workers/7 is kept
+deleted, and back: busy
+the same key for another: CONFLICT
+taken over: ended, CONFLICT
+deleted by its keeper: null
+`,
   'stm.js': `ada 70, bob 70, cleo 160
 refused: bob has not enough
 after the release: LOST

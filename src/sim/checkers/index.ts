@@ -4,6 +4,7 @@ export { config } from './config.js';
 export { convergence } from './convergence.js';
 export { counter } from './counter.js';
 export { election } from './election.js';
+export { ephemeral } from './ephemeral.js';
 export { fenceGrowth } from './fence-growth.js';
 export { guardedWrites } from './guarded-writes.js';
 export { handOver } from './hand-over.js';

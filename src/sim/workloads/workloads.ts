@@ -4,6 +4,7 @@ import { cacheWorkload } from './cache.js';
 import { configWorkload } from './config.js';
 import { counterWorkload } from './counter.js';
 import { electionWorkload } from './election.js';
+import { ephemeralWorkload } from './ephemeral.js';
 import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockCrowdWorkload, lockHeadsWorkload, lockWorkload, unfencedWorkload } from './lock.js';
@@ -33,6 +34,7 @@ export const workloads: readonly Workload[] = [
   partitionWorkload,
   scheduleWorkload,
   cacheWorkload,
+  ephemeralWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -4,6 +4,7 @@ import { cacheMutants } from './cache-mutants.js';
 import { configMutants } from './config-mutants.js';
 import { counterMutants } from './counter-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
+import { ephemeralMutants } from './ephemeral-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
 import { partitionMutants } from './partition-mutants.js';
@@ -24,6 +25,7 @@ export const mutants: readonly Mutant[] = [
   ...configMutants,
   ...crowdMutants,
   ...counterMutants,
+  ...ephemeralMutants,
   ...holdMutants,
   ...stmMutants,
   ...partitionMutants,
