@@ -1,6 +1,9 @@
 import type { Row } from '../row.js';
+import { barrierRows } from './barrier-rows.js';
+import { cacheRows } from './cache-rows.js';
 import { clientCallRows } from './client-calls.js';
 import { clientWatchRow } from './client-watch.js';
+import { counterRows } from './counter-rows.js';
 import { electionRows } from './election-rows.js';
 import { embeddedRows } from './embedded-rows.js';
 import { flagsRows } from './flags-rows.js';
@@ -21,6 +24,9 @@ export function allRows(): readonly Row[] {
     ...lockRows,
     ...handOverRows,
     ...electionRows,
+    ...counterRows,
+    ...barrierRows,
+    ...cacheRows,
     ...clientCallRows(),
     clientWatchRow,
     ...embeddedRows,

@@ -15,8 +15,8 @@ export function showStanding(key: string, { owner, takes, turn }: Standing): str
 }
 
 /**
- * Nobody’s key is written over by one who was not told to take it, and nobody’s later value by an earlier one. That keys
- * come back and stay gone is for `registrations`.
+ * Nobody’s key is written over by one who was not told to take it, and nobody’s later value by an earlier one. That
+ * keys come back and stay gone is for `registrations`.
  */
 export function ephemeral(history: History): Violation[] {
   const found: Violation[] = [];

@@ -29,13 +29,6 @@ export const ephemeralMutants: readonly Mutant[] = [
     rules: ['registrations: comes back'],
   },
   {
-    name: 'an ephemeral key whose late put stays',
-    origin: 'Curator #600: what a request of unknown fate makes is nobody’s',
-    edits: [{ file: 'lease/kept-key.js', find: 'if (!this.#doubtful)', replace: 'if (true)' }],
-    workloads: ['ephemeral'],
-    rules: ['registrations: stays gone', 'nothing-left'],
-  },
-  {
     name: 'a given up keeper that fights its successor',
     origin: 'two recipes on one session: each takes the other’s key for its own work',
     edits: [{ file: 'lease/kept-key.js', find: 'this.#doubtful = spec.before?.retire() ?? false;', replace: '' }],
