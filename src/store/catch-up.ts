@@ -46,6 +46,8 @@ export class CatchUp {
   #last: Promise<void> = Promise.resolve();
   #next: Promise<void> | undefined;
   #sentAt: ClockReading | undefined;
+  /** Whether the server is to be asked for progress, as far as it has said so; listed anew, it is another one maybe. */
+  #ordered = true;
 
   constructor(store: Store, runtime: Runtime, spec: FollowSpec, state: Catching) {
     this.#store = store;
@@ -84,7 +86,7 @@ export class CatchUp {
       signal.throwIfAborted();
       this.#ended.signal.throwIfAborted();
       const target = this.#state.told === 0n ? { revision } : await this.#ask(revision);
-      if (asks === asksMax && this.#state.told < revision) this.#state.listAgain();
+      if (asks === asksMax && this.#state.told < revision) this.#listAgain();
       await this.#within(waitMs, target);
       waitMs = Math.min(waitMs * 2, lastWaitMs);
     }
@@ -104,20 +106,35 @@ export class CatchUp {
 
   async #round(): Promise<void> {
     const sentAt = this.#runtime.clocks();
-    const { key } = this.#spec;
-    const now = await this.#range({ key, countOnly: true });
-    await this.to(now.header.revision);
+    const now = this.#ordered || this.#state.told === 0n ? await this.#present() : await this.#changed();
+    // The events that are missing are on their way.
+    if (now.known !== undefined) await this.#within(firstWaitMs, now);
+    await this.to(now.revision);
     this.proven(sentAt);
   }
 
   async #ask(revision: bigint): Promise<Target> {
-    if (await this.#store.requestProgress(this.#spec.lane ?? 'bulk')) return { revision };
+    this.#ordered = await this.#store.requestProgress(this.#spec.lane ?? 'bulk');
+    return this.#ordered ? { revision } : this.#changed();
+  }
+
+  async #present(): Promise<Target> {
+    const { header } = await this.#range({ key: this.#spec.key, countOnly: true });
+    return { revision: header.revision };
+  }
+
+  async #changed(): Promise<Target> {
     const { key, rangeEnd } = this.#spec;
     const minModRevision = this.#state.told + 1n;
     const { kvs, count, header } = await this.#range({ key, rangeEnd, minModRevision });
     let newest = 0n;
     for (const { modRevision } of kvs) if (modRevision > newest) newest = modRevision;
     return { revision: header.revision, known: { count, newest } };
+  }
+
+  #listAgain(): void {
+    this.#ordered = true;
+    this.#state.listAgain();
   }
 
   #range(request: RangeRequest): Promise<RangeResponse> {
