@@ -3,6 +3,7 @@ import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
 import { type Deferred, deferred } from '../../src/core/deferred.js';
 import type { Held } from '../../src/line/held.js';
+import { answerJobs } from '../answer-jobs.js';
 import { closedLoops } from '../load/calls.js';
 import { bareStore } from './bare-txns.js';
 import type { CrowdJob, HoldResult, WaitResult } from './crowd-job.js';
@@ -17,13 +18,7 @@ const betweenMs = 4;
 const callers = 64;
 const line = 'bench/crowd';
 
-process.on('message', (job: CrowdJob) => {
-  (job.type === 'hold' ? hold(job) : wait(job)).then(
-    (result) => process.send?.({ result }),
-    (error) => process.send?.({ failure: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerJobs((job: CrowdJob) => (job.type === 'hold' ? hold(job) : wait(job)));
 
 async function hold({ url, count }: Extract<CrowdJob, { type: 'hold' }>): Promise<HoldResult> {
   const leasesBefore = await leasesAt(url);

@@ -4,6 +4,7 @@ import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
 import { deferred } from '../../src/core/deferred.js';
 import { ConclaveFlagProvider, FlagEvaluator } from '../../src/openfeature/index.js';
+import { answerJobs } from '../answer-jobs.js';
 import { bareStore } from './bare-txns.js';
 import { contextAt, flagName } from './flag-file.js';
 import {
@@ -22,13 +23,7 @@ import { usedBytes } from './used-bytes.js';
 
 const seen: Readonly<Record<Watched, Sightings>> = { flag: new Sightings(), 'bare key': new Sightings() };
 
-process.on('message', (job: FlagsJob) => {
-  run(job).then(
-    (result) => process.send?.({ result }),
-    (error) => process.send?.({ failure: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerJobs(run);
 
 function run(job: FlagsJob): Promise<object> {
   switch (job.type) {

@@ -1,5 +1,6 @@
 import { Etcd3 } from 'etcd3';
 import { connect } from '../../src/connect/connect.js';
+import { answerJobs } from '../answer-jobs.js';
 import { instanceCount, namespace, prefixOf, serviceOf } from './registry-fleet.js';
 import type { CpuResult, Discoverer, DiscoverResult, RegistryJob, SeeResult } from './registry-job.js';
 import { Sightings } from './sightings.js';
@@ -22,13 +23,7 @@ const connected: Readonly<Record<Discoverer, (url: string) => Promise<Connected>
 
 const seen: Readonly<Record<Discoverer, Sightings>> = { conclave: new Sightings(), 'npm etcd3': new Sightings() };
 
-process.on('message', (job: RegistryJob) => {
-  run(job).then(
-    (result) => process.send?.({ result }),
-    (error) => process.send?.({ failure: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerJobs(run);
 
 async function run(job: RegistryJob): Promise<object> {
   switch (job.type) {

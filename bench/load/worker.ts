@@ -1,3 +1,4 @@
+import { answerJobs } from '../answer-jobs.js';
 import { runCalls } from './calls.js';
 import { runFanOut } from './fan-out.js';
 import { runFill } from './fill.js';
@@ -19,10 +20,4 @@ function run(job: Job): Promise<JobResult> {
   }
 }
 
-process.on('message', (job: Job) => {
-  run(job).then(
-    (result) => process.send?.({ result }),
-    (error) => process.send?.({ failure: String(error) }),
-  );
-});
-process.on('disconnect', () => process.exit());
+answerJobs(run);

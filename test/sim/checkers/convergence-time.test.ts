@@ -9,6 +9,13 @@ const view = (tale: Tale, revision: bigint, value: string) =>
   tale.note('c', 'users', 'view', { observer: '1', revision, value });
 const healed = (tale: Tale, arrivedMs = tale.nowMs) =>
   tale.note('world', 'run', 'phase', { phase: 'healed', arrivedMs });
+/** Long after the last fault, with everybody shown the state. */
+const calm = (tale: Tale) => {
+  state(tale, 1n, 'x');
+  view(tale, 1n, 'x');
+  healed(tale);
+  tale.wait(10_000);
+};
 const end = (tale: Tale) => {
   tale.wait(60_000);
   tale.note('world', 'run', 'phase', { phase: 'end' });
@@ -20,10 +27,7 @@ describe('convergence in time', () => {
       'shows at once what comes - pass',
       [],
       (tale) => {
-        state(tale, 1n, 'x');
-        view(tale, 1n, 'x');
-        healed(tale);
-        tale.wait(10_000);
+        calm(tale);
         state(tale, 2n, 'y');
         tale.wait(90);
         view(tale, 2n, 'y');
@@ -49,10 +53,7 @@ describe('convergence in time', () => {
       'was right all along: the server came back to what it showed - pass',
       [],
       (tale) => {
-        state(tale, 1n, 'x');
-        view(tale, 1n, 'x');
-        healed(tale);
-        tale.wait(10_000);
+        calm(tale);
         state(tale, 2n, 'y');
         tale.wait(50);
         state(tale, 3n, 'x');
@@ -63,10 +64,7 @@ describe('convergence in time', () => {
       'crashed before it could be shown it - pass',
       [],
       (tale) => {
-        state(tale, 1n, 'x');
-        view(tale, 1n, 'x');
-        healed(tale);
-        tale.wait(10_000);
+        calm(tale);
         state(tale, 2n, 'y');
         tale.note('c', 'run', 'crash', null);
         end(tale);
@@ -76,10 +74,7 @@ describe('convergence in time', () => {
       'shows late what came long after the last fault - fail',
       ['convergence: in time'],
       (tale) => {
-        state(tale, 1n, 'x');
-        view(tale, 1n, 'x');
-        healed(tale);
-        tale.wait(10_000);
+        calm(tale);
         state(tale, 2n, 'y');
         tale.wait(convergedMs + 1);
         view(tale, 2n, 'y');
