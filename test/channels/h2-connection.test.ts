@@ -6,12 +6,14 @@ import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, it } from 'vitest';
 import { H2Channel } from '../../src/channels/h2-channel.js';
 import { pingTimeoutMs } from '../../src/channels/h2-keepalive.js';
+import { ConclaveError, type Outcome } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { kvMethods } from '../../src/wire/methods.js';
 import { makeCertificates } from '../support/certificates.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { expectNoLeaks } from '../support/leaks.js';
 import { Code, encodeFrame, Flag, FrameType, Setting, settingsFrame, windowUpdate } from '../transport/frames.js';
+import { type Claim, falseClaims } from './claims.js';
 import { FrameServer } from './frame-server.js';
 
 import { goAway, notApplied, revision7, txn, underWay, unknown, watch } from './h2-scene.js';
@@ -243,6 +245,20 @@ describe('connections of H2Channel', () => {
     const channel = new H2Channel({ address: server.address });
     const call = channel.unary(kvMethods.txn, {}, { metadata: { token: 'a\r\nb' } });
     await expect(call).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+    await channel.close();
+  });
+
+  it.each([
+    ['tells the truth', (outcome: Outcome): Claim => outcome, 0],
+    ['takes what is unknown for not applied: found', (): Claim => 'not-applied', 1],
+  ])('of a write that was applied and not answered a caller %s', async (_, hear, wrong) => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, connection } = await underWay(server, channel);
+    const there = new Set(['written']);
+    connection.socket.destroy();
+    const { outcome } = ConclaveError.from(await call.catch((error: unknown) => error));
+    expect(falseClaims(new Map([['written', hear(outcome)]]), there)).toHaveLength(wrong);
     await channel.close();
   });
 });
