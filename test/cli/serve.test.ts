@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect as connectHttp2, type Settings } from 'node:http2';
 import { expect, it, vi } from 'vitest';
 import { connect } from '../../src/index.js';
 import { conclave, serve } from './support/cli.js';
@@ -45,6 +47,18 @@ it('serve --exit-with-stdin: ends with stdin, and not before', async () => {
 it('serve --json: the URL as JSON', async () => {
   await using server = conclave(['--json', 'serve', '--listen', '127.0.0.1:0']);
   expect(JSON.parse(await server.line())).toEqual({ url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) });
+});
+
+it('serve --http2: Node’s instead of our own; another kind is refused', async () => {
+  await using server = conclave(['--json', 'serve', '--listen', '127.0.0.1:0', '--http2', 'node']);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  const session = connectHttp2(url);
+  const [settings] = (await once(session, 'remoteSettings')) as [Settings];
+  session.destroy();
+  // Ours does not tell clients what only they can tell a server.
+  expect(settings.enablePush).toBe(false);
+  const wrong = await conclave(['serve', '--http2', 'curl']).ended();
+  expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining('own, node') });
 });
 
 it('serve: a port in use is an error that names it, exit code 1', async () => {
