@@ -11,7 +11,7 @@ import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
 import { registryRows } from './registry-rows.js';
 import { scaleRows } from './scale-rows.js';
-import { serverCallRows } from './server-calls.js';
+import { http2Row, serverCallRows } from './server-calls.js';
 import { serverLifeRows } from './server-life.js';
 import { serverStreamRows } from './server-streams.js';
 
@@ -19,6 +19,7 @@ import { serverStreamRows } from './server-streams.js';
 export function allRows(): readonly Row[] {
   return [
     ...serverCallRows(),
+    http2Row,
     ...serverStreamRows,
     ...serverLifeRows,
     ...lockRows,

@@ -53,6 +53,23 @@ function row(call: CallKind, concurrency: number): Row {
   };
 }
 
+/** What our own HTTP/2 saves. */
+export const http2Row: Row = {
+  id: 'server/http2',
+  title: 'put in memory, 64 at a time: HTTP/2 of our own and Node’s',
+  unit: 'calls/s',
+  better: 'more',
+  fullOnly: true,
+  comparisons: [
+    { of: 'ours memory', to: 'ours memory, node:http2', detail: 'server CPU µs', aim: 3 },
+    { of: 'ours memory', to: 'ours memory, node:http2' },
+  ],
+  open: (lab) =>
+    openServers(lab, ['ours memory', 'ours memory, node:http2'], ({ port }) => {
+      return { type: 'calls', port, call: 'put', concurrency: 64, durationMs: lab.scale.sampleMs };
+    }),
+};
+
 /** One subject per kind of server, each with a run that nobody counts before the first. */
 export async function openServers(
   lab: Lab,

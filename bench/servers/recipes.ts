@@ -14,6 +14,8 @@ export type ServerKind =
   | 'ours'
   | 'ours no-fsync'
   | 'ours memory'
+  /** `--http2 node`. */
+  | 'ours memory, node:http2'
   | 'etcd'
   | 'etcd no-fsync'
   /** For the check of the bench itself. */
@@ -32,6 +34,8 @@ export function recipeOf(name: ServerKind): ServerRecipe {
     case 'ours memory':
     case 'ours memory again':
       return ours(name, () => []);
+    case 'ours memory, node:http2':
+      return ours(name, () => ['--http2', 'node']);
     case 'ours slowed':
       return ours(name, () => [], ['--import', join(buildDir, 'bench', 'check', 'slow.js')]);
     case 'etcd':
