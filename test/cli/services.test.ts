@@ -6,7 +6,7 @@ import { untilShown } from '../support/until-shown.js';
 import { conclave, serve } from './support/cli.js';
 
 // Whole processes, several a test: a busy machine takes its time.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 /** Listens at the port after a line on stdin, answers with its name, ends 300 ms after SIGTERM with code 9. */
 function service(port: number, name: string): string[] {
