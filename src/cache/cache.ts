@@ -66,7 +66,7 @@ export class Cache<T> implements AsyncDisposable {
   constructor(context: RecipeContext, mirrors: SharedMirrors, prefix: Text, options: CacheOptions<T> = {}) {
     const { signal, staleAfterMs = defaultStaleAfterMs } = options;
     checkNumber('staleAfterMs', staleAfterMs);
-    this.prefix = typeof prefix === 'string' ? prefix : utf8Text(prefix);
+    this.prefix = utf8Text(bytesOf(prefix));
     this.#context = context;
     this.#decoding = new Decoding(options, (key, reason) => this.#emit('invalid', key, reason));
     // Nobody may be waiting when it ends.

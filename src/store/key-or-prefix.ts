@@ -12,8 +12,9 @@ export function selected<T extends Selection>(what: T) {
   if ('prefix' in what) {
     const { prefix, ...rest } = what;
     // Every key starts with the empty prefix; etcd writes that as "\0" to the end.
-    const key = prefix.length === 0 ? new Uint8Array([0]) : bytesOf(prefix);
-    return { ...rest, key, rangeEnd: prefix.length === 0 ? key : prefixEnd(key) };
+    const bytes = bytesOf(prefix);
+    const key = bytes.length === 0 ? new Uint8Array([0]) : bytes;
+    return { ...rest, key, rangeEnd: bytes.length === 0 ? key : prefixEnd(key) };
   }
   const { rangeEnd, ...rest } = what;
   return { ...rest, key: bytesOf(what.key), ...(rangeEnd !== undefined && { rangeEnd: bytesOf(rangeEnd) }) };

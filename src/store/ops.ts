@@ -15,8 +15,11 @@ import { CompareResult, CompareTarget } from './messages.js';
 /** Keys and values may be given as text, which is taken as UTF-8. */
 export type Text = string | Bytes;
 
+/** @throws ConclaveError `INVALID_ARGUMENT` for what is neither: without types a number would be written as nothing. */
 export function bytesOf(text: Text): Bytes {
-  return typeof text === 'string' ? utf8(text) : text;
+  if (typeof text === 'string') return utf8(text);
+  if (ArrayBuffer.isView(text)) return text;
+  throw new ConclaveError('INVALID_ARGUMENT', `keys and values are text or bytes, got ${typeof text}`);
 }
 
 /** Holds while `key` is the very key that was created at `revision`; with 0n: while there is no such key. */

@@ -399,4 +399,13 @@ describe('a cache', () => {
       expect(failure).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringContaining(name) });
     }),
   );
+
+  it.each([7, undefined, null, {}])('CACHE-9: a prefix that is no text: %s', (prefix) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      expect(() => conclave.cache(prefix as unknown as string)).toThrow(
+        expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
+      );
+    }),
+  );
 });

@@ -169,6 +169,14 @@ describe('an ephemeral key', () => {
       await world.settle();
       expect([key.status, await found(world)]).toEqual(['ended', undefined]);
       expect(await errorOf(conclave.ephemeral('', 'x'))).toMatchObject({ code: 'INVALID_NAME' });
+      for (const [name, value] of [
+        [7, 'x'],
+        ['e/1', 7],
+        ['e/1', undefined],
+      ]) {
+        const failure = await errorOf(conclave.ephemeral(name as string, value as string));
+        expect(failure).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      }
       expect(await errorOf(conclave.ephemeral('e/1', 'x', { timeoutMs: -1 }))).toMatchObject({
         code: 'INVALID_ARGUMENT',
       });
