@@ -14,6 +14,7 @@ import type { ClientConfig, Order, Report } from './messages.js';
 import { Tape } from './tape.js';
 import { additionWork } from './work/addition.js';
 import { barrierWork } from './work/barrier.js';
+import { cacheWork } from './work/cache.js';
 import { configWork } from './work/config.js';
 import { electionWork } from './work/election.js';
 import { kvWork } from './work/kv.js';
@@ -35,6 +36,7 @@ const works = {
   queue: queueWork,
   registry: registryWork,
   config: configWork,
+  cache: cacheWork,
   barrier: barrierWork,
   counter: additionWork,
   partition: partitionWork,

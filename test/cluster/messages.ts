@@ -24,6 +24,7 @@ export const workNames = [
   'queue',
   'registry',
   'config',
+  'cache',
   'barrier',
   'counter',
   'partition',
@@ -37,8 +38,8 @@ export type WorkName = (typeof workNames)[number];
  * takes whatever comes; writes under a lock with neither a look at `held` nor a guard; says of a job that it is done
  * before it does it; sets a counter, or a number of the configuration, to one more than it was. `stale`: planted
  * failures that the checkers must find: the same of a lock, an observer of the registry that sees nobody leave, one of
- * the configuration that sees half of each txn too late, a party that waits for nobody, and a transaction that compares
- * nothing.
+ * the configuration that sees half of each txn too late, a reader of a cache that waits for nothing, a party that waits
+ * for nobody, and a transaction that compares nothing.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

@@ -42,6 +42,7 @@ const planted = [
   ['barrier', 'barrier: all there'],
   ['stm', 'stm: serializable'],
   ['config', 'convergence: existed'],
+  ['cache', 'cache: consistent'],
 ] as const;
 
 /** The exit code: 0 only if everything was kept, and the control run showed what happens without. */

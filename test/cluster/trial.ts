@@ -46,6 +46,7 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   queue: ['q'],
   registry: ['users'],
   config: ['app'],
+  cache: ['cache-data/'],
   barrier: ['b'],
   counter: ['n'],
   partition: ['jobs'],

@@ -83,6 +83,7 @@ const answered = [
   'doubleBarrier.enter',
   'counter.add',
   'stm.run',
+  'cache.write',
 ];
 
 const isCounter = /^data\/|^config\/app\/count$/;

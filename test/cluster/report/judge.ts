@@ -32,6 +32,7 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   queue: [check.queue, check.heldInTime, ...always],
   registry: [check.convergence, registrations, check.heldInTime, ...always],
   config: [check.convergence, check.heldInTime, ...always],
+  cache: [check.convergence, check.cache, ...always],
   barrier: [check.barrier, ...always],
   counter: always,
   // When an item was asked for is not known: nothing is said of fences from one request to the next.

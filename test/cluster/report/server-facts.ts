@@ -16,6 +16,7 @@ export function serverFacts(events: readonly Witnessed[], work: string): History
   if (work === 'election') return statesOf(events, 'elections/a/', 'election/a', leaderOf);
   if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
   if (work === 'config') return statesOf(events, 'config/app/', 'config/app', settingsOf);
+  if (work === 'cache') return statesOf(events, 'cache-data/', 'cache/cache-data/', cachedOf);
   if (work === 'stm') return transactionStates(events);
   if (work === 'queue') return queueFacts(events);
   return [];
@@ -90,6 +91,10 @@ function instancesOf(standing: readonly Witnessed[]): Plain {
 
 function settingsOf(standing: readonly Witnessed[]): Plain {
   return JSON.stringify(standing.map(({ key, value }) => `${key.slice('config/app/'.length)} ${value}`).sort());
+}
+
+function cachedOf(standing: readonly Witnessed[]): Plain {
+  return JSON.stringify(standing.map(({ key, value }) => `${key} ${value}`).sort());
 }
 
 function latin1Bytes(text: string): Uint8Array {

@@ -5,7 +5,7 @@ export const cacheMutants: readonly Mutant[] = [
   {
     name: 'a consistent read that does not wait for its watch',
     origin: 'Kubernetes before KEP-2340: a list from the watch cache goes back in time',
-    edits: [{ file: 'store/catch-up.js', find: 'await this.to(now.header.revision);', replace: '' }],
+    edits: [{ file: 'store/catch-up.js', find: 'await this.to(now.revision);', replace: '' }],
     workloads: ['cache'],
     rules: ['cache: consistent', 'cache: fresh'],
   },
