@@ -84,8 +84,8 @@ export const cacheMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/mirror.js',
-        find: 'this.#items = new Map(kvs.map((kv) => [latin1(kv.key), kv]));',
-        replace: 'this.#items = new Map([...before, ...kvs.map((kv) => [latin1(kv.key), kv])]);',
+        find: 'this.#items = new Map();',
+        replace: 'this.#items = new Map(before);',
       },
     ],
     workloads: ['cache'],
