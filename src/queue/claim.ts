@@ -1,4 +1,4 @@
-import { utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { onLease } from '../lease/own-key.js';
 import type { Session, SessionContext } from '../lease/session.js';
@@ -40,6 +40,12 @@ const fewest = 4;
 const most = 16;
 
 /**
+ * Numbers behind the last job that was seen, up to which one request looks: etcd walks over every key of a range,
+ * whatever its limit. Whoever finds nothing there asks for the whole range once.
+ */
+const ahead = 64;
+
+/**
  * Claims the first ready job, whoever else claims meanwhile; undefined if there is none. `known` are the first jobs as
  * seen last, `idle` a place in the idle line that goes with the claim.
  * @throws ConclaveError `SESSION_LOST`; `LOST` when the slot was deleted.
@@ -50,19 +56,19 @@ export async function claimFirst(
   known: readonly Candidate[],
   idle: string | undefined,
 ): Promise<Claim | undefined> {
-  let candidates = known.length > 0 ? known : await readFirst(site, fewest);
+  let candidates = known.length > 0 ? known : await readFirst(site);
   // Bounded by the session: each further round means that others have claimed all that were seen.
   for (let limit = fewest; isClaimable(candidates); limit = Math.min(limit * 2, most)) {
-    const request = claimTxn(site, slot, candidates.slice(0, most), limit, idle);
-    const txn = await answered(site, request);
-    const claim = claimed(txn, candidates);
+    const seen = candidates.slice(0, most);
+    const txn = await answered(site, claimTxn(site, slot, seen, limit, idle));
+    const claim = claimOf(txn, seen);
     if (claim !== undefined) {
       slot.revision = claim.fence;
       return claim;
     }
     const [slotKv, fresh] = refusal(txn);
     if (slotKv?.modRevision !== slot.revision) return claimedBefore(site, slot, slotKv);
-    candidates = fresh;
+    candidates = fresh.length > 0 ? fresh : await readFirst(site);
   }
   return undefined;
 }
@@ -72,34 +78,59 @@ function isClaimable([first]: readonly Candidate[]): boolean {
   return first !== undefined && !utf8Text(first.key).endsWith('!');
 }
 
-async function readFirst({ context, session, keys }: ClaimSite, limit: number): Promise<readonly Candidate[]> {
-  const request = { ...below(keys.ready), limit: BigInt(limit) };
+async function readFirst({ context, session, keys }: ClaimSite): Promise<readonly Candidate[]> {
+  const request = { ...below(keys.ready), limit: BigInt(most) };
   return (await untilAnswered(context.runtime, session.signal, () => context.store.range(request))).kvs;
+}
+
+/** The first jobs from `key` on, as far as a little behind those that were seen. */
+function readFrom({ keys }: ClaimSite, key: Bytes, seen: readonly Candidate[], limit: number): RequestOp {
+  const { seq, priority } = ticketOf(seen.at(-1) as Candidate);
+  const rangeEnd = bytesOf(keys.readyOf({ seq: seq + ahead, priority }));
+  return { type: 'range', request: { key, rangeEnd, limit: BigInt(limit) } };
 }
 
 function answered({ context, session }: ClaimSite, request: TxnRequest): Promise<TxnResponse> {
   return onLease(session, () => untilAnswered(context.runtime, session.signal, () => context.store.txn(request)));
 }
 
-/** One candidate after the other, each in the else of the one before; at the end a look at what there is instead. */
+/**
+ * Nothing may be in front of the first that was seen: that is asked once, since every key that was ever there costs
+ * etcd a step until it is compacted. Then one after the other, each in the else of the one before.
+ */
 function claimTxn(
   site: ClaimSite,
   slot: Slot,
-  [first, ...rest]: readonly Candidate[],
+  seen: readonly Candidate[],
   limit: number,
+  idle: string | undefined,
+): TxnRequest {
+  const from = (seen[0] as Candidate).key;
+  const ready = bytesOf(site.keys.ready);
+  const readNext = readFrom(site, from, seen, limit);
+  return {
+    compare: [modifiedAt(slot.key, slot.revision), noneIn({ key: ready, rangeEnd: from })],
+    success: [{ type: 'txn', request: claimOneOf(site, slot, seen, from, readNext, idle) }],
+    failure: [get(slot.key), readFrom(site, ready, seen, limit)],
+  };
+}
+
+/** The first of them that is there unchanged and has nothing between it and `from`; else a look at what there is. */
+function claimOneOf(
+  site: ClaimSite,
+  slot: Slot,
+  [first, ...rest]: readonly Candidate[],
+  from: Bytes,
+  readNext: RequestOp,
   idle: string | undefined,
 ): TxnRequest {
   const { keys, session } = site;
   const candidate = first as Candidate;
   const ticket = ticketOf(candidate);
   const taken = { ...ticket, attempts: ticket.attempts + 1, slot: slot.key };
-  const readNext: RequestOp = { type: 'range', request: { ...below(keys.ready), limit: BigInt(limit) } };
+  const between = candidate.key === from ? [] : [noneIn({ key: from, rangeEnd: candidate.key })];
   return {
-    compare: [
-      modifiedAt(slot.key, slot.revision),
-      modifiedAt(candidate.key, candidate.modRevision),
-      noneIn({ key: bytesOf(keys.ready), rangeEnd: candidate.key }),
-    ],
+    compare: [modifiedAt(candidate.key, candidate.modRevision), ...between],
     success: [
       remove(candidate.key),
       put(keys.takenOf(ticket.seq), encodeTicket(taken)),
@@ -112,31 +143,37 @@ function claimTxn(
     failure:
       rest.length === 0
         ? [get(slot.key), readNext]
-        : [{ type: 'txn', request: claimTxn(site, slot, rest, limit, idle) }],
+        : [{ type: 'txn', request: claimOneOf(site, slot, rest, from, readNext, idle) }],
   };
 }
 
+function claimOf({ succeeded, responses, header }: TxnResponse, seen: readonly Candidate[]): Claim | undefined {
+  const [chain] = responses;
+  return succeeded && chain?.type === 'txn' ? claimed(chain.response, seen, header.revision) : undefined;
+}
+
 function claimed(
-  { succeeded, responses, header }: Pick<TxnResponse, 'succeeded' | 'responses'> & { header: { revision: bigint } },
+  { succeeded, responses }: Pick<TxnResponse, 'succeeded' | 'responses'>,
   [first, ...rest]: readonly Candidate[],
+  fence: bigint,
 ): Claim | undefined {
   if (first === undefined) return undefined;
   if (!succeeded) {
     const [nested] = responses;
-    return nested?.type === 'txn' ? claimed({ ...nested.response, header }, rest) : undefined;
+    return nested?.type === 'txn' ? claimed(nested.response, rest, fence) : undefined;
   }
   const ticket = ticketOf(first);
-  const txn = { succeeded, responses, header } as TxnResponse;
+  const [job, progress, next] = [3, 4, 5].map((i) => rangeAt({ responses } as TxnResponse, i).kvs);
   return {
     ticket: { ...ticket, attempts: ticket.attempts + 1 },
-    fence: header.revision,
-    job: rangeAt(txn, 3).kvs[0],
-    progress: rangeAt(txn, 4).kvs[0],
-    next: rangeAt(txn, 5).kvs,
+    fence,
+    job: job?.[0],
+    progress: progress?.[0],
+    next: next ?? [],
   };
 }
 
-/** What the innermost else has read: the slot, and the first jobs. */
+/** What the else that was gone through has read: the slot, and the first jobs. */
 function refusal(txn: TxnResponse): readonly [KeyValue | undefined, readonly Candidate[]] {
   const [first] = txn.responses;
   return first?.type === 'txn' ? refusal(first.response) : [rangeAt(txn, 0).kvs[0], rangeAt(txn, 1).kvs];

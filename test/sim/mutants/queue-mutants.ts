@@ -52,8 +52,13 @@ export const queueMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'queue/claim.js',
-        find: 'noneIn({ key: bytesOf(keys.ready), rangeEnd: candidate.key }),',
-        replace: '',
+        find: ', noneIn({ key: ready, rangeEnd: from })]',
+        replace: ']',
+      },
+      {
+        file: 'queue/claim.js',
+        find: 'candidate.key === from ? [] : [noneIn({ key: from, rangeEnd: candidate.key })]',
+        replace: '[]',
       },
     ],
     workloads: ['queue'],
