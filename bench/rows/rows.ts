@@ -9,6 +9,7 @@ import { embeddedRows } from './embedded-rows.js';
 import { flagsRows } from './flags-rows.js';
 import { handOverRows } from './hand-over-rows.js';
 import { lockRows } from './lock-rows.js';
+import { queueRows } from './queue-rows.js';
 import { registryRows } from './registry-rows.js';
 import { scaleRows } from './scale-rows.js';
 import { http2Row, serverCallRows } from './server-calls.js';
@@ -32,6 +33,7 @@ export function allRows(): readonly Row[] {
     clientWatchRow,
     ...embeddedRows,
     ...flagsRows,
+    ...queueRows,
     ...registryRows,
     ...scaleRows,
   ];

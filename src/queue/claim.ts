@@ -35,7 +35,10 @@ export interface ClaimSite {
   readonly settings: QueueSettings;
 }
 
-/** Jobs that one request looks at: more after each one that found them all taken, as long as etcd takes the txn. */
+/**
+ * Jobs that one request looks at: more after each one that found them all taken, as long as etcd takes the txn; half as
+ * many after one that got the first.
+ */
 const fewest = 4;
 const most = 16;
 
@@ -57,14 +60,16 @@ export async function claimFirst(
   idle: string | undefined,
 ): Promise<Claim | undefined> {
   let candidates = known.length > 0 ? known : await readFirst(site);
+  let limit = Math.max(fewest, known.length);
   // Bounded by the session: each further round means that others have claimed all that were seen.
-  for (let limit = fewest; isClaimable(candidates); limit = Math.min(limit * 2, most)) {
+  for (; isClaimable(candidates); limit = Math.min(limit * 2, most)) {
     const seen = candidates.slice(0, most);
     const txn = await answered(site, claimTxn(site, slot, seen, limit, idle));
     const claim = claimOf(txn, seen);
     if (claim !== undefined) {
       slot.revision = claim.fence;
-      return claim;
+      const isAlone = claim.ticket.seq === ticketOf(seen[0] as Candidate).seq;
+      return isAlone ? { ...claim, next: claim.next.slice(0, Math.max(fewest, limit >> 1)) } : claim;
     }
     const [slotKv, fresh] = refusal(txn);
     if (slotKv?.modRevision !== slot.revision) return claimedBefore(site, slot, slotKv);
