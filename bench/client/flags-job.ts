@@ -1,14 +1,14 @@
 /** What one of many processes that follow flags is asked to do. */
 export type FlagsJob =
   | {
-      /** Follows the flags, and one key beside them by a bare watch. */
+      /** Follows the flags, and two keys beside them by bare watches: one of ours, one of npm etcd3's. */
       readonly type: 'join';
       readonly url: string;
       /** Whether the flag is evaluated through OpenFeature, or by what the provider does it with. */
       readonly openFeature: boolean;
     }
   | {
-      /** Answers as soon as it has seen `value`, of the flag or of the key beside. */
+      /** Answers as soon as it has seen `value`, of the flag or of a key beside. */
       readonly type: 'see';
       readonly what: Watched;
       readonly value: string;
@@ -21,7 +21,9 @@ export type FlagsJob =
       readonly count: number;
     };
 
-export type Watched = 'flag' | 'bare key';
+export type Watched = 'flag' | BareKey;
+
+export type BareKey = 'bare key' | 'bare key of etcd3';
 
 export interface SeeResult {
   /** By CLOCK_MONOTONIC, which all processes of a machine share. */
@@ -35,6 +37,9 @@ export interface HoldFlagsResult {
 /** Where the rows' flags are, so that they disturb no other row. */
 export const namespace = 'bench-flags/';
 
-/** The flag that is changed, and the key that is written for the bare watch. */
+/** The flag that is changed, and the keys that are written for the bare watches. */
 export const changedFlag = 'flag-0';
-export const bareKey = 'bench/bare-flag';
+export const bareKeys: Readonly<Record<BareKey, string>> = {
+  'bare key': 'bench/bare-flag',
+  'bare key of etcd3': 'bench/bare-flag-of-etcd3',
+};

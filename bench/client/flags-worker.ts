@@ -1,5 +1,6 @@
 import { FlagdCore } from '@openfeature/flagd-core';
 import { OpenFeature, ProviderEvents } from '@openfeature/server-sdk';
+import { Etcd3 } from 'etcd3';
 import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
 import { deferred } from '../../src/core/deferred.js';
@@ -8,7 +9,7 @@ import { answerJobs } from '../answer-jobs.js';
 import { bareStore } from './bare-txns.js';
 import { contextAt, flagName } from './flag-file.js';
 import {
-  bareKey,
+  bareKeys,
   changedFlag,
   type FlagsJob,
   type HoldFlagsResult,
@@ -21,7 +22,11 @@ import { usedBytes } from './used-bytes.js';
 
 // A process that follows flags as a service does: of its own, so that its memory and its turns are its own.
 
-const seen: Readonly<Record<Watched, Sightings>> = { flag: new Sightings(), 'bare key': new Sightings() };
+const seen: Readonly<Record<Watched, Sightings>> = {
+  flag: new Sightings(),
+  'bare key': new Sightings(),
+  'bare key of etcd3': new Sightings(),
+};
 
 answerJobs(run);
 
@@ -39,9 +44,15 @@ function run(job: FlagsJob): Promise<object> {
 async function join({ url, openFeature }: Extract<FlagsJob, { type: 'join' }>): Promise<object> {
   const conclave = await connect(url, { namespace });
   await (openFeature ? evaluateInOpenFeature(conclave) : evaluateHere(conclave));
+  await watchBare(url);
+  await watchByEtcd3(url);
+  return {};
+}
+
+async function watchBare(url: string): Promise<void> {
   const created = deferred();
   bareStore(url).watch(
-    { key: Buffer.from(bareKey) },
+    { key: Buffer.from(bareKeys['bare key']) },
     {
       onCreated: () => created.resolve(),
       onEvents: (events) => {
@@ -51,7 +62,12 @@ async function join({ url, openFeature }: Extract<FlagsJob, { type: 'join' }>): 
     },
   );
   await created.promise;
-  return {};
+}
+
+/** What a service in Node has without us. */
+async function watchByEtcd3(url: string): Promise<void> {
+  const watcher = await new Etcd3({ hosts: url }).watch().key(bareKeys['bare key of etcd3']).create();
+  watcher.on('put', ({ value }) => seen['bare key of etcd3'].tell(value.toString()));
 }
 
 async function evaluateInOpenFeature(conclave: Conclave): Promise<void> {

@@ -6,7 +6,7 @@ import { put } from '../../src/store/ops.js';
 import { bareStore } from '../client/bare-txns.js';
 import { contextAt, evaluationRate, flagFile, madeAnew } from '../client/flag-file.js';
 import {
-  bareKey,
+  bareKeys,
   changedFlag,
   type FlagsJob,
   type HoldFlagsResult,
@@ -24,6 +24,7 @@ const flagCount = 10_000;
 const conclave = 'conclave';
 const flagd = 'flagd-core';
 const bare = 'put to bare watch';
+const etcd3 = 'put to watch of npm etcd3';
 
 /** Ten thousand flags. */
 export const flagsRows: readonly Row[] = [
@@ -70,10 +71,10 @@ function fanOut(openFeature: boolean, aim: number | undefined): Omit<Row, 'id' |
     unit: 'ms',
     better: 'less',
     because: 'on few cores the processes wait for one another, and each reads, checks and evaluates besides',
-    comparisons: [
-      { of: conclave, to: bare, aim },
-      { of: conclave, to: bare, detail: 'p99 ms', aim },
-    ],
+    comparisons: [bare, etcd3].flatMap((to) => [
+      { of: conclave, to, aim },
+      { of: conclave, to, detail: 'p99 ms', aim },
+    ]),
     open: (lab) => openFanOut(lab, openFeature),
   };
 }
@@ -185,10 +186,10 @@ async function openFanOut(lab: Lab, openFeature: boolean): Promise<Opened> {
   let n = 0;
   const untilAllSee = async (what: Watched): Promise<number> => {
     n += 1;
-    const flag = what === 'flag';
-    const request = flag
-      ? put(`${namespace}flags/${changedFlag}`, JSON.stringify(flagSaying(`${n}`)))
-      : put(bareKey, `${n}`);
+    const request =
+      what === 'flag'
+        ? put(`${namespace}flags/${changedFlag}`, JSON.stringify(flagSaying(`${n}`)))
+        : put(bareKeys[what], `${n}`);
     const startedAtMs = monotonicMs();
     await writer.txn({ success: [request] });
     const seen = workers.map((worker) => worker.run<SeeResult>({ type: 'see', what, value: `${n}` }));
@@ -196,10 +197,11 @@ async function openFanOut(lab: Lab, openFeature: boolean): Promise<Opened> {
   };
   const times = (what: Watched) => latencyOf(puts, () => untilAllSee(what));
   // Code is compiled while it runs, in every one of them.
-  for (const what of ['flag', 'bare key'] as const) await times(what);
+  for (const what of ['flag', 'bare key', 'bare key of etcd3'] as const) await times(what);
   const subjects = new Map([
     [conclave, () => times('flag')],
     [bare, () => times('bare key')],
+    [etcd3, () => times('bare key of etcd3')],
   ]);
   const close = async () => {
     for (const worker of workers) worker.close();
