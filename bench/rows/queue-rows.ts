@@ -179,7 +179,8 @@ async function openWaiting(lab: Lab, waiting: number): Promise<Opened> {
       await (await consumer.take()).ack();
       return undefined;
     };
-    return latencyOf(count, oneMore);
+    // Before the consumer is closed.
+    return await latencyOf(count, oneMore);
   };
   const { subjects, close } = subjectsOf(opened, measure);
   return {
