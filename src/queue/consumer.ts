@@ -161,7 +161,8 @@ export class Consumer<T> implements AsyncDisposable {
       await ('issues' in verdict && claim.job !== undefined ? job.dead(misfit(verdict.issues)) : job.drop());
       return this.#claim(slot, turn, signal);
     }
-    if (!signal.aborted) return job;
+    // The answer may have been read after the deadline, by a process that was stopped: another may have the job by now.
+    if (this.#site.session.alive && !signal.aborted) return job;
     await job.giveBack();
     throw signal.reason;
   }

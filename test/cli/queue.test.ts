@@ -38,7 +38,7 @@ it('queue work: gives the job back when there is no such command; at a signal wh
   await client.queue('w').enqueue('x');
   expect(await queue('work', 'w', '--', '/no/such/command').ended()).toMatchObject({ code: 127 });
   expect(await client.queue('w').list('ready')).toMatchObject([{ attempts: 0, payload: 'x' }]);
-  const script = "console.log('begun'); process.stdin.resume(); process.on('SIGTERM', () => process.exit(3))";
+  const script = "process.on('SIGTERM', () => process.exit(3)); process.stdin.resume(); console.log('begun')";
   await using working = queue('work', 'w', '--', process.execPath, '-e', script);
   await working.line();
   working.child.kill('SIGINT');

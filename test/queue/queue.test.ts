@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../src/queue/job.js';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { errorOf, type SimWorld } from '../support/sim-world.js';
 import { below, consuming, inQueueWorld } from './support.js';
 
@@ -9,6 +10,30 @@ function open(world: SimWorld, ttlMs = 60_000) {
   const client = world.client({ ttlMs });
   return { client, queue: client.conclave.queue('q', options) };
 }
+
+it('QUEUE-2, QUEUE-8: who reads the answer to its claim after its deadline is not given the job', async () => {
+  await inQueueWorld(async (world) => {
+    const ttlMs = 10_000;
+    const { client, queue } = open(world, ttlMs);
+    const consumer = await world.until(queue.consumer());
+    await world.until(queue.enqueue('x'));
+    const isClaim = (name: string, request: unknown) =>
+      name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'txn';
+    client.store.delay(isClaim, { replyMs: 100 });
+    const taken = errorOf(consumer.take());
+    await world.advance(50);
+    // The machine sleeps; no timer has had its turn when the answer is read.
+    client.runtime.suspend(ttlMs);
+    expect(await world.until(taken)).toMatchObject({ code: 'SESSION_LOST', loss: 'deadline' });
+    await world.until(consumer.close());
+    await world.expire();
+    const other = open(world);
+    const second = await world.until(other.queue.consumer());
+    expect((await world.until(second.take())).attempt).toBe(2);
+    await world.until(second.close());
+    expect(await world.until(other.queue.purge())).toBe(1);
+  });
+});
 
 describe('a job that fails', () => {
   it('QUEUE-11: comes back after a backoff that grows, and is a dead letter after its last attempt', async () => {
