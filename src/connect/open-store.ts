@@ -13,6 +13,7 @@ import { RpcStore } from '../wire/rpc-store.js';
 import { borrowMemoryHost, retainRevisions } from './memory-hosts.js';
 import type { ConnectOptions } from './options.js';
 import { parseTarget } from './target.js';
+import { YieldingStore } from './yielding-store.js';
 
 /** A store and what it stands on. */
 export interface OpenedStore {
@@ -57,7 +58,7 @@ async function channelOf(transport: ConnectOptions['transport'] = 'http2') {
 
 function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore {
   const { host, giveBack } = borrowMemoryHost(name, runtime);
-  const store = new EngineStore(host);
+  const store = new YieldingStore(new EngineStore(host));
   const close = async () => {
     await store.close();
     giveBack();
@@ -67,7 +68,7 @@ function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore 
 
 async function fileStore(dir: string, runtime: Runtime): Promise<OpenedStore> {
   const durable = await openDurableHost({ runtime, dir, pid: thisPid(), retainRevisions });
-  const store = new EngineStore(durable.host);
+  const store = new YieldingStore(new EngineStore(durable.host));
   const close = async () => {
     await store.close();
     await durable.close();

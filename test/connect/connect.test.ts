@@ -69,6 +69,22 @@ describe('connect()', () => {
     expect((await next).fence).toBeGreaterThan(held.fence);
   });
 
+  it.each(['memory:', 'file:'])('%s: who calls again at each answer leaves timers their turn', async (target) => {
+    const dir = target === 'file:' ? await mkdtemp(join(tmpdir(), 'conclave-turns-')) : '';
+    const conclave = await connect(`${target}${dir}`);
+    let fired = false;
+    setTimeout(() => {
+      fired = true;
+    }, 1);
+    let calls = 0;
+    // Far more than there is time for, if the timer can fire.
+    for (; !fired && calls < 300_000; calls++) await conclave.get('x');
+    expect(fired).toBe(true);
+    expect(calls).toBeLessThan(300_000);
+    await conclave.close();
+    if (dir !== '') await rm(dir, { recursive: true });
+  });
+
   it('reaches a server, by any of several endpoints', async () => {
     const server = await ownServer();
     const dead = await freePort();
