@@ -22,7 +22,9 @@ export function noteChanges(server: SimServer, { revision, changes }: Revision, 
   const purges = changes.some(({ text }) => text === `queues/${queueName}/gone/purged`);
   for (const { text, deleted } of changes) {
     if (deleted) {
-      if (purges && text.startsWith(jobsPrefix)) notePurged(server, text, revision);
+      // An ack of the same process may share the revision: its job goes with the claim, a purged one has none.
+      const isPurged = purges && text.startsWith(jobsPrefix) && !gone.has(takenPrefix + text.slice(-16));
+      if (isPurged) notePurged(server, text, revision);
       continue;
     }
     if (text.startsWith(jobsPrefix)) enqueued(`${Number(text.slice(-16))}`);
