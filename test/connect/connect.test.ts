@@ -73,9 +73,9 @@ describe('connect()', () => {
     const dir = target === 'file:' ? await mkdtemp(join(tmpdir(), 'conclave-turns-')) : '';
     const conclave = await connect(`${target}${dir}`);
     let fired = false;
-    setTimeout(() => {
+    new NodeRuntime().setTimer(1, () => {
       fired = true;
-    }, 1);
+    });
     let calls = 0;
     // Far more than there is time for, if the timer can fire.
     for (; !fired && calls < 300_000; calls++) await conclave.get('x');
