@@ -101,6 +101,8 @@ export interface Facts {
   /** By `server`: who stands in the line from this revision on. Every state once it is recorded at all. */
   readonly 'line.state': LineState;
 
+  /** Who is to be put; `after`: those of the same process and key, which have all been given up or have ended. */
+  readonly 'registration.begins': { owner: string; after: readonly string[] };
   /** A registration as it says itself some time after the last fault; `ended`: the code, when it has. */
   readonly 'registration.kept': RegistrationWord;
   /** The same when it has been given up. */

@@ -142,6 +142,25 @@ describe('an ephemeral key', () => {
       await world.until(next.delete());
     }));
 
+  it('EPHEMERAL-6: what a keeper that was given up has left is its successor’s own, and another’s CONFLICT', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      await world.until(a.conclave.session.open());
+      // Applied, and its answer hangs: the caller gives up without having seen it.
+      a.store.delay('txn', { replyMs: 60_000 });
+      const stop = new AbortController();
+      const givenUp = errorOf(a.conclave.ephemeral('e/1', 'x', { signal: stop.signal }));
+      await world.settle();
+      stop.abort('gave up');
+      expect([await givenUp, await found(world)]).toEqual(['gave up', 'x']);
+      expect(await world.until(errorOf(b.conclave.ephemeral('e/1', 'b')))).toMatchObject({ code: 'CONFLICT' });
+      const next = await world.until(a.conclave.ephemeral('e/1', 'y'));
+      await world.advance(100_000);
+      expect([next.status, await found(world)]).toEqual(['kept', 'y']);
+      await world.until(next.delete());
+      expect(await world.keys('e/')).toEqual([]);
+    }));
+
   it('EPHEMERAL-7: one write, one watch, and nothing while it stands; more keys, no more leases', () =>
     inWorld(async (world) => {
       const { conclave, store } = world.client();

@@ -15,11 +15,13 @@ export function showStanding(key: string, { owner, takes, turn }: Standing): str
 }
 
 /**
- * Nobody’s key is written over by one who was not told to take it, and nobody’s later value by an earlier one. That
- * keys come back and stay gone is for `registrations`.
+ * Nobody’s key is written over by one who was not told to take it, and nobody’s later value by an earlier one. What is
+ * left of a key that the same process has given up is its own. That keys come back and stay gone is for
+ * `registrations`.
  */
 export function ephemeral(history: History): Violation[] {
   const found: Violation[] = [];
+  const left = new Map(factsOf(history, 'registration.begins').map(({ data }) => [data.owner, data.after]));
   let before = new Map<string, Standing>();
   for (const { data, note } of factsOf(history, 'state')) {
     const now = standings(String(data.value));
@@ -27,7 +29,8 @@ export function ephemeral(history: History): Violation[] {
       const was = before.get(key);
       if (was === undefined) continue;
       const [from, to] = [`${was.owner} ${was.turn}`, `${is.owner} ${is.turn}`];
-      if (was.owner !== is.owner && !is.takes) {
+      const isOwn = was.owner === is.owner || left.get(is.owner)?.includes(was.owner) === true;
+      if (!isOwn && !is.takes) {
         found.push(broken('ephemeral: not over another’s', `${key}: ${to} was put over ${from}`, note));
       } else if (was.owner === is.owner && is.turn < was.turn) {
         found.push(broken('ephemeral: in order', `${key}: ${to} was put over ${from}`, note));

@@ -80,6 +80,8 @@ class EphemeralStage implements Stage {
   readonly #plan: Plan;
   readonly #range: KeyRange = keyRange(utf8(prefix), utf8('e0'));
   readonly #keepers = new Map<SimClient, Ephemerals>();
+  /** By process and key: who has kept it there, and does so no more. */
+  readonly #former = new Map<string, string[]>();
   #owners = 0;
 
   constructor(plan: Plan) {
@@ -113,9 +115,20 @@ class EphemeralStage implements Stage {
   }
 
   async #visit(client: SimClient, turn: Visit): Promise<void> {
-    const { key, takes, abortAfterMs } = turn;
     this.#owners += 1;
     const owner = `k${this.#owners}`;
+    const place = `${client.name} ${turn.key}`;
+    const former = this.#former.get(place) ?? [];
+    client.recorder.note(client.name, object, 'registration.begins', { owner, after: former });
+    try {
+      await this.#keep(client, owner, turn);
+    } finally {
+      this.#former.set(place, [...former, owner]);
+    }
+  }
+
+  async #keep(client: SimClient, owner: string, turn: Visit): Promise<void> {
+    const { key, takes, abortAfterMs } = turn;
     const valueAt = (at: number) => showStanding(key, { owner, takes, turn: at });
     await untilGivesUp(client.process, abortAfterMs, async (signal) => {
       const kept = await this.#of(client).keep(prefix + key, valueAt(0), { takeOver: takes, signal });

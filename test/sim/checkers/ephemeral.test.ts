@@ -34,6 +34,36 @@ describe('ephemeral', () => {
       },
     ],
     [
+      'over what the same process has given up, while a request for it was in doubt - pass',
+      [],
+      (tale) => {
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'a', after: [] });
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'b', after: ['a'] });
+        state(tale, 2n, ['a', 0]);
+        state(tale, 3n, ['b', 0]);
+      },
+    ],
+    [
+      'over what the same process keeps',
+      ['ephemeral: not over another’s'],
+      (tale) => {
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'a', after: [] });
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'b', after: [] });
+        state(tale, 2n, ['a', 0]);
+        state(tale, 3n, ['b', 0]);
+      },
+    ],
+    [
+      'what is given up over its successor',
+      ['ephemeral: not over another’s'],
+      (tale) => {
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'a', after: [] });
+        tale.note('p', 'ephemeral', 'registration.begins', { owner: 'b', after: ['a'] });
+        state(tale, 2n, ['b', 0]);
+        state(tale, 3n, ['a', 0]);
+      },
+    ],
+    [
       'an earlier value over a later one',
       ['ephemeral: in order'],
       (tale) => {
