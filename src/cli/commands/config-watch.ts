@@ -89,6 +89,8 @@ async function run(
       return child.ended;
     }
     next = changes.next();
+    // A signal may end it while the command is checked and started: it is looked at after that.
+    next.catch(() => {});
     if (!(await put(config.value, flags))) continue;
     if (flags.signal !== undefined) child.forward(flags.signal);
     else {
