@@ -55,7 +55,7 @@ export class Reporter {
   }
 
   start(): void {
-    this.#kept.start().catch(() => {});
+    this.#kept.start('report').catch(() => {});
   }
 
   /** Something else is shown. */

@@ -14,13 +14,15 @@ export class YieldingStore extends DelegatingStore {
   #nextTurn: Promise<void> | undefined;
 
   override range(request: RangeRequest, call?: CallOptions): Promise<RangeResponse> {
-    const turn = this.#awaitedTurn();
-    return turn === undefined ? super.range(request, call) : turn.then(() => super.range(request, call));
+    return this.#inTurn(() => this.inner.range(request, call));
   }
 
   override txn(request: TxnRequest, call?: CallOptions): Promise<TxnResponse> {
-    const turn = this.#awaitedTurn();
-    return turn === undefined ? super.txn(request, call) : turn.then(() => super.txn(request, call));
+    return this.#inTurn(() => this.inner.txn(request, call));
+  }
+
+  #inTurn<T>(ask: () => Promise<T>): Promise<T> {
+    return this.#awaitedTurn()?.then(ask) ?? ask();
   }
 
   /** Undefined: this one has not been too long. */

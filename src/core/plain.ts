@@ -27,6 +27,11 @@ export function isSafeName(name: string): boolean {
   return name !== '' && name !== '__proto__' && name !== 'constructor' && name !== 'prototype';
 }
 
+/** A finite number as it is, anything else as `otherwise`. */
+export function numberOr<T>(value: unknown, otherwise: T): number | T {
+  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
+}
+
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

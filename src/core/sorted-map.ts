@@ -1,3 +1,4 @@
+import { lowerBound } from './halving.js';
 /**
  * Values by key, with a list of them in the order of the keys. Made for lists of some ten thousand that change one at a
  * time and are looked at after each change: moving what stands behind a place costs microseconds, sorting does not.
@@ -41,16 +42,10 @@ export class SortedMap<V> {
 
   /** Where the key is, or would be. */
   #placeOf(key: string): number {
-    let [low, high] = [0, this.#keys.length];
+    const { length } = this.#keys;
     // A whole list arrives in order.
-    if (high === 0 || (this.#keys[high - 1] as string) < key) return high;
-    // Bounded: each turn halves what is left.
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#keys[middle] as string) < key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    if (length === 0 || (this.#keys[length - 1] as string) < key) return length;
+    return lowerBound(this.#keys, key);
   }
 }
 

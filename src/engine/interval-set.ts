@@ -1,3 +1,4 @@
+import { partition } from '../core/halving.js';
 import type { KeyRange } from './key-range.js';
 import { isEmptyRange } from './key-range.js';
 
@@ -46,16 +47,4 @@ function countBelow(sorted: readonly string[], text: string): number {
 
 function countUpTo(sorted: readonly string[], text: string): number {
   return partition(sorted, (each) => each <= text);
-}
-
-/** How many leading elements satisfy `holds`, which must not hold again after it failed once. */
-function partition(sorted: readonly string[], holds: (each: string) => boolean): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (holds(sorted[middle] as string)) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

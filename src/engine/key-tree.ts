@@ -1,3 +1,5 @@
+import { lowerBound } from '../core/halving.js';
+
 /** Most entries of a leaf, most children of an inner node. 128 was best over all operations in performance.md 3c. */
 const maxFanout = 128;
 /** A node with fewer is joined with a neighbour, or evened out with it. */
@@ -130,18 +132,6 @@ function widthOf<V>(node: Node<V>): number {
 function recount<V>(inner: Inner<V>): void {
   inner.size = 0;
   for (const child of inner.children) inner.size += sizeOf(child);
-}
-
-/** Index of the first element that is not below `key`. */
-function lowerBound(sorted: readonly string[], key: string): number {
-  let low = 0;
-  let high = sorted.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((sorted[middle] as string) < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 /** Index of the child whose keys surround `key`. */

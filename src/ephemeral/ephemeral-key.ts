@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import type { WaitOptions } from '../core/abort.js';
 import { type Bytes, copyBytes, utf8Text } from '../core/bytes.js';
 import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
@@ -71,7 +71,7 @@ export class EphemeralKey implements AsyncDisposable {
   async start(): Promise<this> {
     const what = `the ephemeral key ${this.key}`;
     try {
-      await withDeadline(this.#context.runtime, what, this.#options, (signal) => abortable(this.#kept.start(), signal));
+      await this.#kept.start(what, this.#options);
     } catch (error) {
       void this.delete().catch(() => {});
       throw error;
@@ -121,9 +121,7 @@ export class EphemeralKey implements AsyncDisposable {
   }
 
   #session(): Session {
-    const own = this.#options.session;
-    own?.signal.throwIfAborted();
-    const session = own ?? this.#context.sessions.current;
+    const session = this.#context.sessions.ownOrCurrent(this.#options.session);
     this.#leases.add(session.leaseId);
     return session;
   }

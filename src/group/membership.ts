@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Plain } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
@@ -55,7 +55,7 @@ export class Membership implements AsyncDisposable {
     this.#data = data;
     const wish = {
       key: memberKey(folder, id),
-      session: () => this.#session(),
+      session: () => context.sessions.ownOrCurrent(options.session),
       value: () => (this.#gone ? undefined : encodeMember(context.identity, this.owner, this.#data)),
       isOwn: (found: KeyValue) => decodeMember(id, found)?.owner === this.owner,
       takeOver,
@@ -66,9 +66,7 @@ export class Membership implements AsyncDisposable {
   /** @internal Resolves when the others can see it. Whatever fails leaves nothing. */
   async start(): Promise<this> {
     try {
-      await withDeadline(this.#context.runtime, this.#what, this.#options, (signal) =>
-        abortable(this.#kept.start(), signal),
-      );
+      await this.#kept.start(this.#what, this.#options);
     } catch (error) {
       void this.leave().catch(() => {});
       throw error;
@@ -110,12 +108,6 @@ export class Membership implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.leave();
-  }
-
-  #session(): Session {
-    const own = this.#options.session;
-    own?.signal.throwIfAborted();
-    return own ?? this.#context.sessions.current;
   }
 
   #turned(status: KeptKeyStatus, error: ConclaveError | undefined): void {

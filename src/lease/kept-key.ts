@@ -1,4 +1,4 @@
-import { abortable, linkSignals, pause, withDeadline } from '../core/abort.js';
+import { abortable, linkSignals, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, latin1, utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
@@ -92,13 +92,15 @@ export class KeptKey {
   }
 
   /**
-   * Puts the key and keeps it; resolves when it stands there for the first time.
-   * @throws ConclaveError `CONFLICT` when the key is somebody else's, or what the store refuses for good; then nothing
-   * is kept.
+   * Puts the key and keeps it; resolves when it stands there for the first time. `what` names it in a `TIMEOUT`.
+   * @throws as `withDeadline`, and it goes on being put; ConclaveError `CONFLICT` when the key is somebody else's, or
+   * what the store refuses for good: then nothing is kept.
    */
-  async start(): Promise<void> {
-    void this.#run();
-    await this.#written.promise;
+  start(what: string, options: WaitOptions = {}): Promise<void> {
+    return withDeadline(this.#context.runtime, what, options, (signal) => {
+      void this.#run();
+      return abortable(this.#written.promise, signal);
+    });
   }
 
   /** `value()` says something new: resolves when that stands on the store, however long that takes. */

@@ -25,6 +25,12 @@ export class SessionKeeper {
     return this.#current;
   }
 
+  /** `own` if there is one, else `current`: for what goes on over losses. @throws why `own` is over. */
+  ownOrCurrent(own: Session | undefined): Session {
+    own?.signal.throwIfAborted();
+    return own ?? this.current;
+  }
+
   /** The session shared by all who want this reserve: see `SessionOptions.reserveMs`. */
   withReserve(reserveMs: number): Session {
     if (reserveMs === 0) return this.current;

@@ -1,7 +1,8 @@
 import { utf8Text } from '../core/bytes.js';
+import { numberOr } from '../core/plain.js';
 import type { KeyValue, RequestOp } from '../store/messages.js';
 import { put, remove } from '../store/ops.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 import type { QueueKeys } from './keys.js';
 import type { Ticket } from './ticket.js';
 
@@ -42,8 +43,8 @@ export function goneOf(kvs: readonly KeyValue[]): Gone {
     const [, bit] = /kib\.(\d\d)$/.exec(name) ?? [];
     if (name.endsWith('/purged')) {
       const purged = jsonObject(value);
-      jobs += numberOf(purged.jobs, 0);
-      kib += numberOf(purged.kib, 0);
+      jobs += numberOr(purged.jobs, 0);
+      kib += numberOr(purged.kib, 0);
     } else if (bit === undefined) jobs += Number(version);
     else kib += 2 ** Number(bit) * Number(version);
   }

@@ -36,7 +36,3 @@ export function jsonOf(value: unknown, what: string, limitKib: number): string {
 export function kibOf(json: string): number {
   return Math.max(1, Math.ceil(utf8(json).length / 1024));
 }
-
-export function numberOf(value: unknown, otherwise: number): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
-}

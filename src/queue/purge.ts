@@ -1,11 +1,12 @@
 import { concatBytes, utf8Text } from '../core/bytes.js';
+import { numberOr } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
 import type { KeyValue, TxnRequest } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { type AdminSite, answered, folderOf, type JobState } from './admin.js';
 import { removeTraces } from './gone.js';
 import { leaveGroup, moveGroupOn } from './group.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 import { below, type QueueKeys } from './keys.js';
 import { tailOf } from './tail.js';
 import { type Ticket, ticketOf } from './ticket.js';
@@ -105,7 +106,7 @@ function removalOf(
   const purged = `${keys.gone}purged`;
   const { jobs, kib } = jsonObject(before?.value);
   const kibGone = there.reduce((sum, { ticket }) => sum + ticket.kib, 0);
-  const sum = { jobs: numberOf(jobs, 0) + there.length, kib: numberOf(kib, 0) + kibGone, by };
+  const sum = { jobs: numberOr(jobs, 0) + there.length, kib: numberOr(kib, 0) + kibGone, by };
   return {
     compare: [
       modifiedAt(purged, before?.modRevision ?? 0n),

@@ -1,5 +1,6 @@
+import { numberOr } from '../core/plain.js';
 import type { KeyValue } from '../store/messages.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 
 /** Of a schedule. */
 export interface Tick {
@@ -32,9 +33,9 @@ export function recordOf(kv: KeyValue | undefined): JobRecord {
   const { payload, enqueuedMs, maker, kib, dedupe, tick } = jsonObject(kv?.value);
   return {
     payload,
-    enqueuedMs: numberOf(enqueuedMs, 0),
+    enqueuedMs: numberOr(enqueuedMs, 0),
     maker: typeof maker === 'string' ? maker : '',
-    kib: numberOf(kib, 1),
+    kib: numberOr(kib, 1),
     dedupe: typeof dedupe === 'string' ? dedupe : undefined,
     tick: tickOf(tick),
   };

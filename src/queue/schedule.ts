@@ -1,10 +1,11 @@
 import { utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { numberOr } from '../core/plain.js';
 import { type Rhythm, type RhythmOptions, rhythmOf } from '../cron/rhythm.js';
 import type { KeyValue } from '../store/messages.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 import { type JobOptions, newJob } from './new-job.js';
-import type { QueueSettings } from './options.js';
+import { delayLimitMs, type QueueSettings } from './options.js';
 import type { NewJob } from './step.js';
 
 /** What comes of a tick that found nobody to take care of it in time. */
@@ -70,8 +71,8 @@ export function specOf(name: string, options: ScheduleOptions, settings: QueueSe
   const rhythm = rhythmOf(options);
   oneOf('missed', missed, ['skip', 'once']);
   oneOf('overlap', overlap, ['allow', 'skip', 'wait']);
-  if (!(typeof lateMs === 'number' && lateMs >= 1_000 && lateMs <= lateLimitMs)) {
-    throw new ConclaveError('INVALID_ARGUMENT', `lateMs must be from 1000 to ${lateLimitMs}, got ${String(lateMs)}`);
+  if (!(typeof lateMs === 'number' && lateMs >= 1_000 && lateMs <= delayLimitMs)) {
+    throw new ConclaveError('INVALID_ARGUMENT', `lateMs must be from 1000 to ${delayLimitMs}, got ${String(lateMs)}`);
   }
   if (group !== undefined && overlap !== 'allow') {
     throw new ConclaveError('INVALID_ARGUMENT', `overlap: '${overlap}' takes a group of its own`);
@@ -80,8 +81,6 @@ export function specOf(name: string, options: ScheduleOptions, settings: QueueSe
   const job = newJob(payload, { priority, keepResultMs, group: ownGroup }, settings, undefined);
   return { rhythm, missed, lateMs, overlap, job };
 }
-
-const lateLimitMs = 315_360_000_000;
 
 function oneOf(what: string, value: string, allowed: readonly string[]): void {
   if (allowed.includes(value)) return;
@@ -112,23 +111,23 @@ export function scheduleOf(kv: KeyValue): Schedule | undefined {
   if (payload === undefined || maxAttempts === undefined) return undefined;
   try {
     return {
-      nextMs: optionalNumber(nextMs),
-      lastMs: optionalNumber(lastMs),
-      lastSeq: optionalNumber(lastSeq),
+      nextMs: numberOr(nextMs, undefined),
+      lastMs: numberOr(lastMs, undefined),
+      lastSeq: numberOr(lastSeq, undefined),
       spec: {
         rhythm: rhythmOf(Object(rhythm)),
         missed: missed === 'once' ? 'once' : 'skip',
-        lateMs: numberOf(lateMs, 60_000),
+        lateMs: numberOr(lateMs, 60_000),
         overlap: overlap === 'skip' || overlap === 'wait' ? overlap : 'allow',
         job: {
           payload: JSON.stringify(payload),
-          priority: numberOf(priority, 0),
-          maxAttempts: numberOf(maxAttempts, 1),
+          priority: numberOr(priority, 0),
+          maxAttempts: numberOr(maxAttempts, 1),
           delayMs: 0,
           dedupe: undefined,
           group: typeof group === 'string' ? group : undefined,
-          resultMs: optionalNumber(resultMs),
-          kib: numberOf(kib, 1),
+          resultMs: numberOr(resultMs, undefined),
+          kib: numberOr(kib, 1),
         },
       },
     };
@@ -136,10 +135,6 @@ export function scheduleOf(kv: KeyValue): Schedule | undefined {
     if (!ConclaveError.is(error)) throw error;
     return undefined;
   }
-}
-
-function optionalNumber(value: unknown): number | undefined {
-  return typeof value === 'number' && Number.isFinite(value) ? value : undefined;
 }
 
 /** The schedule's name, from its key below `folder`. */

@@ -1,3 +1,4 @@
+import { numberOr } from '../core/plain.js';
 import type { Runtime } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
 import type { RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
@@ -5,7 +6,7 @@ import { createdAt, get, modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { type Gone, goneOf } from './gone.js';
 import { comeForward } from './group.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
 import { encodeRecord, type Tick } from './record.js';
@@ -90,7 +91,7 @@ export function duplicatesIn(txn: TxnResponse): ReadonlyMap<string, number> {
   return new Map(
     found.map(({ value }): [string, number] => {
       const { key, seq } = jsonObject(value);
-      return [String(key), numberOf(seq, 0)];
+      return [String(key), numberOr(seq, 0)];
     }),
   );
 }

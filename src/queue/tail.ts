@@ -1,5 +1,6 @@
+import { numberOr } from '../core/plain.js';
 import type { KeyValue } from '../store/messages.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 
 /** The end of the queue, where jobs are added. Each step adds some, and is guarded by the tail that it found. */
 export interface Tail {
@@ -22,10 +23,10 @@ export function tailOf(kv: Pick<KeyValue, 'value' | 'modRevision'> | undefined):
   const { step, seq, jobs, kib, makers } = jsonObject(kv?.value);
   return {
     revision: kv?.modRevision ?? 0n,
-    step: numberOf(step, 0),
-    seq: numberOf(seq, 0),
-    jobs: numberOf(jobs, 0),
-    kib: numberOf(kib, 0),
+    step: numberOr(step, 0),
+    seq: numberOr(seq, 0),
+    jobs: numberOr(jobs, 0),
+    kib: numberOr(kib, 0),
     makers: Array.isArray(makers) ? makers.map(String) : [],
   };
 }

@@ -1,5 +1,6 @@
+import { numberOr } from '../core/plain.js';
 import type { KeyValue } from '../store/messages.js';
-import { jsonObject, numberOf } from './json.js';
+import { jsonObject } from './json.js';
 import { seqAt } from './keys.js';
 
 /** What is moved around for a job from one state to the next, small as it is; the payload stays where it was put. */
@@ -37,13 +38,13 @@ export function ticketOf(kv: KeyValue): Ticket {
   const { priority, attempts, maxAttempts, reason, delayMs, dedupe, kib, group, resultMs } = jsonObject(kv.value);
   return {
     seq: seqAt(kv.key),
-    priority: numberOf(priority, 0),
-    attempts: numberOf(attempts, 0),
-    maxAttempts: numberOf(maxAttempts, Number.MAX_SAFE_INTEGER),
+    priority: numberOr(priority, 0),
+    attempts: numberOr(attempts, 0),
+    maxAttempts: numberOr(maxAttempts, Number.MAX_SAFE_INTEGER),
     reason: typeof reason === 'string' ? reason : undefined,
     delayMs: typeof delayMs === 'number' ? delayMs : undefined,
     dedupe: typeof dedupe === 'string' ? dedupe : undefined,
-    kib: numberOf(kib, 1),
+    kib: numberOr(kib, 1),
     group: typeof group === 'string' ? group : undefined,
     resultMs: typeof resultMs === 'number' ? resultMs : undefined,
   };

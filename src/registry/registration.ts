@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, onAbort, pause, type WaitOptions, withDeadline } from '../core/abort.js';
+import { abortable, onAbort, pause, type WaitOptions } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { Health, type HealthOptions, type HealthProbe } from '../core/health.js';
@@ -112,7 +112,7 @@ export class Registration implements AsyncDisposable {
     if (health !== undefined) this.#follow(new Health(this.#context.runtime, health)).catch(() => {});
     const what = `registration of ${JSON.stringify(this.id)} in ${JSON.stringify(this.service)}`;
     try {
-      await withDeadline(this.#context.runtime, what, this.#options, (signal) => abortable(this.#kept.start(), signal));
+      await this.#kept.start(what, this.#options);
     } catch (error) {
       // Whatever it was, nothing of it may stay.
       this.#health?.stop();
@@ -233,9 +233,7 @@ export class Registration implements AsyncDisposable {
   }
 
   #session(): Session {
-    const own = this.#options.session;
-    own?.signal.throwIfAborted();
-    const session = own ?? this.#context.sessions.current;
+    const session = this.#context.sessions.ownOrCurrent(this.#options.session);
     this.#leases.add(session.leaseId);
     return session;
   }

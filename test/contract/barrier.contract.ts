@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import { Mirror } from '../../src/store/mirror.js';
-import { remove } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
+import { recipesOfData } from './recipe-fixture.js';
 
 /** Resolves when `count` parties below `path` have said that they wait. */
 function arrived({ store, runtime, prefix }: Opened, path: string, count: number): Promise<void> {
@@ -30,17 +29,8 @@ function arrived({ store, runtime, prefix }: Opened, path: string, count: number
 /** What barriers promise, whatever they stand on. */
 export function barrierContract(backend: Backend): void {
   describe('barriers', () => {
-    const open = recipes(backend);
-    const cleanups = cleanupsAfterEach();
-    const start = async (): Promise<Recipes> => {
-      const recipe = await open();
-      // A latch keeps its counts, and a barrier stays closed when its raiser is lost.
-      for (const root of ['barriers/', 'latches/']) {
-        const key = utf8(recipe.opened.prefix + root);
-        cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
-      }
-      return recipe;
-    };
+    // A latch keeps its counts, and a barrier stays closed when its raiser is lost.
+    const start = recipesOfData(backend, ['barriers/', 'latches/']);
     const below = async ({ store, prefix }: Opened, path: string) => {
       const key = utf8(prefix + path);
       return (await store.range({ key, rangeEnd: prefixEnd(key) })).kvs;

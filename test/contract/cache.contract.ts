@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Cache } from '../../src/cache/cache.js';
 import type { CacheChange } from '../../src/cache/cache-change.js';
-import { prefixEnd, utf8 } from '../../src/core/bytes.js';
-import { put, remove } from '../../src/store/ops.js';
+import { put } from '../../src/store/ops.js';
 import type { Backend } from '../support/backends.js';
-import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
+import { recipesOfData } from './recipe-fixture.js';
 
 const text = { decode: 'text' } as const;
 
@@ -15,14 +14,7 @@ function change(cache: Cache<string>): Promise<CacheChange<string>> {
 /** What caches promise, whatever they stand on. */
 export function cacheContract(backend: Backend): void {
   describe('caches', () => {
-    const open = recipes(backend);
-    const cleanups = cleanupsAfterEach();
-    const start = async (): Promise<Recipes> => {
-      const recipe = await open();
-      const key = utf8(recipe.opened.prefix);
-      cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
-      return recipe;
-    };
+    const start = recipesOfData(backend);
 
     it('CACHE-1, CACHE-3: what others write is seen whole, and told', async () => {
       const { process, opened } = await start();

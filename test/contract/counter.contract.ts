@@ -1,22 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { prefixEnd, utf8 } from '../../src/core/bytes.js';
-import { remove } from '../../src/store/ops.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
+import { recipesOfData } from './recipe-fixture.js';
 
 /** What counters promise, whatever they stand on. */
 export function counterContract(backend: Backend): void {
   describe('counters', () => {
-    const open = recipes(backend);
-    const cleanups = cleanupsAfterEach();
-    const start = async (): Promise<Recipes> => {
-      const recipe = await open();
-      // Numbers are data, and stay.
-      const key = utf8(recipe.opened.prefix);
-      cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
-      return recipe;
-    };
+    // Numbers are data, and stay.
+    const start = recipesOfData(backend);
 
     it('COUNTER-1: processes that add at the same time lose nothing', async () => {
       const { process } = await start();

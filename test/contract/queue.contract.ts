@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
 import { noBytes, prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Job } from '../../src/queue/job.js';
-import { put, remove } from '../../src/store/ops.js';
+import { put } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { aborted, cleanupsAfterEach, recipes } from './recipe-fixture.js';
+import { aborted, recipesOfData } from './recipe-fixture.js';
 
 const stop = new Error('stop');
 
@@ -35,14 +35,7 @@ async function consumed(
 /** What a queue promises, whatever it stands on. */
 export function queueContract(backend: Backend): void {
   describe('a queue', () => {
-    const open = recipes(backend);
-    const cleanups = cleanupsAfterEach();
-    const start = async (): Promise<Awaited<ReturnType<typeof open>>> => {
-      const recipe = await open();
-      const key = utf8(`${recipe.opened.prefix}queues/`);
-      cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
-      return recipe;
-    };
+    const start = recipesOfData(backend, ['queues/']);
     const below = async ({ store, prefix }: Opened, path: string) => {
       const key = utf8(`${prefix}queues/${path}`);
       return (await store.range({ key, rangeEnd: prefixEnd(key) })).kvs;

@@ -9,6 +9,7 @@ import type { CrowdLimits } from '../../src/line/crowd.js';
 import { Crowds } from '../../src/line/crowds.js';
 import { follow } from '../../src/store/follow.js';
 import { EventType } from '../../src/store/messages.js';
+import { remove } from '../../src/store/ops.js';
 import type { Store } from '../../src/store/store.js';
 import type { Backend, Opened, OpenOptions } from '../support/backends.js';
 
@@ -51,8 +52,23 @@ export function recipes(backend: Backend): (options?: OpenOptions) => Promise<Re
   };
 }
 
+/** As `recipes`, for what leaves data behind: everything below `folders` is taken away after the test. Default: all. */
+export function recipesOfData(backend: Backend, folders: readonly string[] = ['']): () => Promise<Recipes> {
+  const open = recipes(backend);
+  const cleanups = cleanupsAfterEach();
+  return async () => {
+    const recipe = await open();
+    const { store, prefix } = recipe.opened;
+    for (const folder of folders) {
+      const key = utf8(prefix + folder);
+      cleanups.push(() => store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
+    }
+    return recipe;
+  };
+}
+
 /** What is pushed to it runs after the test, in order. Call it once per suite. */
-export function cleanupsAfterEach(): (() => Promise<unknown>)[] {
+function cleanupsAfterEach(): (() => Promise<unknown>)[] {
   const cleanups: (() => Promise<unknown>)[] = [];
   afterEach(async () => {
     for (const cleanup of cleanups.splice(0)) await cleanup();

@@ -1,21 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
+import { utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Tx } from '../../src/stm/tx.js';
-import { remove } from '../../src/store/ops.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
-import { cleanupsAfterEach, type Recipes, recipes } from './recipe-fixture.js';
+import { type Recipes, recipesOfData } from './recipe-fixture.js';
 
 /** What transactions promise, whatever they stand on. */
 export function stmContract(backend: Backend): void {
   describe('transactions', () => {
-    const open = recipes(backend);
-    const cleanups = cleanupsAfterEach();
+    const open = recipesOfData(backend, ['data/']);
     const start = async (): Promise<Recipes & { readonly at: (name: string) => string }> => {
       const recipe = await open();
       const at = (name: string) => `${recipe.opened.prefix}data/${name}`;
-      const key = utf8(at(''));
-      cleanups.push(() => recipe.opened.store.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] }));
       return { ...recipe, at };
     };
 

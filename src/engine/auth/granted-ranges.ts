@@ -1,3 +1,4 @@
+import { partition } from '../../core/halving.js';
 import { isEmptyRange, type KeyRange } from '../key-range.js';
 
 /** Half-open; no end: every key from `start` on. */
@@ -28,14 +29,7 @@ export class GrantedRanges {
   }
 
   #lastStartingUpTo(text: string): Interval | undefined {
-    let low = 0;
-    let high = this.#intervals.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#intervals[middle] as Interval).start <= text) low = middle + 1;
-      else high = middle;
-    }
-    return this.#intervals[low - 1];
+    return this.#intervals[partition(this.#intervals, ({ start }) => start <= text) - 1];
   }
 }
 

@@ -17,10 +17,6 @@ export function textOf(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-export function numberOr(value: unknown, otherwise: number): number {
-  return typeof value === 'number' && Number.isFinite(value) ? value : otherwise;
-}
-
 /** The members of `value` that are strings. */
 export function textsOf(value: unknown): Readonly<Record<string, string>> {
   if (!isObject(value)) return {};

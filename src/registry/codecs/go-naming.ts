@@ -1,8 +1,8 @@
 import { utf8 } from '../../core/bytes.js';
-import { isObject, type Plain } from '../../core/plain.js';
+import { isObject, numberOr, type Plain } from '../../core/plain.js';
 import { entryOf, type RegistryCodec } from '../codec.js';
 import { checkWeight, defaultWeight, type Entry, type Metadata } from '../instance.js';
-import { jsonObjectOf, numberOr, textOf } from './fields.js';
+import { jsonObjectOf, textOf } from './fields.js';
 
 /**
  * The JSON of Go's `naming/endpoints`, which Go's own gRPC resolver reads: `{"Op":0,"Addr":"host:port","Metadata":…}`.

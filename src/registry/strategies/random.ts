@@ -1,3 +1,4 @@
+import { partition } from '../../core/halving.js';
 import type { Instance } from '../instance.js';
 import { at, type Strategy } from '../strategy.js';
 
@@ -13,19 +14,10 @@ export function random(): Strategy {
         sums = instances.map(({ weight }) => (sum += weight));
         known = instances;
       }
-      return at(instances, firstAbove(sums, draw() * (sums.at(-1) ?? 0)));
+      const wanted = draw() * (sums.at(-1) ?? 0);
+      // The last one when rounding leaves none.
+      const found = partition(sums, (sum) => sum <= wanted);
+      return at(instances, Math.min(found, instances.length - 1));
     },
   };
-}
-
-/** By halving; the last one when rounding leaves none. */
-function firstAbove(sums: readonly number[], wanted: number): number {
-  let [low, high] = [0, sums.length - 1];
-  // Bounded: each turn halves what is left.
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((sums[middle] as number) > wanted) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

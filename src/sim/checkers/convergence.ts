@@ -1,3 +1,4 @@
+import { partition } from '../../core/halving.js';
 import type { History, Plain } from '../history.js';
 import { type Fact, factsOf, groupBy } from './operations.js';
 import { crashesOf, endOf } from './phases.js';
@@ -85,16 +86,9 @@ function wrongView(view: View, states: readonly State[], firstAt: number, cursor
   return broken(`${name}: existed`, message, there?.note, view.note);
 }
 
-/** The place of the state that was in force at `revision`, or -1. States are in order: found by halving. */
+/** The place of the state that was in force at `revision`, or -1. States are in order. */
 function stateAt(states: readonly State[], revision: bigint): number {
-  let [low, high] = [0, states.length];
-  // Bounded: each turn halves what is left.
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((states[middle] as State).data.revision <= revision) low = middle + 1;
-    else high = middle;
-  }
-  return low - 1;
+  return partition(states, ({ data }) => data.revision <= revision) - 1;
 }
 
 function lastSeen(history: History, views: readonly View[], states: readonly State[], name: string): Violation[] {

@@ -1,3 +1,4 @@
+import { partition } from '../../core/halving.js';
 import type { History } from '../history.js';
 import type { KvEvent, KvItem, WatchStart } from '../vocabulary.js';
 import { type Fact, factsOf } from './operations.js';
@@ -49,14 +50,7 @@ export function inRange(from: string, rangeEnd: string | undefined, key: string)
   return key >= from && (rangeEnd === '\0' || key < rangeEnd);
 }
 
-/** The first place in the log behind `revision`: found by halving. */
+/** The first place in the log behind `revision`. */
 export function placeAfter(log: Log, revision: bigint): number {
-  let [low, high] = [0, log.changes.length];
-  // Bounded: each turn halves what is left.
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((log.changes[middle] as Change).event.revision <= revision) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return partition(log.changes, ({ event }) => event.revision <= revision);
 }

@@ -15,6 +15,9 @@ export interface Belief {
   serverHas(): boolean;
 }
 
+/** What a handle tells of itself. */
+type Readable = Pick<Held, 'fence' | 'leaseId' | 'remainingMs' | 'held'>;
+
 interface Sampled extends Belief {
   /** What was written down last. */
   last: string;
@@ -36,19 +39,27 @@ export class HeldSamples {
 
   /** Samples `held` until the function returned is called, and writes down a loss. */
   watch(client: SimClient, object: string, held: Held): () => void {
-    const { fence, leaseId: lease } = held;
     const key = latin1(utf8(held.key));
-    const stopSamples = this.add({
-      ...{ client, object, fence, lease },
-      remainingMs: () => held.remainingMs,
-      held: () => held.held,
-      serverHas: () => client.server.has(key, fence),
-    });
+    const stopSamples = this.#sample(client, object, held, () => client.server.has(key, held.fence));
     const stopListening = noteLoss(client, object, held);
     return () => {
       stopSamples();
       stopListening();
     };
+  }
+
+  /** Samples what goes with its lease, until the function returned is called. */
+  watchLease(client: SimClient, object: string, held: Readable): () => void {
+    return this.#sample(client, object, held, () => client.server.hasLease(held.leaseId));
+  }
+
+  #sample(client: SimClient, object: string, held: Readable, serverHas: () => boolean): () => void {
+    const { fence, leaseId: lease } = held;
+    return this.add({
+      ...{ client, object, fence, lease, serverHas },
+      remainingMs: () => held.remainingMs,
+      held: () => held.held,
+    });
   }
 
   /** Reads every one of them and writes down what is new, or wrong. */

@@ -237,7 +237,7 @@ class QueueStage implements Stage {
       return expectFailure(error);
     }
     pending.ok(deliveryOf(job));
-    const over = this.#sample(client, job);
+    const over = this.#samples.watchLease(client, object, job);
     const reporting = report(job);
     await pause(client.process, turn.workMs);
     await reporting;
@@ -268,7 +268,7 @@ class QueueStage implements Stage {
       (takes.pop() ?? invoke()).ok(deliveryOf(job));
       count += 1;
       const fails = failsEvery > 0 && count % failsEvery === 0;
-      const over = this.#sample(client, job);
+      const over = this.#samples.watchLease(client, object, job);
       await pause(client.process, workMs);
       if (!fails && job.held) await this.#settle(client, job, 'ack');
       over();
@@ -309,16 +309,6 @@ class QueueStage implements Stage {
       expectFailure(error);
       return undefined;
     }
-  }
-
-  #sample(client: SimClient, job: Job<string>): () => void {
-    const { fence, leaseId: lease } = job;
-    return this.#samples.add({
-      ...{ client, object, fence, lease },
-      remainingMs: () => job.remainingMs,
-      held: () => job.held,
-      serverHas: () => client.server.hasLease(lease),
-    });
   }
 }
 

@@ -168,7 +168,7 @@ class ScheduleStage implements Stage {
       take.ok({ item, claim, lease });
       take = invoke();
       count += 1;
-      const over = this.#sample(client, object, job);
+      const over = this.#samples.watchLease(client, object, job);
       await pause(client.process, workMs);
       const fails = failsEvery > 0 && count % failsEvery === 0;
       if (!fails && job.held) await acknowledge(client, object, job, item);
@@ -211,16 +211,6 @@ class ScheduleStage implements Stage {
     server.recorder.note('server', object, 'schedule.state', {
       ...{ name, said, since, revision, overlap, waiting, latestMs: this.#latestMs },
       ...{ nextMs: nextMs ?? null, seq: lastSeq ?? 0 },
-    });
-  }
-
-  #sample(client: SimClient, object: string, job: Job<null>): () => void {
-    const { fence, leaseId: lease } = job;
-    return this.#samples.add({
-      ...{ client, object, fence, lease },
-      remainingMs: () => job.remainingMs,
-      held: () => job.held,
-      serverHas: () => client.server.hasLease(lease),
     });
   }
 }

@@ -1,4 +1,5 @@
 import { type Bytes, latin1 } from '../../core/bytes.js';
+import { partition } from '../../core/halving.js';
 
 /** Keys from `from` up to `to`, one char per byte: string order is byte order there. */
 export interface KeySpan {
@@ -45,13 +46,6 @@ export class SpanSet {
 
   /** How many spans end at or before `key`. */
   #firstEndingAfter(key: string): number {
-    let low = 0;
-    let high = this.#to.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#to[middle] as string) <= key) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return partition(this.#to, (to) => to <= key);
   }
 }
