@@ -135,6 +135,8 @@ export interface Facts {
 
   /** An item was given up after its last attempt, as promised. */
   readonly 'queue.dead': { item: string };
+  /** By `server`: a claim, whoever hears of it. */
+  readonly 'queue.claimed': { item: string; claim: bigint };
   /** By `server`: a claim of a group of which another claim was there. */
   readonly 'queue.beside': { group: string; items: readonly string[] };
   /** By `server`, at the end, when every job is done or dead: keys of groups that are still there. */

@@ -1,6 +1,6 @@
 import type { History } from '../history.js';
 import { compareBigints } from './bigints.js';
-import { groupBy, isOk, type OkOperation, operationsOf } from './operations.js';
+import { factsOf, groupBy, isOk, type OkOperation, operationsOf } from './operations.js';
 import type { Delivery, QueueTale } from './queue.js';
 import { broken, type Violation } from './violation.js';
 
@@ -11,6 +11,8 @@ interface Arrival {
   readonly priority: number;
   readonly group: string;
   readonly first: Delivery;
+  /** The first one, though it may have been given back with nobody to hear of it. */
+  readonly claim: bigint;
 }
 
 /** `item` came first and was delivered later than `by`. */
@@ -28,7 +30,7 @@ export function firstOutOfOrder(history: History, tale: QueueTale): Violation[] 
   const lost = operationsOf(history, 'queue.take')
     .filter(({ object, result }) => object === tale.queue && (result === 'unknown' || result === 'open'))
     .map(({ from }) => from);
-  return [...groupBy(arrivalsOf(tale), ({ group }) => group).values()]
+  return [...groupBy(arrivalsOf(tale, firstClaims(history, tale.queue)), ({ group }) => group).values()]
     .flatMap(overtakenIn)
     .sort((a, b) => a.by.first.take.endAt - b.by.first.take.endAt)
     .filter(({ by }) => {
@@ -50,7 +52,13 @@ export function firstOutOfOrder(history: History, tale: QueueTale): Violation[] 
     });
 }
 
-function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
+/** By the store's own word, where it was written down. */
+function firstClaims(history: History, queue: string): ReadonlyMap<string, bigint> {
+  const claims = factsOf(history, 'queue.claimed').filter(({ object }) => object === queue);
+  return new Map(claims.map(({ data }) => [data.item, data.claim] as const).reverse());
+}
+
+function arrivalsOf({ enqueues, deliveries }: QueueTale, claims: ReadonlyMap<string, bigint>): Arrival[] {
   const firsts = new Map<string, Delivery>();
   for (const delivery of deliveries) {
     const known = firsts.get(delivery.item);
@@ -61,9 +69,10 @@ function arrivalsOf({ enqueues, deliveries }: QueueTale): Arrival[] {
     const first = firsts.get(item);
     if (first === undefined || (delayMs ?? 0) > 0) return [];
     const rank = group === undefined ? (priority ?? 0) : 0;
-    return [{ enqueue, revision: enqueue.output.revision, priority: rank, group: group ?? '', first }];
+    const claim = claims.get(item) ?? first.claim;
+    return [{ enqueue, revision: enqueue.output.revision, priority: rank, group: group ?? '', first, claim }];
   });
-  return arrivals.sort((a, b) => compareBigints(a.first.claim, b.first.claim));
+  return arrivals.sort((a, b) => compareBigints(a.claim, b.claim));
 }
 
 /** Each item that was overtaken, with one that overtook it: one pass in the order of claims. */
@@ -75,9 +84,7 @@ function overtakenIn(inClaimOrder: readonly Arrival[]): Overtaken[] {
     const same = newest.get(item.priority);
     const before = same !== undefined && same.revision > item.revision ? same : undefined;
     // A higher priority goes first only if it was there at the time of the claim.
-    const lower = [...latest.values()].find(
-      (each) => each.priority < item.priority && each.first.claim > item.revision,
-    );
+    const lower = [...latest.values()].find((each) => each.priority < item.priority && each.claim > item.revision);
     const by = before ?? lower;
     if (by !== undefined) found.push({ item, by });
     if (same === undefined || item.revision > same.revision) newest.set(item.priority, item);

@@ -30,7 +30,7 @@ export function noteChanges(server: SimServer, { revision, changes }: Revision, 
     if (text.startsWith(jobsPrefix)) enqueued(`${Number(text.slice(-16))}`);
     if (text.startsWith(deadPrefix))
       server.recorder.note('server', object, 'queue.dead', { item: itemOf(server, text) });
-    if (text.startsWith(takenPrefix)) noteBeside(server, text);
+    if (text.startsWith(takenPrefix)) noteClaim(server, text, revision);
     if (text.startsWith(progressPrefix)) noteProgress(server, text);
     if (text.startsWith(resultsPrefix)) noteResult(server, text, gone.has(jobsPrefix + text.slice(-16)));
   }
@@ -69,7 +69,12 @@ function noteResult(server: SimServer, key: string, done: boolean): void {
 /** What a handler returns. */
 export type KeptResult = { readonly item: string; readonly claim: string };
 
-/** Whether another job of its group is in somebody's hands as well. */
+/** A claim; and whether another job of its group is in somebody's hands as well. */
+function noteClaim(server: SimServer, takenKey: string, revision: bigint): void {
+  server.recorder.note('server', object, 'queue.claimed', { item: itemOf(server, takenKey), claim: revision });
+  noteBeside(server, takenKey);
+}
+
 function noteBeside(server: SimServer, takenKey: string): void {
   const { space } = server.truth.engine;
   const group = groupOf(space.get(takenKey)?.value);
@@ -109,9 +114,9 @@ export function undoneIn(server: SimServer): number {
   return jobsIn(server).length - dead;
 }
 
-/** Whose dead letter it is. */
-function itemOf(server: SimServer, deadKey: string): string {
-  const job = server.truth.engine.space.get(`${jobsPrefix}${deadKey.slice(-16)}`);
+/** Whose dead letter, or claim, it is. */
+function itemOf(server: SimServer, key: string): string {
+  const job = server.truth.engine.space.get(`${jobsPrefix}${key.slice(-16)}`);
   return job === undefined ? '' : payloadOf(job.value);
 }
 

@@ -97,7 +97,7 @@ export const queueWorkload: Workload = {
 
 function drawOperation(random: Prng, name: string): QueueOperation {
   const idleMs = Math.round(random.between(0, random.pick([10, 500, 2000])));
-  const how = random.pick(['produce', 'produce', 'produce', 'take', 'take', 'consume', 'consume', 'purge'] as const);
+  const how = random.pick(['produce', 'produce', 'produce', 'take', 'take', 'take', 'consume', 'purge'] as const);
   if (how === 'purge') {
     const items = Array.from({ length: random.pick([1, 3]) }, (_, i) => `${name}.${i}`);
     return { how, idleMs, items, group: random.pick(['', 'g']), states: random.pick(purges) };
@@ -118,8 +118,8 @@ function drawOperation(random: Prng, name: string): QueueOperation {
   if (how === 'take') {
     const turns = Array.from({ length: random.pick([1, 2, 3]) }, () => ({
       timeoutMs: Math.round(random.between(0, random.pick([50, 4000]))),
-      workMs: Math.round(random.between(0, random.pick([5, 300, 4000]))),
-      careful: random.chance(0.5),
+      workMs: Math.round(random.between(0, random.pick([5, 300, 4000, 4000]))),
+      careful: random.chance(0.25),
       verdict: random.pick(['ack', 'ack', 'ack', 'nack', 'leave'] as const),
     }));
     return { how, idleMs, turns };

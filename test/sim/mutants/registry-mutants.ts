@@ -18,7 +18,15 @@ export const registryMutants: readonly Mutant[] = [
   {
     name: 'a list that is followed by what it has in it already',
     origin: 'apache/apisix #12834: events from before the list, applied after it',
-    edits: [{ file: 'store/follow.js', find: 'event.kv.modRevision > listed', replace: 'listed >= 0n' }],
+    // A mirror lets nothing pass either that is older than what it shows.
+    edits: [
+      { file: 'store/follow.js', find: 'event.kv.modRevision > listed', replace: 'listed >= 0n' },
+      {
+        file: 'store/mirror.js',
+        find: 'events.filter(({ kv }) => kv.modRevision > this.#told)',
+        replace: 'events',
+      },
+    ],
     workloads: ['registry'],
     rules: ['convergence: never back'],
   },
