@@ -35,6 +35,21 @@ it('QUEUE-2, QUEUE-8: who reads the answer to its claim after its deadline is no
   });
 });
 
+it('QUEUE-19: a purge whose answer was lost counts right though another purge was there in between', async () => {
+  await inQueueWorld(async (world) => {
+    const [first, second] = [open(world), open(world)];
+    await world.until(first.queue.enqueueAll(['a', 'b', 'c']));
+    const isRemoval = (name: string, request: unknown) =>
+      name === 'txn' && (request as TxnRequest).success?.some(({ type }) => type === 'deleteRange') === true;
+    first.client.store.loseReply(isRemoval);
+    const purged = first.queue.purge();
+    while ((await below(world, 'q/jobs/')).length > 0) await world.advance(1);
+    await world.until(second.queue.enqueueAll(['d', 'e']));
+    expect(await world.until(second.queue.purge())).toBe(2);
+    expect(await world.until(purged)).toBe(3);
+  });
+});
+
 describe('a job that fails', () => {
   it('QUEUE-11: comes back after a backoff that grows, and is a dead letter after its last attempt', async () => {
     await inQueueWorld(async (world) => {

@@ -171,7 +171,7 @@ export const queueMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'queue/purge.js',
-        find: 'jsonObject(rangeAt(txn, 0).kvs[0]?.value).by !== by',
+        find: '!requestsIn(rangeAt(txn, 0).kvs[0]).includes(by)',
         replace: 'true',
       },
     ],
