@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
-import { utf8Text } from '../../src/core/bytes.js';
+import { noBytes, utf8Text } from '../../src/core/bytes.js';
 import type { Backend } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
 import { aborted, recipes } from './recipe-fixture.js';
+
+const stop = new Error('stop');
 
 /** What ephemeral keys promise, whatever they stand on. */
 export function ephemeralContract(backend: Backend): void {
@@ -44,6 +46,47 @@ export function ephemeralContract(backend: Backend): void {
       expect(await found(a, name)).toBe('b');
       await taken.delete();
       expect(await found(a, name)).toBeNull();
+    });
+
+    it('EPHEMERAL-2, EPHEMERAL-6: comes back on another lease, and has one keeper in a connection', async () => {
+      const { process, opened } = await open();
+      const conclave = await process({ ttlMs: 60_000 });
+      const name = `${opened.prefix}e/1`;
+      const key = await conclave.ephemeral(name, 'one');
+      const { leaseId } = conclave.session;
+      const statuses: string[] = [];
+      const back = new Promise<void>((resolve) => {
+        key.events.on('status', (status) => {
+          statuses.push(status);
+          if (status === 'kept') resolve();
+        });
+      });
+      await opened.store.leaseRevoke({ id: leaseId });
+      await back;
+      expect(statuses).toEqual(['recovering', 'kept']);
+      const kv = await conclave.get(name);
+      expect([utf8Text(kv?.value ?? noBytes), kv?.lease === leaseId]).toEqual(['one', false]);
+      expect(await errorOf(conclave.ephemeral(name, 'two'))).toMatchObject({ code: 'CONFLICT' });
+      await key.delete();
+      const next = await conclave.ephemeral(name, 'two');
+      expect(await found(conclave, name)).toBe('two');
+      await next.delete();
+    });
+
+    it('EPHEMERAL-5, EPHEMERAL-8: an abort leaves nothing; with a session of its own it ends with that', async () => {
+      const { process, opened, places } = await open();
+      const conclave = await process();
+      const name = `${opened.prefix}e/1`;
+      const aborts = new AbortController();
+      const making = errorOf(conclave.ephemeral(name, 'x', { signal: aborts.signal }));
+      aborts.abort(stop);
+      expect(await making).toBe(stop);
+      await places('e/', 0);
+      await using session = await conclave.newSession({ ttlMs: 60_000 });
+      const key = await conclave.ephemeral(name, 'own', { session });
+      await opened.store.leaseRevoke({ id: session.leaseId });
+      expect(await aborted(key.signal)).toMatchObject({ code: 'SESSION_LOST' });
+      await places('e/', 0);
     });
   });
 }

@@ -5,6 +5,7 @@ import { idsInTitles, invariantsOf, oneSided, type Readme, sectionsRule } from '
 import * as shape from './shape-rules.js';
 import { type Rule, source } from './source.js';
 import { noModuleStateRule } from './state-rule.js';
+import { untoldRules } from './tale-rules.js';
 import { noHiddenTestRule, noSleepRule } from './test-rules.js';
 
 /** What a rule says about a snippet: the lines it names. */
@@ -344,5 +345,16 @@ describe('invariants and test titles', () => {
       'LOCK-3 is in a test title, in no README',
       'LINE-4 is in a test title, in no README',
     ]);
+  });
+});
+
+describe('a rule of a checker', () => {
+  it('that no tale breaks is found', () => {
+    const checker = source(
+      'src/sim/checkers/x.ts',
+      `broken('x: once', m);\nconst rule = 'x: kept';\nconst by = 'in-turn';`,
+    );
+    const tale = source('test/sim/checkers/x.test.ts', `expect(rules(x(tale))).toEqual(['x: once']);`);
+    expect(untoldRules([checker], [tale]).map(({ line }) => line)).toEqual([2]);
   });
 });

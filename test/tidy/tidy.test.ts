@@ -8,6 +8,7 @@ import { idsInTitles, invariantsOf, oneSided, type Readme, sectionsRule } from '
 import * as shape from './shape-rules.js';
 import { filesIn, type Rule, readText, root, show, sourcesIn } from './source.js';
 import { noModuleStateRule } from './state-rule.js';
+import { untoldRules } from './tale-rules.js';
 import { noHiddenTestRule, noSleepRule } from './test-rules.js';
 
 const sources = sourcesIn('src');
@@ -63,6 +64,14 @@ describe('the tests', () => {
   ] as const)('have %s', (_, rule) => {
     // The snippets with which the rules are tested break them.
     expect(show(tests.filter(({ path }) => !path.startsWith('test/tidy/')).flatMap(rule))).toEqual([]);
+  });
+});
+
+describe('the checkers of the simulator', () => {
+  it('have a tale that breaks each of their rules', () => {
+    const checkers = sources.filter(({ path }) => path.startsWith('src/sim/checkers/'));
+    const tales = tests.filter(({ path }) => path.startsWith('test/sim/checkers/'));
+    expect(show(untoldRules(checkers, tales))).toEqual([]);
   });
 });
 

@@ -52,6 +52,14 @@ describe('counter', () => {
       },
     ],
     [
+      'In order - with what was asked for only afterwards - fail',
+      ['counter: in order'],
+      (tale) => {
+        add(tale, 'a', 1n, 3n);
+        tale.call('b', 'c', 'counter.add', { delta: 2n }).unknown(new Error('lost'));
+      },
+    ],
+    [
       'In order - two are told the same - fail',
       ['counter: in order'],
       (tale) => {
@@ -69,6 +77,16 @@ describe('counter', () => {
       (tale) => {
         tale.did('a', 's', 'sequence.next', null, { id: 1n });
         tale.did('b', 's', 'sequence.next', null, { id: 1n });
+      },
+    ],
+    [
+      'Rate - a burst for each clock, and the rate - pass',
+      [],
+      (tale) => {
+        for (const process of ['a', 'b', 'a']) tale.did(process, 'l', 'limit.take', rate, { allowed: true });
+        tale.did('a', 'l', 'limit.take', rate, { allowed: false });
+        tale.wait(1_000);
+        tale.did('a', 'l', 'limit.take', rate, { allowed: true });
       },
     ],
     [

@@ -111,6 +111,19 @@ describe('queue', () => {
       },
     ],
     [
+      'In order - the first was claimed in its turn, by the store’s word, and given back unheard of - pass',
+      [],
+      (tale) => {
+        enqueued(tale, 'a', 2n);
+        enqueued(tale, 'b', 3n);
+        tale.note('server', 'q', 'queue.claimed', { item: 'a', claim: 4n });
+        taken(tale, 'b', 5n);
+        tale.note('server', 'q', 'queue.claimed', { item: 'a', claim: 6n });
+        taken(tale, 'a', 6n);
+        remaining(tale, 'a', 'b');
+      },
+    ],
+    [
       'Nothing lost - accepted, and nowhere - fail',
       ['queue: nothing lost'],
       (tale) => {

@@ -55,6 +55,17 @@ describe('stm', () => {
       },
     ],
     [
+      'Whole - what it was to clear is there still - fail',
+      ['stm: whole'],
+      (tale) => {
+        const [x, y] = [run(tale, 'x', [], ['b']), run(tale, 'y', ['b'], ['a'], ['b'])];
+        state(tale, 2n, { b: 'x' }, 'b');
+        state(tale, 3n, { a: 'y', b: 'x' }, 'a');
+        x.ok({ seen: {} });
+        y.ok({ seen: { b: 'x' } });
+      },
+    ],
+    [
       'Serializable - wrote over what it had not read - fail',
       ['stm: serializable'],
       (tale) => {
