@@ -6,7 +6,7 @@ import { AlarmSet, AlarmType } from './alarm-set.js';
 import { AuthStore } from './auth/auth-store.js';
 import { bounded } from './bounded.js';
 import { Engine, type EngineOptions } from './engine.js';
-import type { JournalEntry, KeyEntry } from './journal.js';
+import type { JournalEntry } from './journal.js';
 import { LoopGap } from './loop-gap.js';
 import { SpaceGuard } from './space-guard.js';
 import { type WatchHandle, WatchHub } from './watch-hub.js';
@@ -220,8 +220,25 @@ export class EngineHost {
 
   /** Makes the store that a journal tells of; before anything else is asked of the host. Leases begin anew. */
   restore(entries: Iterable<JournalEntry>): void {
-    this.#serve((nowMs) => this.engine.replay(this.#restoreRest(entries), nowMs));
+    this.replay(entries);
+    this.resume();
+  }
+
+  /** Does again what a part of a journal tells, and keeps nothing of `entries`. After the last part comes `resume`. */
+  replay(entries: Iterable<JournalEntry>): void {
+    const nowMs = this.#runtime.monotonicMs();
+    for (const entry of entries) {
+      if (entry.type === 'auth') this.auth.restore([entry.entry]);
+      else if (entry.type === 'alarms') this.alarms.restore(entry.raised);
+      else this.engine.replay(entry, nowMs);
+    }
+  }
+
+  /** Goes on from what was replayed. Leases begin anew. */
+  resume(): void {
+    this.engine.renewLeases(this.#runtime.monotonicMs());
     this.#hub.skip();
+    this.#serve(() => {});
   }
 
   /** The shortest journal that makes this host again. Valid until something changes. */
@@ -276,15 +293,6 @@ export class EngineHost {
       if (!this.#holdEvents) this.#hub.release();
       this.#compactOld();
       this.#arm(nowMs);
-    }
-  }
-
-  /** What of the journal is the engine's; the rest is done again on the way. */
-  *#restoreRest(entries: Iterable<JournalEntry>): Generator<KeyEntry> {
-    for (const entry of entries) {
-      if (entry.type === 'auth') this.auth.restore([entry.entry]);
-      else if (entry.type === 'alarms') this.alarms.restore(entry.raised);
-      else yield entry;
     }
   }
 

@@ -168,10 +168,13 @@ export class Engine {
     this.#leases.extendAll(byMs);
   }
 
-  /** Does again what the journal of another engine tells, in its order, into this one, which is otherwise untouched. */
-  replay(entries: Iterable<KeyEntry>, nowMs: number): void {
-    for (const entry of entries) replayEntry(this.#target, entry, nowMs);
-    // As etcd does at a restart: nobody could send a heartbeat meanwhile.
+  /** Does again what the journal of another engine tells, in its order; this one is otherwise untouched. */
+  replay(entry: KeyEntry, nowMs: number): void {
+    replayEntry(this.#target, entry, nowMs);
+  }
+
+  /** As etcd does at a restart: nobody could send a heartbeat meanwhile. */
+  renewLeases(nowMs: number): void {
     this.#leases.renewAll(nowMs);
   }
 

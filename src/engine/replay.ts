@@ -3,7 +3,7 @@ import type { KeyEntry } from './journal.js';
 import type { Change } from './key-record.js';
 import type { WriteTarget } from './kv-write.js';
 
-/** Does again what `entry` tells. Nothing is checked: the journal was written by an engine. */
+/** Does again what `entry` tells, and keeps none of its bytes. Nothing is checked: an engine wrote the journal. */
 export function replayEntry(target: WriteTarget, entry: KeyEntry, nowMs: number): void {
   const { space, leases } = target;
   switch (entry.type) {
@@ -42,6 +42,7 @@ export function* checkpointOf({ space, leases }: WriteTarget): Generator<KeyEntr
 
 /** Takes the key of a change from the lease it hung on to the one it hangs on now, if there are such leases. */
 function moveLease({ space, leases }: WriteTarget, { text, kv }: Change): void {
+  if (leases.size === 0) return;
   const previous = space.get(text);
   if (previous !== undefined) leases.detach(previous.lease, text);
   leases.attach(kv.lease, text);

@@ -9,7 +9,7 @@ import { logName, storeFile } from './file-names.js';
 import type { Fs } from './fs.js';
 import { LogFile } from './log-file.js';
 import { NodeFs } from './node-fs.js';
-import { type Recovered, recover } from './recovery.js';
+import { findStore, type Identity, type Recovered } from './recovery.js';
 import { Reserve } from './reserve.js';
 import { ioError } from './storage-error.js';
 
@@ -74,10 +74,20 @@ export async function openLocked(
   options: Omit<DurableHostOptions, 'pid' | 'fsync'> & { readonly fs: Fs },
 ): Promise<DurableHost> {
   const { runtime, dir, fs, checkpointBytes = defaultCheckpointBytes, reserveBytes = 0 } = options;
-  const recovered = await recover(fs, dir);
+  const found = await findStore(fs, dir);
+  const identity = (await found?.identity()) ?? { clusterId: randomInt63(runtime), memberId: randomInt63(runtime) };
+  const { minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes } = options;
+  const host: EngineHost = new EngineHost(runtime, {
+    ...{ ...identity, minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes },
+    holdEvents: true,
+    onEntry: (entry) => log.append(entry),
+    committed: () => log.committed(),
+    regainRoom: () => reserve.fill(),
+  });
+  const recovered = await found?.replay((entries) => host.replay(entries));
   await removeLeftovers(fs, dir, recovered?.firstNumber ?? 0);
   const drawSalt = () => Number(randomInt63(runtime) & 0xffff_ffffn);
-  const file = await lastLog(fs, dir, runtime, drawSalt, recovered);
+  const file = await lastLog({ fs, dir, drawSalt }, identity, recovered);
   const failure = new AbortController();
   const reserve = new Reserve(fs, dir, reserveBytes);
   const raiseNoSpace = () => {
@@ -97,16 +107,7 @@ export async function openLocked(
     file,
     recovered ?? { checkpointBytes: 0, logBytes: file.size },
   );
-  const { clusterId, memberId } = file.header;
-  const { minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes } = options;
-  const host: EngineHost = new EngineHost(runtime, {
-    ...{ clusterId, memberId, minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes },
-    holdEvents: true,
-    onEntry: (entry) => log.append(entry),
-    committed: () => log.committed(),
-    regainRoom: () => reserve.fill(),
-  });
-  host.restore(recovered?.entries ?? []);
+  host.resume();
   // Nobody waits for it: until it is there, a full disk ends the store.
   const reserving = reserve.fill().then(
     (isKept) => (isKept ? undefined : raiseNoSpace()),
@@ -121,19 +122,16 @@ export async function openLocked(
 }
 
 async function lastLog(
-  fs: Fs,
-  dir: string,
-  runtime: Runtime,
-  drawSalt: () => number,
+  site: { readonly fs: Fs; readonly dir: string; readonly drawSalt: () => number },
+  identity: Identity,
   recovered: Recovered | undefined,
 ): Promise<LogFile> {
   if (recovered === undefined) {
-    const identity = { clusterId: randomInt63(runtime), memberId: randomInt63(runtime) };
-    return createLog({ fs, dir, drawSalt }, { ...identity, number: 1, firstSequence: 1, previousSize: 0 });
+    return createLog(site, { ...identity, number: 1, firstSequence: 1, previousSize: 0 });
   }
   const { header, size, nextSequence } = recovered.last;
-  const path = join(dir, logName(header.number));
-  return new LogFile(path, header, await fs.open(path), size, nextSequence);
+  const path = join(site.dir, logName(header.number));
+  return new LogFile(path, header, await site.fs.open(path), size, nextSequence);
 }
 
 /** Drafts that nobody will finish, and what a checkpoint has made superfluous. */

@@ -1,4 +1,4 @@
-import { type Bytes, latin1, noBytes } from '../core/bytes.js';
+import { latin1, noBytes } from '../core/bytes.js';
 import type { Alarm } from '../engine/alarm-set.js';
 import type { JournalEntry } from '../engine/journal.js';
 import type { Change } from '../engine/key-record.js';
@@ -63,7 +63,8 @@ function writeChange(writer: Writer, { deleted, kv }: Change): void {
 }
 
 /**
- * Appends what `reader` holds to `entries`; throws where a newer version wrote something that this one does not know.
+ * Appends what `reader` holds to `entries`, whose keys and values are views of its input; throws where a newer version
+ * wrote something that this one does not know.
  */
 export function readEntries(reader: Reader, entries: JournalEntry[]): void {
   while (reader.next()) {
@@ -87,7 +88,7 @@ function readEntry(reader: Reader): JournalEntry {
     case Field.compacted:
       return { type: 'compacted', revision: reader.message(readTwo)[0] };
     case Field.auth:
-      return { type: 'auth', entry: authEntry.decode(copied(reader.bytes())) };
+      return { type: 'auth', entry: authEntry.decode(new Uint8Array(reader.bytes())) };
     case Field.alarms:
       return { type: 'alarms', raised: reader.message(readAlarms) };
     default:
@@ -122,7 +123,7 @@ function readBase(reader: Reader): JournalEntry {
   const kvs: KeyValue[] = [];
   while (reader.next()) {
     if (reader.field === 1) revision = reader.int64();
-    else if (reader.field === 2) kvs.push(own(reader.message(readKeyValue)));
+    else if (reader.field === 2) kvs.push(reader.message(readKeyValue));
     else reader.skip();
   }
   return { type: 'base', revision, kvs };
@@ -146,17 +147,8 @@ function readChange(reader: Reader): Change {
   let kv: KeyValue = { key: noBytes, createRevision: 0n, modRevision: 0n, version: 0n, value: noBytes, lease: 0n };
   while (reader.next()) {
     if (reader.field === 1) deleted = reader.bool();
-    else if (reader.field === 2) kv = own(reader.message(readKeyValue));
+    else if (reader.field === 2) kv = reader.message(readKeyValue);
     else reader.skip();
   }
   return { deleted, text: latin1(kv.key), kv };
-}
-
-/** Else one small key would keep the whole record in memory for as long as it lives. */
-function own(kv: KeyValue): KeyValue {
-  return { ...kv, key: copied(kv.key), value: copied(kv.value) };
-}
-
-function copied(bytes: Bytes): Bytes {
-  return bytes.length === 0 ? noBytes : new Uint8Array(bytes);
 }

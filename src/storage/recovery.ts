@@ -11,7 +11,6 @@ import { damaged } from './storage-error.js';
 
 /** What a data directory holds. */
 export interface Recovered {
-  readonly entries: readonly JournalEntry[];
   /** Files below it are superfluous. */
   readonly firstNumber: number;
   /** The log to go on with. */
@@ -23,16 +22,20 @@ export interface Recovered {
   readonly cutBytes: number;
 }
 
+export type Identity = Pick<FileHeader, 'clusterId' | 'memberId'>;
+
+/** Is given the entries of one record; nothing of them may be kept, since their bytes will be others'. */
+export type TakeEntries = (entries: readonly JournalEntry[]) => void;
+
 const restoreHint = 'Restore the directory from a backup';
 /** A running store has a log before it has a checkpoint. */
 const redo = 'Remove the directory and restore the snapshot again.';
 
 /**
- * Reads what is there: the newest checkpoint and the logs since. Cuts off a last write that did not finish.
- * Undefined for a directory that holds no store yet.
+ * The store of a directory; undefined if it holds none yet.
  * @throws ConclaveError `FAILED_PRECONDITION` naming file and offset where something is damaged or missing.
  */
-export async function recover(fs: Fs, dir: string): Promise<Recovered | undefined> {
+export async function findStore(fs: Fs, dir: string): Promise<FoundStore | undefined> {
   const files = (await fs.list(dir)).flatMap((name) => storeFile(name) ?? []);
   const logs = files.filter(({ type }) => type === 'log').sort((a, b) => a.number - b.number);
   const checkpoint = newest(files.filter(({ type }) => type === 'checkpoint'));
@@ -41,26 +44,40 @@ export async function recover(fs: Fs, dir: string): Promise<Recovered | undefine
     if (begun !== undefined) throw damaged(join(dir, begun.name), 0, 'a store was being made, and is not whole', redo);
     return undefined;
   }
-  return new Recovery(fs, dir).run(logs, checkpoint);
+  return new FoundStore(fs, dir, logs, checkpoint);
 }
 
 function newest(files: readonly StoreFile[]): StoreFile | undefined {
   return files.reduce<StoreFile | undefined>((a, b) => (a === undefined || b.number > a.number ? b : a), undefined);
 }
 
-class Recovery {
+/** The newest checkpoint and the logs since. */
+export class FoundStore {
   readonly #fs: Fs;
   readonly #dir: string;
-  readonly #entries: JournalEntry[] = [];
+  readonly #logs: readonly StoreFile[];
+  readonly #checkpoint: StoreFile | undefined;
+  #take: TakeEntries = () => {};
   #cutBytes = 0;
   #logBytes = 0;
 
-  constructor(fs: Fs, dir: string) {
+  constructor(fs: Fs, dir: string, logs: readonly StoreFile[], checkpoint: StoreFile | undefined) {
     this.#fs = fs;
     this.#dir = dir;
+    this.#logs = logs;
+    this.#checkpoint = checkpoint;
   }
 
-  async run(logs: readonly StoreFile[], checkpoint: StoreFile | undefined): Promise<Recovered> {
+  /** Every file of it says the same. */
+  identity(): Promise<Identity> {
+    const { name } = (this.#checkpoint ?? this.#logs[0]) as StoreFile;
+    return this.#withFile(name, async (_file, _size, { clusterId, memberId }) => ({ clusterId, memberId }));
+  }
+
+  /** Reads all of it, a record at a time. Cuts off a last write that did not finish. Called once. */
+  async replay(take: TakeEntries): Promise<Recovered> {
+    this.#take = take;
+    const [logs, checkpoint] = [this.#logs, this.#checkpoint];
     const first = checkpoint?.number ?? 1;
     const last = logs.at(-1)?.number ?? 0;
     const start = checkpoint === undefined ? undefined : await this.#readCheckpoint(checkpoint.name);
@@ -77,7 +94,6 @@ class Recovery {
     }
     const end = before as NonNullable<typeof before>;
     return {
-      entries: this.#entries,
       firstNumber: first,
       last: { header: end.header, size: end.end, nextSequence: end.nextSequence },
       checkpointBytes: start?.size ?? 0,
@@ -93,7 +109,7 @@ class Recovery {
       // Bounded by the size of the file.
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
         if (found.kind === RecordKind.end && reader.offset === size) return { header, size };
-        this.#take(name, found, RecordKind.part);
+        this.#replay(name, found, RecordKind.part);
       }
       throw damaged(join(this.#dir, name), reader.offset, 'the checkpoint is not whole there', `${restoreHint}.`);
     });
@@ -109,7 +125,7 @@ class Recovery {
       const reader = new RecordReader(file, size, header.salt, fileHeaderBytes, header.firstSequence);
       // Bounded by the size of the file.
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
-        if (found.kind !== RecordKind.closed) this.#take(name, found, RecordKind.batch);
+        if (found.kind !== RecordKind.closed) this.#replay(name, found, RecordKind.batch);
       }
       const end = reader.offset;
       if (next !== undefined) await this.#checkEnd(name, end, size, next);
@@ -137,15 +153,17 @@ class Recovery {
     await file.sync();
   }
 
-  #take(name: string, { kind, payload, sequence }: RecordFound, expected: RecordKind): void {
+  #replay(name: string, { kind, payload, sequence }: RecordFound, expected: RecordKind): void {
+    const entries: JournalEntry[] = [];
     try {
       if (kind !== expected) throw new Error(`a record of kind ${kind} is out of place`);
-      readEntries(new Reader(payload), this.#entries);
+      readEntries(new Reader(payload), entries);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
       const hint = 'Its checksum is right: was it written by a newer version of Conclave?';
       throw damaged(join(this.#dir, name), 0, `record ${sequence}: ${why}`, hint);
     }
+    this.#take(entries);
   }
 
   async #withFile<T>(name: string, fn: (file: FsFile, size: number, header: FileHeader) => Promise<T>): Promise<T> {
