@@ -17,11 +17,13 @@ import { barrierWork } from './work/barrier.js';
 import { cacheWork } from './work/cache.js';
 import { configWork } from './work/config.js';
 import { electionWork } from './work/election.js';
+import { ephemeralWork } from './work/ephemeral.js';
 import { kvWork } from './work/kv.js';
 import { lockWork } from './work/lock.js';
 import { partitionWork } from './work/partition.js';
 import { queueWork } from './work/queue.js';
 import { registryWork } from './work/registry.js';
+import { scheduleWork } from './work/schedule.js';
 import { sharedLocksWork } from './work/shared-locks.js';
 import { transactionWork } from './work/transaction.js';
 import type { Client, Work } from './work/work.js';
@@ -34,6 +36,8 @@ const works = {
   shared: sharedLocksWork,
   election: electionWork,
   queue: queueWork,
+  schedule: scheduleWork,
+  ephemeral: ephemeralWork,
   registry: registryWork,
   config: configWork,
   cache: cacheWork,

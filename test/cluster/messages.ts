@@ -22,6 +22,8 @@ export const workNames = [
   'shared',
   'election',
   'queue',
+  'schedule',
+  'ephemeral',
   'registry',
   'config',
   'cache',
@@ -37,9 +39,10 @@ export type WorkName = (typeof workNames)[number];
  * `sound`: by the rules. `unfenced`: the control, which must lose. It shows no fence to the outside store, which then
  * takes whatever comes; writes under a lock with neither a look at `held` nor a guard; says of a job that it is done
  * before it does it; sets a counter, or a number of the configuration, to one more than it was. `stale`: planted
- * failures that the checkers must find: the same of a lock, an observer of the registry that sees nobody leave, one of
- * the configuration that sees half of each txn too late, a reader of a cache that waits for nothing, a party that waits
- * for nobody, and a transaction that compares nothing.
+ * failures that the checkers must find: the same of a lock, jobs of a group that the queue is not told of, a run that
+ * its process takes for its own for ever, an ephemeral key put over what is another's, an observer of the registry that
+ * sees nobody leave, one of the configuration that sees half of each txn too late, a reader of a cache that waits for
+ * nothing, a party that waits for nobody, and a transaction that compares nothing.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

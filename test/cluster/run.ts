@@ -38,6 +38,9 @@ const controls: Readonly<Partial<Record<WorkName, Fault>>> = {
 const planted = [
   ['lock', 'guarded-writes: current'],
   ['election', 'guarded-writes: current'],
+  ['queue', 'queue: one of a group'],
+  ['schedule', 'queue: '],
+  ['ephemeral', 'ephemeral: not over another’s'],
   ['registry', 'convergence: existed'],
   ['barrier', 'barrier: all there'],
   ['stm', 'stm: serializable'],

@@ -44,6 +44,8 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   shared: ['x', 'y'],
   election: ['a'],
   queue: ['q'],
+  schedule: ['s', 'q'],
+  ephemeral: ['0', '1', '2'],
   registry: ['users'],
   config: ['app'],
   cache: ['cache-data/'],
@@ -54,18 +56,26 @@ const namesOf: Readonly<Record<WorkName, readonly string[]>> = {
   kv: ['a', 'b', 'c', 'd', 'e', 'f'],
 };
 
-/** Where recipes keep what must be gone in the end, and what of it is there to stay: jobs, and how many permits. */
+/** Where recipes keep what must be gone in the end. */
 const recipePrefixes = [
   'locks/',
   'elections/',
   'semaphores/',
   'queues/',
+  'schedules/',
+  'e/',
   'services/',
   'cyclic-barriers/',
   'partitions/',
   'stm/',
 ];
-const staysThere = /^semaphores\/s\/declared$|^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/;
+
+/** What of it is there to stay: how many permits, jobs, schedules. */
+const staysThere: Readonly<Partial<Record<WorkName, RegExp>>> = {
+  shared: /^semaphores\/s\/declared$/,
+  queue: /^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/,
+  schedule: /^(queues\/q|schedules\/s)\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|schedules)\/)/,
+};
 
 /** A cluster with clients at work on it, and the history of both. */
 export class Trial implements AsyncDisposable {
@@ -264,7 +274,7 @@ export class Trial implements AsyncDisposable {
       5 * this.ttlMs,
       async () => {
         keys = (await Promise.all(recipePrefixes.map((prefix) => gateway.keys(prefix)))).flat();
-        keys = keys.filter((key) => !staysThere.test(key));
+        keys = keys.filter((key) => !staysThere[this.work]?.test(key));
         leases = await gateway.leases();
         return keys.length === 0 && leases.length === 0;
       },

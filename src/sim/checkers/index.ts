@@ -28,6 +28,7 @@ export { partition } from './partition.js';
 export { permitsGiven } from './permits-given.js';
 export { queue } from './queue.js';
 export { rwlock } from './rwlock.js';
+export { schedule } from './schedule.js';
 export { semaphore } from './semaphore.js';
 export { steals } from './steals.js';
 export { stm } from './stm.js';

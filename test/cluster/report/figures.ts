@@ -79,6 +79,9 @@ const answered = [
   'registry.register',
   'registry.update',
   'registry.deregister',
+  'ephemeral.keep',
+  'ephemeral.update',
+  'ephemeral.delete',
   'config.set',
   'doubleBarrier.enter',
   'counter.add',
@@ -111,7 +114,7 @@ export function count(history: History, events: readonly Witnessed[], work: Work
     if (result === 'unknown' || result === 'open') counts.unknown += 1;
   }
   if (work === 'outside') countOutside(history, windows);
-  else if (work === 'queue') countJobs(history, windows);
+  else if (work === 'queue' || work === 'schedule') countJobs(history, windows);
   else if (work === 'counter') countAdditions(history, events, windows);
   else countInLog(writes, events, windows);
   return windows;
@@ -157,11 +160,11 @@ function countInLog(writes: readonly Write[], events: readonly Witnessed[], wind
   }
 }
 
-/** Every job that was accepted was done by somebody, lies among the dead letters, or is still there. */
+/** Every job that was accepted was done by somebody, purged, lies among the dead letters, or is still there. */
 function countJobs(history: History, windows: FaultWindows): void {
   const accounted = new Set([
     ...factsOf(history, 'queue.worked').map(({ data }) => (data as { item: string }).item),
-    ...factsOf(history, 'queue.dead').map(({ data }) => data.item),
+    ...[...factsOf(history, 'queue.dead'), ...factsOf(history, 'queue.purged')].map(({ data }) => data.item),
     ...factsOf(history, 'queue.remaining').flatMap(({ data }) => data.items),
   ]);
   for (const { input, invoke } of operationsOf(history, 'queue.enqueue').filter(isOk)) {

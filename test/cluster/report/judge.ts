@@ -30,6 +30,8 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   shared: [check.rwlock, check.semaphore, check.guardedWrites, ...held],
   election: [check.election, check.guardedWrites, ...held],
   queue: [check.queue, check.heldInTime, ...always],
+  schedule: [check.queue, check.schedule, check.heldInTime, ...always],
+  ephemeral: [check.ephemeral, registrations, ...always],
   registry: [check.convergence, registrations, check.heldInTime, ...always],
   config: [check.convergence, check.heldInTime, ...always],
   cache: [check.convergence, check.cache, ...always],
@@ -45,7 +47,7 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
 export function judge(history: History, events: readonly Witnessed[], work: WorkName, variant: Variant): Judgement {
   const early = earlyRevocations(history, events);
   const told = work === 'queue' ? withRevisions(history, events) : history;
-  const whole = mergeHistories(told, serverFacts(events, work), inTime(early));
+  const whole = mergeHistories(told, serverFacts(events, work, history), inTime(early));
   // An outside store that asks for no fence keeps no promise; what it loses is counted instead.
   const used = variant === 'unfenced' ? checkers[work].filter((each) => each !== check.guardedWrites) : checkers[work];
   const violations = used.flatMap((checker) => checker(whole));

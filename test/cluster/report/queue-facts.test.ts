@@ -5,15 +5,21 @@ import type { Witnessed } from '../witness.js';
 import { count } from './figures.js';
 import { queueFacts, withRevisions } from './queue-facts.js';
 
+const noGroup = () => undefined;
 const nobody = { lease: 0n, leaseBefore: 0n, version: 1n };
 
-function put(mod: bigint, folder: 'jobs' | 'dead', seq: number, payload: string): Witnessed {
+function put(mod: bigint, folder: 'jobs' | 'dead' | 'taken', seq: number, payload: string): Witnessed {
   const key = `queues/q/${folder}/${String(seq).padStart(16, '0')}`;
   return { ...nobody, atMs: Number(mod), deleted: false, key, value: JSON.stringify({ payload }), create: mod, mod };
 }
 
 function gone(mod: bigint, seq: number): Witnessed {
   return { ...put(mod, 'jobs', seq, ''), deleted: true, value: '', create: 0n };
+}
+
+/** A claim that is over. */
+function taken(mod: bigint, seq: number): Witnessed {
+  return { ...put(mod, 'taken', seq, ''), deleted: true, create: 0n };
 }
 
 /** A job that was put in, taken, and said to be done; `worked`: and done. */
@@ -31,10 +37,35 @@ function tale(worked: boolean): History {
 describe('what a queue is told by the witness', () => {
   it('is the dead letters, and the jobs that are there in the end', () => {
     const log = [put(2n, 'jobs', 1, 'a'), put(3n, 'jobs', 2, 'b'), put(4n, 'dead', 2, ''), gone(5n, 1)];
-    expect(queueFacts(log)).toMatchObject([
+    expect(queueFacts(log, noGroup)).toMatchObject([
       { fact: 'queue.dead', data: { item: 'b' } },
       { fact: 'queue.remaining', data: { items: ['b'] } },
     ]);
+  });
+
+  it('is who has which job: two of a group at once, by what was asked for', () => {
+    const log = [
+      ...[put(2n, 'jobs', 1, 'a'), put(2n, 'jobs', 2, 'b'), put(2n, 'jobs', 3, 'c')],
+      ...[put(3n, 'taken', 1, ''), put(4n, 'taken', 3, ''), put(5n, 'taken', 2, '')],
+    ];
+    const groupOf = (item: string) => (item === 'c' ? undefined : 'g');
+    const claims = ['a', 'c', 'b'].map((item, i) => ({ fact: 'queue.claimed', data: { item, claim: BigInt(i + 3) } }));
+    const beside = { fact: 'queue.beside', data: { group: 'g', items: ['a', 'b'] } };
+    const remaining = { fact: 'queue.remaining', data: { items: ['a', 'b', 'c'] } };
+    expect(queueFacts(log, groupOf)).toMatchObject([...claims, beside, remaining]);
+    const given = [...log.slice(0, 5), taken(4n, 1), ...log.slice(5)];
+    expect(queueFacts(given, groupOf)).not.toContainEqual(expect.objectContaining({ fact: 'queue.beside' }));
+  });
+
+  it('is what a purge took, not what was acknowledged with it', () => {
+    const purge = { ...put(5n, 'jobs', 1, ''), key: 'queues/q/gone/purged' };
+    const log = [put(2n, 'jobs', 1, 'a'), put(2n, 'jobs', 2, 'b'), put(3n, 'taken', 2, '')];
+    const facts = queueFacts([...log, purge, gone(5n, 1), gone(5n, 2), taken(5n, 2)], noGroup);
+    expect(facts.filter(({ fact }) => fact === 'queue.purged')).toMatchObject([
+      { data: { item: 'a', claimed: false } },
+    ]);
+    const inHand = queueFacts([...log, purge, gone(5n, 2)], noGroup);
+    expect(inHand).toContainEqual(expect.objectContaining({ data: { item: 'b', claimed: true } }));
   });
 
   it('is the revision at which a job came in, not that of a later change', () => {
@@ -47,7 +78,7 @@ describe('what a queue is told by the witness', () => {
     const recorder = new Recorder({ nowMs: () => 0 });
     recorder.invoke('c1', 'queue/q', 'queue.enqueue', { item: 'a' }).ok({ revision: 0n });
     const log = [put(2n, 'jobs', 1, 'a'), gone(3n, 1)];
-    const history = mergeHistories(withRevisions(recorder.history, log), queueFacts(log));
+    const history = mergeHistories(withRevisions(recorder.history, log), queueFacts(log, noGroup));
     expect(queue(history).map(({ rule }) => rule)).toEqual(['queue: nothing lost']);
   });
 });
@@ -61,6 +92,6 @@ describe('a job that was accepted', () => {
   });
 
   it('is not when it is still there', () => {
-    expect(lost(mergeHistories(tale(false), queueFacts([put(2n, 'jobs', 1, 'a')])))).toEqual([0]);
+    expect(lost(mergeHistories(tale(false), queueFacts([put(2n, 'jobs', 1, 'a')], noGroup)))).toEqual([0]);
   });
 });

@@ -82,7 +82,7 @@ describe('the states of an election', () => {
 
   it('are whoever came first of those who stand, and nobody at first and last', () => {
     const log = [put(2n, 'x', 2n), put(3n, 'y', 3n), gone(4n, 'x'), gone(5n, 'y'), put(6n, 'deeper/z', 6n)];
-    const states = serverFacts(log, 'election').map((entry) => (entry.type === 'note' ? entry.data : undefined));
+    const states = serverFacts(log, 'election', []).map((entry) => (entry.type === 'note' ? entry.data : undefined));
     expect(states).toEqual([
       { revision: 1n, value: null },
       { revision: 2n, value: { term: 2n, value: 'x' } },
@@ -102,7 +102,7 @@ describe('the states of a registry', () => {
   it('are all who are there, from each revision on that changed something', () => {
     const gone = { ...put(5n, 'x', 1), deleted: true, value: '' };
     const log = [put(2n, 'x', 1), put(3n, 'y', 1), { ...put(4n, 'x', 1), create: 2n }, gone];
-    const states = serverFacts(log, 'registry').map((entry) => (entry.type === 'note' ? entry.data : undefined));
+    const states = serverFacts(log, 'registry', []).map((entry) => (entry.type === 'note' ? entry.data : undefined));
     const ids = (states as { revision: bigint; value: string }[]).map(({ revision, value }) => [
       revision,
       (JSON.parse(value) as string[]).map((text) => text.split(' ')[0]),
@@ -128,7 +128,7 @@ describe('the states of a configuration', () => {
       put(2n, 'config/app/right', '"a"'),
       put(2n, 'config-history/app/left//1.x', '{}'),
     ];
-    const states = serverFacts(log, 'config').map((entry) => (entry.type === 'note' ? entry.data : undefined));
+    const states = serverFacts(log, 'config', []).map((entry) => (entry.type === 'note' ? entry.data : undefined));
     expect(states).toEqual([
       { revision: 1n, value: '[]' },
       { revision: 2n, value: JSON.stringify(['left "a"', 'right "a"']) },

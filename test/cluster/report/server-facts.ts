@@ -4,21 +4,28 @@ import { plainText } from '../../../src/sim/checkers/plain-text.js';
 import { grantsOf, holdOps } from '../../../src/sim/checkers/sections.js';
 import type { Entry, History, Note, Plain } from '../../../src/sim/history.js';
 import { shownEntry } from '../../../src/sim/workloads/registry.js';
+import { monotonicMs } from '../clock.js';
 import type { Witnessed } from '../witness.js';
-import { queueFacts } from './queue-facts.js';
+import { groupsIn, queueFacts } from './queue-facts.js';
+import { latestClock, scheduleFacts } from './schedule-facts.js';
+
+/** From CLOCK_MONOTONIC to the wall clock of this machine. */
+const wallOffsetMs = () => Date.now() - monotonicMs();
 
 /**
- * What the server did, told from the witness's log in the words that the checkers know.
- * `kv.event` only where the store itself is judged.
+ * What the server did, told from the witness's log in the words that the checkers know, and from what clients were to
+ * do. `kv.event` only where the store itself is judged.
  */
-export function serverFacts(events: readonly Witnessed[], work: string): History {
+export function serverFacts(events: readonly Witnessed[], work: string, history: History): History {
   if (work === 'kv') return events.map(kvEvent);
   if (work === 'election') return statesOf(events, 'elections/a/', 'election/a', leaderOf);
   if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
   if (work === 'config') return statesOf(events, 'config/app/', 'config/app', settingsOf);
   if (work === 'cache') return statesOf(events, 'cache-data/', 'cache/cache-data/', cachedOf);
   if (work === 'stm') return transactionStates(events);
-  if (work === 'queue') return queueFacts(events);
+  if (work === 'ephemeral') return statesOf(events, 'e/', 'ephemeral', ephemeralOf);
+  if (work === 'queue') return queueFacts(events, groupsIn(history));
+  if (work === 'schedule') return scheduleFacts(events, latestClock(history, wallOffsetMs()));
   return [];
 }
 
@@ -95,6 +102,13 @@ function settingsOf(standing: readonly Witnessed[]): Plain {
 
 function cachedOf(standing: readonly Witnessed[]): Plain {
   return JSON.stringify(standing.map(({ key, value }) => `${key} ${value}`).sort());
+}
+
+function ephemeralOf(standing: readonly Witnessed[]): Plain {
+  return standing
+    .map(({ value }) => value)
+    .sort()
+    .join('');
 }
 
 function latin1Bytes(text: string): Uint8Array {

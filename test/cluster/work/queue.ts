@@ -28,9 +28,12 @@ async function produce(client: Client, queue: Queue<string>): Promise<void> {
     turn += 1;
     const items = Array.from({ length: random.pick([1, 1, 2, 4]) }, (_, i) => `${name}.${turn}.${i}`);
     const job = { priority: random.pick([0, 0, 0, 5]), delayMs: random.pick([0, 0, 0, 0, 300]) };
-    const pending = items.map((item) => recorder.invoke(name, object, 'queue.enqueue', { item, ...job }));
+    const group = random.pick([undefined, undefined, 'g1', 'g2']);
+    const input = { ...job, ...(group !== undefined && { group }) };
+    const pending = items.map((item) => recorder.invoke(name, object, 'queue.enqueue', { item, ...input }));
     try {
-      await queue.enqueueAll(items, job);
+      // The planted failure: jobs of a group that the queue is not told of.
+      await queue.enqueueAll(items, client.config.variant === 'stale' ? job : input);
       // Its revision is told from the witness's log.
       for (const each of pending) each.ok({ revision: 0n });
       client.tell({ type: 'progress' });
@@ -82,7 +85,7 @@ async function oneJob(client: Client, queue: Queue<string>, consumer: Consumer<s
   pending.ok({ item: job.payload, claim: job.fence, lease: job.leaseId });
   // The control says that it is done before it is.
   const early = client.config.variant === 'unfenced';
-  if (early) await settle(client, object, job, 'ack');
+  if (early) await settle(client, object, job, job.payload, 'ack');
   const over = early ? () => {} : watchHeld(client, object, job);
   client.tell({ type: 'progress', holding: object });
   await sleep(early ? client.random.between(20, 60) : client.random.between(0, client.random.pick([4, 60])));
@@ -92,12 +95,19 @@ async function oneJob(client: Client, queue: Queue<string>, consumer: Consumer<s
   if (early) return;
   // What is over is settled all the same now and then: the claim alone must keep it from counting.
   if (readHeld(client, object, job) || client.random.chance(0.3)) {
-    await settle(client, object, job, client.random.chance(0.9) ? 'ack' : 'nack');
+    await settle(client, object, job, job.payload, client.random.chance(0.9) ? 'ack' : 'nack');
   }
 }
 
-async function settle(client: Client, object: string, job: Job<string>, verdict: 'ack' | 'nack'): Promise<void> {
-  const input = { item: job.payload, claim: job.fence };
+/** Acknowledges a job or gives it back, and writes down what came of it. */
+export async function settle(
+  client: Client,
+  object: string,
+  job: Pick<Job, 'fence' | 'ack' | 'nack'>,
+  item: string,
+  verdict: 'ack' | 'nack',
+): Promise<void> {
+  const input = { item, claim: job.fence };
   const pending = client.recorder.invoke(client.name, object, `queue.${verdict}`, input);
   try {
     await job[verdict]();
