@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { settingsOf } from '../../../src/queue/options.js';
 import { encodeRecord } from '../../../src/queue/record.js';
 import { encodeSchedule, specOf } from '../../../src/queue/schedule.js';
-import { settingsOf } from '../../../src/queue/options.js';
 import { queue, schedule } from '../../../src/sim/checkers/index.js';
 import { type History, mergeHistories, Recorder } from '../../../src/sim/history.js';
 import type { Witnessed } from '../witness.js';

@@ -1,5 +1,5 @@
-import type { Job } from '../../../src/queue/job.js';
 import type { Handler, WorkOptions } from '../../../src/queue/consume.js';
+import type { Job } from '../../../src/queue/job.js';
 import type { Tick } from '../../../src/queue/record.js';
 import type { Pending } from '../../../src/sim/history.js';
 import type { OutputOf } from '../../../src/sim/vocabulary.js';
