@@ -2,6 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, pause, withDeadline } from '../core/abort.js';
 import { callUser } from '../core/call-user.js';
 import { Cancellation } from '../core/cancellation.js';
+import { Companions } from '../core/companions.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { type ClockReading, type Runtime, randomInt63 } from '../core/runtime.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -67,6 +68,8 @@ const revokeTimeoutMs = 5000;
 export class Session implements Footing {
   readonly leaseId: bigint;
   readonly events = new EventEmitter<SessionEvents>();
+  /** What hangs on this lease and is shared by its users. */
+  readonly companions = new Companions();
   readonly #context: SessionContext;
   readonly #ttlSeconds: bigint;
   readonly #reserveMs: number;

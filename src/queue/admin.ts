@@ -4,7 +4,7 @@ import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/mess
 import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { removeJob } from './gone.js';
-import { comeForward, leaveGroup, moveGroupOn } from './group.js';
+import { comeBackToGroup, leaveGroup, moveGroupOn } from './group.js';
 import { jsonValue } from './json.js';
 import { below, dueMsAt, type QueueKeys, seqAt } from './keys.js';
 import { recordOf, type Tick } from './record.js';
@@ -135,7 +135,7 @@ export async function redriveJob({ context, keys }: AdminSite, seq: number, sign
     context,
     {
       compare: [modifiedAt(found.key, found.modRevision)],
-      success: [remove(found.key), comeForward(keys, ticket)],
+      success: [remove(found.key), comeBackToGroup(keys, ticket)],
     },
     signal,
   );

@@ -1,18 +1,21 @@
-import { type Bytes, utf8Text } from '../core/bytes.js';
-import { ConclaveError } from '../core/errors.js';
+import { utf8Text } from '../core/bytes.js';
 import { onLease } from '../lease/own-key.js';
 import type { Session, SessionContext } from '../lease/session.js';
-import { noneIn } from '../line/rule.js';
-import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
-import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import type { KeyValue } from '../store/messages.js';
+import { get, rangeAt, rangesFrom } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
+import { claimTxn, frontIn, slotsIn, wonIn } from './claim-txn.js';
+import type { Floors } from './floors.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
-import { encodeSlot, type Slot, slotState } from './slot.js';
-import { encodeTicket, type Ticket, takenOf, ticketOf } from './ticket.js';
+import { type Slot, slotState } from './slot.js';
+import { type Ticket, takenOf } from './ticket.js';
 
-/** A job in `ready`, as it was seen. */
-export type Candidate = KeyValue;
+/** The first ready jobs: all that there were up to the last of them, as of one revision. */
+export interface Front {
+  readonly jobs: readonly KeyValue[];
+  readonly asOf: bigint;
+}
 
 /** A job that is ours now. */
 export interface Claim {
@@ -23,8 +26,12 @@ export interface Claim {
   readonly job: KeyValue | undefined;
   /** How far an earlier attempt came, if it said so. */
   readonly progress: KeyValue | undefined;
-  /** Who is first now. */
-  readonly next: readonly Candidate[];
+}
+
+/** A claim, and whose it is. */
+export interface Grip {
+  readonly slot: Slot;
+  readonly claim: Claim;
 }
 
 /** Where a claim is made. */
@@ -33,175 +40,100 @@ export interface ClaimSite {
   readonly session: Session;
   readonly keys: QueueKeys;
   readonly settings: QueueSettings;
+  readonly floors: Floors;
 }
 
-/**
- * Jobs that one request looks at: more after each one that found them all taken, as long as etcd takes the txn; half as
- * many after one that got the first.
- */
-const fewest = 4;
-const most = 16;
+/** What came of one request. */
+export interface Round {
+  /** In the order of the jobs. */
+  readonly grips: readonly Grip[];
+  /** Slots that have got nothing yet. */
+  readonly open: readonly Slot[];
+  readonly front: Front;
+  /** Whether the first of those that were seen was got. */
+  readonly gotFirst: boolean;
+  /** Whether the place in the idle line is gone. */
+  readonly hasLeft: boolean;
+}
 
-/**
- * Numbers behind the last job that was seen, up to which one request looks: etcd walks over every key of a range,
- * whatever its limit. Whoever finds nothing there asks for the whole range once.
- */
-const ahead = 64;
-
-/**
- * Claims the first ready job, whoever else claims meanwhile; undefined if there is none. `known` are the first jobs as
- * seen last, `idle` a place in the idle line that goes with the claim.
- * @throws ConclaveError `SESSION_LOST`; `LOST` when the slot was deleted.
- */
-export async function claimFirst(
-  site: ClaimSite,
-  slot: Slot,
-  known: readonly Candidate[],
-  idle: string | undefined,
-): Promise<Claim | undefined> {
-  let candidates = known.length > 0 ? known : await readFirst(site);
-  let limit = Math.max(fewest, known.length);
-  // Bounded by the session: each further round means that others have claimed all that were seen.
-  for (; isClaimable(candidates); limit = Math.min(limit * 2, most)) {
-    const seen = candidates.slice(0, most);
-    const txn = await answered(site, claimTxn(site, slot, seen, limit, idle));
-    const claim = claimOf(txn, seen);
-    if (claim !== undefined) {
-      slot.revision = claim.fence;
-      const isAlone = claim.ticket.seq === ticketOf(seen[0] as Candidate).seq;
-      return isAlone ? { ...claim, next: claim.next.slice(0, Math.max(fewest, limit >> 1)) } : claim;
-    }
-    const [slotKv, fresh] = refusal(txn);
-    if (slotKv?.modRevision !== slot.revision) return claimedBefore(site, slot, slotKv);
-    candidates = fresh.length > 0 ? fresh : await readFirst(site);
-  }
-  return undefined;
+/** The first `count` jobs that are ready. */
+export async function readFront({ context, session, keys, floors }: ClaimSite, count: number): Promise<Front> {
+  const { store, runtime } = context;
+  floors.forget(runtime.monotonicMs());
+  const spans = floors.spans(utf8Text(below(keys.ready).rangeEnd));
+  const success = spans.map((span) => ({ type: 'range', request: { ...span, limit: BigInt(count) } }) as const);
+  const txn = await untilAnswered(runtime, session.signal, () => store.txn({ success }));
+  const jobs = rangesFrom(txn, 0).flatMap(({ kvs }) => kvs);
+  return { jobs: jobs.slice(0, count), asOf: txn.header.revision };
 }
 
 /** Whether there is a job, and the queue is not paused. */
-function isClaimable([first]: readonly Candidate[]): boolean {
+export function isClaimable({ jobs: [first] }: Front): boolean {
   return first !== undefined && !utf8Text(first.key).endsWith('!');
 }
 
-async function readFirst({ context, session, keys }: ClaimSite): Promise<readonly Candidate[]> {
-  const request = { ...below(keys.ready), limit: BigInt(most) };
-  return (await untilAnswered(context.runtime, session.signal, () => context.store.range(request))).kvs;
-}
-
-/** The first jobs from `key` on, as far as a little behind those that were seen. */
-function readFrom({ keys }: ClaimSite, key: Bytes, seen: readonly Candidate[], limit: number): RequestOp {
-  const { seq, priority } = ticketOf(seen.at(-1) as Candidate);
-  const rangeEnd = bytesOf(keys.readyOf({ seq: seq + ahead, priority }));
-  return { type: 'range', request: { key, rangeEnd, limit: BigInt(limit) } };
-}
-
-function answered({ context, session }: ClaimSite, request: TxnRequest): Promise<TxnResponse> {
-  return onLease(session, () => untilAnswered(context.runtime, session.signal, () => context.store.txn(request)));
-}
-
 /**
- * Nothing may be in front of the first that was seen: that is asked once, since every key that was ever there costs
- * etcd a step until it is compacted. Then one after the other, each in the else of the one before.
+ * Claims the first ready jobs, one for each of the slots, whoever else claims meanwhile: one request, which looks at
+ * `more` jobs than that. `idle` is a place in the idle line that goes with the first claim.
+ * @throws ConclaveError `SESSION_LOST`.
  */
-function claimTxn(
+export async function claimRound(
   site: ClaimSite,
-  slot: Slot,
-  seen: readonly Candidate[],
-  limit: number,
+  slots: readonly Slot[],
+  { jobs, asOf }: Front,
+  more: number,
   idle: string | undefined,
-): TxnRequest {
-  const from = (seen[0] as Candidate).key;
-  const ready = bytesOf(site.keys.ready);
-  const readNext = readFrom(site, from, seen, limit);
+): Promise<Round> {
+  const { context, session, floors } = site;
+  const seen = { jobs: jobs.slice(0, slots.length + more), asOf };
+  const asked = slots.slice(0, seen.jobs.length);
+  const request = claimTxn(site, asked, seen, slots.length + more, idle);
+  const txn = await onLease(session, () =>
+    untilAnswered(context.runtime, session.signal, () => context.store.txn(request)),
+  );
+  const won = wonIn(txn, asked, seen.jobs);
+  const last = won.at(-1);
+  if (last !== undefined) floors.learn(seen.jobs[last.index] as KeyValue);
+  const fence = txn.header.revision;
+  const grips = won.map(({ slot, ticket, job, progress }) => {
+    slot.revision = fence;
+    return { slot, claim: { ticket: { ...ticket, attempts: ticket.attempts + 1 }, fence, job, progress } };
+  });
+  const found = slotsIn(txn, asked);
+  const moved = asked.flatMap((slot, i) =>
+    found.length === 0 || found[i]?.modRevision === slot.revision ? [] : [{ slot, found: found[i] }],
+  );
+  const before = await claimedBefore(site, moved);
+  const used = new Set([...grips, ...moved].map(({ slot }) => slot));
   return {
-    compare: [modifiedAt(slot.key, slot.revision), noneIn({ key: ready, rangeEnd: from })],
-    success: [{ type: 'txn', request: claimOneOf(site, slot, seen, from, readNext, idle) }],
-    failure: [get(slot.key), readFrom(site, ready, seen, limit)],
+    grips: [...grips, ...before],
+    open: slots.filter((slot) => !used.has(slot)),
+    front: frontIn(txn),
+    gotFirst: won[0]?.index === 0,
+    hasLeft: won.length > 0,
   };
 }
 
-/** The first of them that is there unchanged and has nothing between it and `from`; else a look at what there is. */
-function claimOneOf(
-  site: ClaimSite,
-  slot: Slot,
-  [first, ...rest]: readonly Candidate[],
-  from: Bytes,
-  readNext: RequestOp,
-  idle: string | undefined,
-): TxnRequest {
-  const { keys, session } = site;
-  const candidate = first as Candidate;
-  const ticket = ticketOf(candidate);
-  const taken = { ...ticket, attempts: ticket.attempts + 1, slot: slot.key };
-  const between = candidate.key === from ? [] : [noneIn({ key: from, rangeEnd: candidate.key })];
-  return {
-    compare: [modifiedAt(candidate.key, candidate.modRevision), ...between],
-    success: [
-      remove(candidate.key),
-      put(keys.takenOf(ticket.seq), encodeTicket(taken)),
-      put(slot.key, encodeSlot({ job: ticket.seq }), { leaseId: session.leaseId }),
-      get(keys.job(ticket.seq)),
-      get(keys.progressOf(ticket.seq)),
-      readNext,
-      ...(idle === undefined ? [] : [remove(idle)]),
-    ],
-    failure:
-      rest.length === 0
-        ? [get(slot.key), readNext]
-        : [{ type: 'txn', request: claimOneOf(site, slot, rest, from, readNext, idle) }],
-  };
-}
-
-function claimOf({ succeeded, responses, header }: TxnResponse, seen: readonly Candidate[]): Claim | undefined {
-  const [chain] = responses;
-  return succeeded && chain?.type === 'txn' ? claimed(chain.response, seen, header.revision) : undefined;
-}
-
-function claimed(
-  { succeeded, responses }: Pick<TxnResponse, 'succeeded' | 'responses'>,
-  [first, ...rest]: readonly Candidate[],
-  fence: bigint,
-): Claim | undefined {
-  if (first === undefined) return undefined;
-  if (!succeeded) {
-    const [nested] = responses;
-    return nested?.type === 'txn' ? claimed(nested.response, rest, fence) : undefined;
-  }
-  const ticket = ticketOf(first);
-  const [job, progress, next] = [3, 4, 5].map((i) => rangeAt({ responses } as TxnResponse, i).kvs);
-  return {
-    ticket: { ...ticket, attempts: ticket.attempts + 1 },
-    fence,
-    job: job?.[0],
-    progress: progress?.[0],
-    next: next ?? [],
-  };
-}
-
-/** What the else that was gone through has read: the slot, and the first jobs. */
-function refusal(txn: TxnResponse): readonly [KeyValue | undefined, readonly Candidate[]] {
-  const [first] = txn.responses;
-  return first?.type === 'txn' ? refusal(first.response) : [rangeAt(txn, 0).kvs[0], rangeAt(txn, 1).kvs];
-}
-
-/** The slot has moved: an earlier run of the request has claimed, or the slot is gone. */
-async function claimedBefore(site: ClaimSite, slot: Slot, found: KeyValue | undefined): Promise<Claim> {
-  const { context, session, keys } = site;
-  const seq = slotState(found).job;
-  if (found === undefined || seq === undefined) {
+/** Slots that have moved: an earlier run of the request has claimed for them, or somebody has deleted them. */
+async function claimedBefore(
+  { context, session, keys }: ClaimSite,
+  moved: readonly { readonly slot: Slot; readonly found: KeyValue | undefined }[],
+): Promise<readonly Grip[]> {
+  const claimed = moved.flatMap(({ slot, found }) => {
+    const seq = slotState(found).job;
+    return found === undefined || seq === undefined ? [] : [{ slot, seq, fence: found.modRevision }];
+  });
+  if (claimed.length < moved.length) {
     await session.verify();
     session.signal.throwIfAborted();
-    throw new ConclaveError('LOST', `${slot.key} was deleted`, { loss: 'key-deleted' });
   }
-  const request = { success: [get(keys.takenOf(seq)), get(keys.job(seq)), get(keys.progressOf(seq))] };
-  const txn = await untilAnswered(context.runtime, session.signal, () => context.store.txn(request));
-  slot.revision = found.modRevision;
-  const taken = rangeAt(txn, 0).kvs[0];
-  return {
-    ticket: taken === undefined ? { seq, priority: 0, attempts: 1, maxAttempts: 1, kib: 1 } : takenOf(taken),
-    fence: found.modRevision,
-    job: rangeAt(txn, 1).kvs[0],
-    progress: rangeAt(txn, 2).kvs[0],
-    next: [],
-  };
+  if (claimed.length === 0) return [];
+  const success = claimed.flatMap(({ seq }) => [get(keys.takenOf(seq)), get(keys.job(seq)), get(keys.progressOf(seq))]);
+  const txn = await untilAnswered(context.runtime, session.signal, () => context.store.txn({ success }));
+  return claimed.map(({ slot, seq, fence }, i) => {
+    slot.revision = fence;
+    const [taken, job, progress] = [0, 1, 2].map((k) => rangeAt(txn, 3 * i + k).kvs[0]);
+    const lost = { seq, priority: 0, attempts: 1, maxAttempts: 1, kib: 1 };
+    return { slot, claim: { ticket: taken === undefined ? lost : takenOf(taken), fence, job, progress } };
+  });
 }

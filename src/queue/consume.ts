@@ -37,22 +37,21 @@ export async function work<T>(
   options: WorkOptions<T>,
 ): Promise<never> {
   const { concurrency = 1, signal } = options;
-  const running = new Set<Promise<void>>();
   const stop = new AbortController();
   const unlink = onAbort(signal, (reason) => stop.abort(reason));
-  const fail = (error: unknown) => stop.abort(error);
-  try {
-    // Bounded by `signal` and the consumer's life.
-    for (;;) {
-      const job = await consumer.take({ signal: stop.signal });
-      const done = handle(runtime, job, handler, options).catch(fail);
-      running.add(done);
-      void done.then(() => running.delete(done));
-      if (running.size >= concurrency) await Promise.race(running);
+  const worker = async () => {
+    try {
+      // Bounded by `signal` and the consumer's life.
+      for (;;) await handle(runtime, await consumer.take({ signal: stop.signal }), handler, options);
+    } catch (error) {
+      stop.abort(error);
     }
+  };
+  try {
+    await Promise.all(Array.from({ length: concurrency }, worker));
+    throw stop.signal.reason;
   } finally {
     unlink();
-    await Promise.all(running);
   }
 }
 

@@ -4,6 +4,8 @@ import { noneIn } from '../line/rule.js';
 import type { RequestOp } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
+import { comeBack } from './come-back.js';
+import type { Floors } from './floors.js';
 import { below, type QueueKeys } from './keys.js';
 import { encodeTicket, type Ticket, ticketOf } from './ticket.js';
 
@@ -12,10 +14,18 @@ import { encodeTicket, type Ticket, ticketOf } from './ticket.js';
  * the next one forward. Jobs of a group that is not free wait in `waiting`, by number.
  */
 
-/** Puts a ticket where it is claimed, or where it waits for its group. One per group in a txn. */
+/** Puts a new ticket where it is claimed, or where it waits for its group. One per group in a txn. */
 export function comeForward(keys: QueueKeys, ticket: Ticket): RequestOp {
+  return readyOrWaiting(keys, ticket, put(keys.readyOf(ticket), encodeTicket(ticket)));
+}
+
+/** The same for one that was away. */
+export function comeBackToGroup(keys: QueueKeys, ticket: Ticket, floors?: Floors): RequestOp {
+  return readyOrWaiting(keys, ticket, comeBack(keys, ticket, floors));
+}
+
+function readyOrWaiting(keys: QueueKeys, ticket: Ticket, ready: RequestOp): RequestOp {
   const { group, seq } = ticket;
-  const ready = put(keys.readyOf(ticket), encodeTicket(ticket));
   if (group === undefined) return ready;
   const [busy, vacant] = [keys.busyOf(group), keys.vacantOf(group)];
   const takeOrWait = nested({
@@ -45,6 +55,7 @@ export async function moveGroupOn(
   keys: QueueKeys,
   group: string,
   signal: AnySignal,
+  floors?: Floors,
 ): Promise<void> {
   const [busy, vacant] = [keys.busyOf(group), keys.vacantOf(group)];
   const waiting = below(keys.waitingIn(group));
@@ -63,7 +74,7 @@ export async function moveGroupOn(
       success: [
         remove(vacant),
         ...(first === undefined ? [] : [remove(first.key)]),
-        ...(next === undefined ? [] : [put(busy, `${next.seq}`), put(keys.readyOf(next), encodeTicket(next))]),
+        ...(next === undefined ? [] : [put(busy, `${next.seq}`), comeBack(keys, next, floors)]),
       ],
     };
     if ((await untilAnswered(runtime, signal, () => store.txn(request))).succeeded) return;

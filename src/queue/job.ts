@@ -194,9 +194,9 @@ export class Job<T = unknown> {
 
   /** Whoever looks after the queue does it, should we not come to it. */
   async #moveGroupOn({ type }: Verdict): Promise<void> {
-    const { context, keys, session } = this.#site;
+    const { context, keys, session, floors } = this.#site;
     if (this.group === undefined || type === 'nack' || type === 'retry') return;
-    await moveGroupOn(context, keys, this.group, session.signal).catch((error: unknown) => {
+    await moveGroupOn(context, keys, this.group, session.signal, floors).catch((error: unknown) => {
       if (!ConclaveError.is(error)) throw error;
     });
   }

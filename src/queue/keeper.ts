@@ -16,8 +16,10 @@ import {
 import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
+import { comeBack } from './come-back.js';
 import { Due } from './due.js';
-import { comeForward, leaveGroup, moveGroupOn } from './group.js';
+import type { Floors } from './floors.js';
+import { comeBackToGroup, leaveGroup, moveGroupOn } from './group.js';
 import { below, dueMsAt, type QueueKeys } from './keys.js';
 import { scheduleOf } from './schedule.js';
 import { tick } from './tick.js';
@@ -98,7 +100,7 @@ async function keepDelays(site: ClaimSite, signal: AbortSignal): Promise<never> 
       const together = due.filter((kv) => ticketOf(kv).group === undefined);
       const alone = due.filter((kv) => ticketOf(kv).group !== undefined);
       for (const kvs of [together, ...alone.map((kv) => [kv])]) {
-        const request = { success: kvs.map((kv) => makeReady(site.keys, kv)) };
+        const request = { success: kvs.map((kv) => makeReady(site, kv)) };
         if (kvs.length > 0) await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
       }
     }
@@ -122,19 +124,19 @@ async function keepSchedules(site: ClaimSite, signal: AbortSignal): Promise<neve
   }
 }
 
-function makeReady(keys: QueueKeys, kv: KeyValue): RequestOp {
+function makeReady({ keys, floors }: ClaimSite, kv: KeyValue): RequestOp {
   const { delayMs: _, ...ticket } = ticketOf(kv);
   return {
     type: 'txn',
     request: {
       compare: [modifiedAt(kv.key, kv.modRevision)],
-      success: [remove(kv.key), comeForward(keys, ticket)],
+      success: [remove(kv.key), comeBackToGroup(keys, ticket, floors)],
     },
   };
 }
 
 /** Puts every job back whose claim is over, though nobody has settled it. */
-async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal): Promise<void> {
+async function giveBackOrphans({ context, keys, floors }: ClaimSite, signal: AbortSignal): Promise<void> {
   const { store, runtime } = context;
   const look = { success: [all(keys.taken), all(keys.slots)] };
   const txn = await untilAnswered(runtime, signal, () => store.txn(look, { signal }));
@@ -142,7 +144,7 @@ async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal
   const orphans = rangeAt(txn, 0).kvs.flatMap((kv) => {
     const ticket = takenOf(kv);
     const alive = claims.get(ticket.slot) === kv.modRevision;
-    return alive ? [] : [giveBack(keys, ticket, kv.modRevision)];
+    return alive ? [] : [giveBack(keys, floors, ticket, kv.modRevision)];
   });
   for (let i = 0; i < orphans.length; i += perRequest) {
     const request = { success: orphans.slice(i, i + perRequest) };
@@ -151,13 +153,13 @@ async function giveBackOrphans({ context, keys }: ClaimSite, signal: AbortSignal
 }
 
 /** Guarded twice: by the claim, and by the slot's being no longer at it. */
-function giveBack(keys: QueueKeys, { slot, ...ticket }: TakenTicket, claimedAt: bigint): RequestOp {
+function giveBack(keys: QueueKeys, floors: Floors, { slot, ...ticket }: TakenTicket, claimedAt: bigint): RequestOp {
   const taken = keys.takenOf(ticket.seq);
   const isLast = ticket.attempts >= ticket.maxAttempts;
   const dead = encodeTicket({ ...ticket, reason: 'its last consumer was lost' });
   const back = isLast
     ? [put(keys.deadOf(ticket.seq), dead), ...leaveGroup(keys, ticket)]
-    : [put(keys.readyOf(ticket), encodeTicket(ticket))];
+    : [comeBack(keys, ticket, floors)];
   return {
     type: 'txn',
     request: {
@@ -168,14 +170,15 @@ function giveBack(keys: QueueKeys, { slot, ...ticket }: TakenTicket, claimedAt: 
 }
 
 /** Those whose job was settled by one who has not come to bring the next one forward. */
-async function moveVacantGroups({ context, keys }: ClaimSite, signal: AbortSignal): Promise<void> {
+async function moveVacantGroups({ context, keys, floors }: ClaimSite, signal: AbortSignal): Promise<void> {
   const { store, runtime } = context;
   const look = { ...below(keys.vacant), keysOnly: true, limit: BigInt(perRequest) };
   // Bounded by the groups: each round moves what it has seen.
   for (;;) {
     const { kvs } = await untilAnswered(runtime, signal, () => store.range(look, { signal }));
     for (const { key } of kvs) {
-      await moveGroupOn(context, keys, decodeURIComponent(utf8Text(key).slice(keys.vacant.length)), signal);
+      const group = decodeURIComponent(utf8Text(key).slice(keys.vacant.length));
+      await moveGroupOn(context, keys, group, signal, floors);
     }
     if (kvs.length < perRequest) return;
   }

@@ -55,7 +55,17 @@ export class QueueKeys {
   }
 
   readyOf({ seq, priority }: { readonly seq: number; readonly priority: number }): string {
-    return `${this.ready}${digits(priorityLimit + 1 - priority, priorityDigits)}/${digits(seq, seqDigits)}`;
+    return this.band(priority) + digits(seq, seqDigits);
+  }
+
+  /** The ready jobs of one priority. */
+  band(priority: number): string {
+    return `${this.ready}${digits(priorityLimit + 1 - priority, priorityDigits)}/`;
+  }
+
+  /** Where a job comes that was away: in front of those of its priority that never were. */
+  backOf({ seq, priority }: { readonly seq: number; readonly priority: number }): string {
+    return `${this.band(priority)}!${digits(seq, seqDigits)}`;
   }
 
   delayedOf(seq: number, dueMs: number): string {

@@ -4,9 +4,9 @@ import { type Compare, CompareResult, CompareTarget, type RequestOp, type TxnRes
 import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
+import { comeBack } from './come-back.js';
 import { removeJob } from './gone.js';
 import { leaveGroup } from './group.js';
-import type { QueueKeys } from './keys.js';
 import { encodeSlot, type Slot, slotState } from './slot.js';
 import { encodeTicket, type Ticket } from './ticket.js';
 
@@ -52,7 +52,7 @@ export async function settle(
     success: [
       remove(taken),
       put(slot.key, encodeSlot({ settled: fence.toString() }), { leaseId: session.leaseId }),
-      ...consequences(keys, ticket, verdict),
+      ...consequences(site, ticket, verdict),
     ],
     failure: [get(slot.key), get(taken)],
   };
@@ -62,7 +62,7 @@ export async function settle(
   slot.revision = settledAt(txn, ticket.seq, fence);
 }
 
-function consequences(keys: QueueKeys, ticket: Ticket, verdict: Verdict): RequestOp[] {
+function consequences({ keys, floors }: ClaimSite, ticket: Ticket, verdict: Verdict): RequestOp[] {
   switch (verdict.type) {
     case 'ack': {
       const { result } = verdict;
@@ -71,7 +71,7 @@ function consequences(keys: QueueKeys, ticket: Ticket, verdict: Verdict): Reques
     }
     case 'nack': {
       const attempts = ticket.attempts - (verdict.counted ? 0 : 1);
-      return [put(keys.readyOf(ticket), encodeTicket({ ...ticket, attempts, reason: verdict.reason }))];
+      return [comeBack(keys, { ...ticket, attempts, reason: verdict.reason }, floors)];
     }
     case 'retry':
       return [

@@ -1,8 +1,11 @@
+import { ConclaveError } from '../core/errors.js';
 import { makeOwnKey, onLease } from '../lease/own-key.js';
 import type { Session, SessionContext } from '../lease/session.js';
-import type { KeyValue } from '../store/messages.js';
+import type { KeyValue, RequestOp } from '../store/messages.js';
+import { remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { jsonObject } from './json.js';
+import { below } from './keys.js';
 
 /**
  * One worker's key on its consumer's lease. Every claim and every settling is guarded by its last revision and changes
@@ -32,9 +35,69 @@ export function slotState(kv: KeyValue | undefined): SlotState {
   };
 }
 
-/** Makes the slot `key`, whose nonce is nobody else's. What a late run of the request makes holds no job. */
-export async function openSlot(context: SessionContext, session: Session, key: string): Promise<Slot> {
-  const make = () => makeOwnKey(context, session, key, encodeSlot({}));
-  const revision = await onLease(session, () => untilAnswered(context.runtime, session.signal, make));
-  return { key, revision };
+/** The slots of one crew: as many as it ever has claims at once. Their nonce makes them nobody else's. */
+export class Slots {
+  readonly #context: SessionContext;
+  readonly #session: Session;
+  readonly #prefix: string;
+  readonly #free = new Set<Slot>();
+  #count = 0;
+
+  /** `prefix` has a nonce. */
+  constructor(context: SessionContext, session: Session, prefix: string) {
+    this.#context = context;
+    this.#session = session;
+    this.#prefix = prefix;
+  }
+
+  /**
+   * Free ones, new ones if there are not enough.
+   * @throws ConclaveError `SESSION_LOST`.
+   */
+  async take(count: number): Promise<readonly Slot[]> {
+    const free = [...this.#free].slice(0, count);
+    for (const slot of free) this.#free.delete(slot);
+    const opening = Array.from({ length: count - free.length }, () => this.#open());
+    const opened = await Promise.allSettled(opening);
+    const slots = [...free, ...opened.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []))];
+    const failed = opened.find((each) => each.status === 'rejected');
+    if (failed === undefined) return slots;
+    for (const slot of slots) this.free(slot);
+    throw failed.reason;
+  }
+
+  free(slot: Slot): void {
+    this.#free.add(slot);
+  }
+
+  /** Takes these away for good: whatever is still under way for them is refused. */
+  async discard(slots: readonly Slot[]): Promise<void> {
+    await this.#remove(slots.map(({ key }) => remove(key)));
+  }
+
+  /** Takes away every one of them. */
+  async discardAll(): Promise<void> {
+    const { key, rangeEnd } = below(this.#prefix);
+    await this.#remove([remove(key, { rangeEnd })]);
+  }
+
+  /** What a late run of the request makes holds no job. */
+  async #open(): Promise<Slot> {
+    this.#count += 1;
+    const key = `${this.#prefix}${this.#count}`;
+    const make = () => makeOwnKey(this.#context, this.#session, key, encodeSlot({}));
+    const { runtime } = this.#context;
+    const revision = await onLease(this.#session, () => untilAnswered(runtime, this.#session.signal, make));
+    return { key, revision };
+  }
+
+  async #remove(success: readonly RequestOp[]): Promise<void> {
+    const { store, runtime } = this.#context;
+    try {
+      await untilAnswered(runtime, this.#session.signal, () => store.txn({ success }));
+    } catch (error) {
+      // The session is over, and they go with it.
+      if (!ConclaveError.is(error)) throw error;
+    }
+  }
 }

@@ -3,16 +3,17 @@ import { randomHex } from '../core/runtime.js';
 import { lastTick, nextTick } from '../cron/rhythm.js';
 import type { KeyValue, TxnRequest } from '../store/messages.js';
 import { get, modifiedAt, put, rangeAt } from '../store/ops.js';
-import { answered } from './admin.js';
-import type { ClaimSite } from './claim.js';
+import { type AdminSite, answered } from './admin.js';
 import { goneOf } from './gone.js';
 import { below } from './keys.js';
 import { encodeSchedule, groupOf, type Schedule, scheduleNameOf, scheduleOf } from './schedule.js';
-import { fits, type QueueEnd, sizeOf, stepTxn } from './step.js';
+import { fits, type QueueEnd, type StepSite, sizeOf, stepTxn } from './step.js';
 import { tailOf } from './tail.js';
 
 /** How often a tick looks whether a full queue has room again. */
 const roomAgainMs = 1_000;
+
+type TickSite = AdminSite & StepSite;
 
 /** How things stand when a tick is due. */
 interface Look {
@@ -27,7 +28,7 @@ interface Look {
  * by the schedule as `seen`: whoever else ticks, it is done once, and never again. A tick that finds the queue full
  * waits for room, until it is missed.
  */
-export async function tick(site: ClaimSite, seen: KeyValue, signal: AbortSignal): Promise<void> {
+export async function tick(site: TickSite, seen: KeyValue, signal: AbortSignal): Promise<void> {
   const { context, keys } = site;
   const name = scheduleNameOf(seen, keys.schedules);
   let kv: KeyValue | undefined = seen;
@@ -51,12 +52,13 @@ export async function tick(site: ClaimSite, seen: KeyValue, signal: AbortSignal)
 }
 
 async function lookAround(
-  { context, keys }: ClaimSite,
+  { context, keys }: TickSite,
   name: string,
   { spec, lastSeq = 0 }: Schedule,
   signal: AbortSignal,
 ): Promise<Look> {
   const group = groupOf(name);
+  const last = { seq: lastSeq, priority: spec.job.priority };
   const waiting = { ...below(keys.waitingIn(group)), limit: 1n, keysOnly: true };
   const request: TxnRequest = {
     success: [
@@ -65,15 +67,16 @@ async function lookAround(
       get(keys.busyOf(group)),
       get(keys.vacantOf(group)),
       { type: 'range', request: waiting },
-      get(keys.readyOf({ seq: lastSeq, priority: spec.job.priority }), { keysOnly: true }),
+      get(keys.readyOf(last), { keysOnly: true }),
+      get(keys.backOf(last), { keysOnly: true }),
     ],
   };
   const txn = await answered(context, request, signal);
-  const [tail, gone, busy, vacant, behind, ready] = [0, 1, 2, 3, 4, 5].map((i) => rangeAt(txn, i).kvs);
+  const [tail, gone, busy, vacant, ...unbegun] = [0, 1, 2, 3, 4, 5, 6].map((i) => rangeAt(txn, i).kvs);
   return {
     end: { tail: tailOf(tail?.[0]), gone: goneOf(gone ?? []) },
     isBusy: [busy, vacant].some((kvs) => kvs?.[0] !== undefined),
-    isWaiting: [behind, ready].some((kvs) => kvs?.[0] !== undefined),
+    isWaiting: unbegun.some((kvs) => kvs?.[0] !== undefined),
   };
 }
 
@@ -97,7 +100,7 @@ function moveOn(kv: KeyValue, schedule: Schedule, dueMs: number): TxnRequest {
 
 /** One step of the queue with the one job of the tick. */
 function addJob(
-  site: ClaimSite,
+  site: TickSite,
   name: string,
   kv: KeyValue,
   schedule: Schedule,

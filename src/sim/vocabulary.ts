@@ -137,6 +137,8 @@ export interface Facts {
   readonly 'queue.dead': { item: string };
   /** By `server`: a claim, whoever hears of it. */
   readonly 'queue.claimed': { item: string; claim: bigint };
+  /** By `server`: what was ready in front of what was claimed. */
+  readonly 'queue.passed': { keys: readonly string[] };
   /** By `server`: a claim of a group of which another claim was there. */
   readonly 'queue.beside': { group: string; items: readonly string[] };
   /** By `server`, at the end, when every job is done or dead: keys of groups that are still there. */

@@ -15,6 +15,13 @@ export function oneOfAGroup(history: History): Violation[] {
   return [...left, ...beside];
 }
 
+/** Who claims takes the first that are ready, by the store's own word, and nothing from a paused queue. */
+export function firstAreClaimed(history: History): Violation[] {
+  return factsOf(history, 'queue.passed').map(({ object, data, note }) => {
+    return broken('queue: the first are claimed', `${object}: ${data.keys.join(', ')} stood in front of a claim`, note);
+  });
+}
+
 /** How far a job is, is told by its live claim alone, and never falls back to what that claim had said before. */
 export function progressByLiveClaim(history: History): Violation[] {
   const last = new Map<string, { readonly claim: bigint; readonly step: number }>();

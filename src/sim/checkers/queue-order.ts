@@ -72,7 +72,10 @@ function arrivalsOf({ enqueues, deliveries }: QueueTale, claims: ReadonlyMap<str
     const claim = claims.get(item) ?? first.claim;
     return [{ enqueue, revision: enqueue.output.revision, priority: rank, group: group ?? '', first, claim }];
   });
-  return arrivals.sort((a, b) => compareBigints(a.claim, b.claim));
+  // One request may claim several: then they have one revision.
+  return arrivals.sort(
+    (a, b) => compareBigints(a.claim, b.claim) || b.priority - a.priority || compareBigints(a.revision, b.revision),
+  );
 }
 
 /** Each item that was overtaken, with one that overtook it: one pass in the order of claims. */

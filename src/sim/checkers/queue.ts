@@ -1,7 +1,7 @@
 import type { History } from '../history.js';
 import { factsOf, groupBy, isOk, type OkOperation, type Operation, operationsOf } from './operations.js';
 import { endOf } from './phases.js';
-import { oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
+import { firstAreClaimed, oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
 import { countedRight, purgedForGood, resultsOfAcks } from './queue-ends.js';
 import { firstOutOfOrder } from './queue-order.js';
 import { broken, undecided, type Violation } from './violation.js';
@@ -23,9 +23,9 @@ export interface Delivery {
 
 /**
  * Nothing acknowledged is lost, nothing is made up, what is done stays done, first deliveries come in order, and an
- * acknowledgement counts only while its claim is the item's latest and lives. Of a group one item is in hand at a time;
- * progress is told by the live claim. A purge takes what is in nobody's hands, for good; a result is there with its
- * ack.
+ * acknowledgement counts only while its claim is the item's latest and lives. Claims take what is first. Of a group one
+ * item is in hand at a time; progress is told by the live claim. A purge takes what is in nobody's hands, for good; a
+ * result is there with its ack.
  */
 export function queue(history: History): Violation[] {
   const tales = talesOf(history).flatMap((tale) => [
@@ -37,6 +37,7 @@ export function queue(history: History): Violation[] {
   ]);
   return [
     ...tales,
+    ...firstAreClaimed(history),
     ...oneOfAGroup(history),
     ...progressByLiveClaim(history),
     ...purgedForGood(history),

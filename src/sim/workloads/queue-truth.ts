@@ -13,12 +13,15 @@ const progressPrefix = `queues/${queueName}/progress/`;
 const deadPrefix = `queues/${queueName}/dead/`;
 const resultsPrefix = `queues/${queueName}/results/`;
 const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
+const readyPrefix = `queues/${queueName}/ready/`;
+const readyRange = keyRange(utf8(readyPrefix), prefixEnd(utf8(readyPrefix)));
 const takenRange = keyRange(utf8(takenPrefix), prefixEnd(utf8(takenPrefix)));
 const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
 
 /** Writes down what a revision of the store has changed, and calls `enqueued` for each job that came in. */
 export function noteChanges(server: SimServer, { revision, changes }: Revision, enqueued: (id: string) => void): void {
   const gone = new Set(changes.filter(({ deleted }) => deleted).map(({ text }) => text));
+  notePassedOver(server, { revision, changes });
   const purges = changes.some(({ text }) => text === `queues/${queueName}/gone/purged`);
   for (const { text, deleted } of changes) {
     if (deleted) {
@@ -46,6 +49,20 @@ export function noteRest(server: SimServer): void {
   const data = { jobs: tail.jobs - gone.jobs, kib: tail.kib - gone.kib, there: items.length };
   server.recorder.note('server', object, 'queue.counted', data);
   if (undoneIn(server) === 0) noteGroups(server);
+}
+
+/** What was ready and had its turn before jobs that were claimed, the mark of a paused queue included. */
+function notePassedOver(server: SimServer, { revision, changes }: Revision): void {
+  const taken = changes.filter(({ text, deleted }) => !deleted && text.startsWith(takenPrefix));
+  if (taken.length === 0) return;
+  const claimed = new Set(taken.map(({ text }) => text.slice(-16)));
+  const { kvs } = server.truth.engine.space.scan(readyRange, revision - 1n, 1000);
+  // By priority and number, wherever the key stands.
+  const turnOf = (key: string) => key.slice(readyPrefix.length).slice(0, 4) + key.slice(-16);
+  const ready = kvs.map(({ key }) => utf8Text(key)).sort((a, b) => (turnOf(a) < turnOf(b) ? -1 : 1));
+  const last = ready.findLastIndex((key) => claimed.has(key.slice(-16)));
+  const keys = ready.slice(0, last + 1).filter((key) => !claimed.has(key.slice(-16)));
+  if (keys.length > 0) server.recorder.note('server', object, 'queue.passed', { keys });
 }
 
 /** A job that a purge has taken away, and whether it was in somebody's hands. */

@@ -35,7 +35,8 @@ type QueueOperation =
       readonly how: 'produce';
       readonly idleMs: number;
       readonly items: readonly string[];
-      readonly priority: number;
+      /** Of the items, in turn. */
+      readonly priorities: readonly number[];
       readonly delayMs: number;
       /** Empty: none. */
       readonly group: string;
@@ -103,12 +104,12 @@ function drawOperation(random: Prng, name: string): QueueOperation {
     return { how, idleMs, items, group: random.pick(['', 'g']), states: random.pick(purges) };
   }
   if (how === 'produce') {
-    const items = Array.from({ length: random.pick([1, 2, 4]) }, (_, i) => `${name}.${i}`);
+    const items = Array.from({ length: random.pick([1, 2, 4, 12]) }, (_, i) => `${name}.${i}`);
     return {
       how,
       idleMs,
       items,
-      priority: random.pick([0, 0, 0, 5]),
+      priorities: random.pick([[0], [0], [5], [0, 5], [5, 0, 0]] as const),
       delayMs: random.pick([0, 0, 0, 700]),
       group: random.pick(['', '', 'g', 'h']),
       together: random.chance(0.4),
@@ -129,7 +130,7 @@ function drawOperation(random: Prng, name: string): QueueOperation {
     idleMs,
     forMs: Math.round(random.between(50, random.pick([500, 5000]))),
     workMs: Math.round(random.between(0, random.pick([5, 300, 3000]))),
-    concurrency: random.pick([1, 2, 3]),
+    concurrency: random.pick([1, 2, 3, 8]),
     failsEvery: random.pick([0, 0, 2, 3]),
   };
 }
@@ -173,10 +174,11 @@ class QueueStage implements Stage {
   }
 
   async #produce(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'produce' }): Promise<void> {
-    const { priority, delayMs } = turn;
+    const { priorities, delayMs } = turn;
     const group = turn.group === '' ? undefined : turn.group;
     const steps = turn.together ? [turn.items] : turn.items.map((item) => [item]);
-    for (const items of steps) {
+    for (const [step, items] of steps.entries()) {
+      const priority = priorities[step % priorities.length] ?? 0;
       const pending = items.map((item) =>
         client.recorder.invoke(client.name, object, 'queue.enqueue', {
           item,
@@ -210,7 +212,16 @@ class QueueStage implements Stage {
 
   async #purge(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'purge' }): Promise<void> {
     const { items, group, states } = turn;
-    const jobs = { how: 'produce', idleMs: 0, items, group, priority: 0, delayMs: 700, together: true, result: false };
+    const jobs = {
+      how: 'produce',
+      idleMs: 0,
+      items,
+      group,
+      priorities: [0],
+      delayMs: 700,
+      together: true,
+      result: false,
+    };
     await this.#produce(client, queue, jobs as QueueOperation & { how: 'produce' });
     const pending = client.recorder.invoke(client.name, object, 'queue.purge', null);
     await told(pending, async () => ({ count: await queue.purge({ states, timeoutMs: 5_000 }) }));
@@ -237,7 +248,7 @@ class QueueStage implements Stage {
       return expectFailure(error);
     }
     pending.ok(deliveryOf(job));
-    const over = this.#samples.watchLease(client, object, job);
+    const over = this.#samples.watchLease(client, `${object} ${job.id}`, job);
     const reporting = report(job);
     await pause(client.process, turn.workMs);
     await reporting;
@@ -268,7 +279,7 @@ class QueueStage implements Stage {
       (takes.pop() ?? invoke()).ok(deliveryOf(job));
       count += 1;
       const fails = failsEvery > 0 && count % failsEvery === 0;
-      const over = this.#samples.watchLease(client, object, job);
+      const over = this.#samples.watchLease(client, `${object} ${job.id}`, job);
       await pause(client.process, workMs);
       if (!fails && job.held) await this.#settle(client, job, 'ack');
       over();

@@ -196,6 +196,27 @@ describe('queue', () => {
       },
     ],
     [
+      'The first are claimed - one stood in front - fail',
+      ['queue: the first are claimed'],
+      (tale) => {
+        enqueued(tale, 'a', 2n);
+        taken(tale, 'a', 4n);
+        tale.note('server', 'q', 'queue.passed', { keys: ['queues/q/ready/1000/0000000000000001'] });
+        remaining(tale, 'a');
+      },
+    ],
+    [
+      'In order - several by one request - pass',
+      [],
+      (tale) => {
+        enqueued(tale, 'b', 2n);
+        enqueued(tale, 'a', 3n, { priority: 5 });
+        taken(tale, 'b', 5n);
+        taken(tale, 'a', 5n);
+        remaining(tale, 'a', 'b');
+      },
+    ],
+    [
       'Groups end - one is left - fail',
       ['queue: groups end'],
       (tale) => tale.note('server', 'q', 'queue.groups', { keys: ['busy/g'] }),

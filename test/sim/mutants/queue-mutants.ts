@@ -7,9 +7,9 @@ export const queueMutants: readonly Mutant[] = [
     origin: 'etcd experimental/recipes Queue: the job is gone before its consumer has begun (prior-art.md 4e)',
     edits: [
       {
-        file: 'queue/claim.js',
-        find: 'readNext,\n            ...(idle',
-        replace: 'readNext,\n            remove(keys.job(ticket.seq)),\n            ...(idle',
+        file: 'queue/claim-txn.js',
+        find: 'get(keys.progressOf(ticket.seq)),',
+        replace: 'get(keys.progressOf(ticket.seq)),\n            remove(keys.job(ticket.seq)),',
       },
     ],
     workloads: ['queue'],
@@ -20,7 +20,7 @@ export const queueMutants: readonly Mutant[] = [
     origin: 'reliability.md section 1, queue: who dies keeps the job for ever',
     edits: [
       {
-        file: 'queue/claim.js',
+        file: 'queue/claim-txn.js',
         find: 'put(slot.key, encodeSlot({ job: ticket.seq }), { leaseId: session.leaseId })',
         replace: 'put(slot.key, encodeSlot({ job: ticket.seq }))',
       },
@@ -51,18 +51,40 @@ export const queueMutants: readonly Mutant[] = [
     origin: 'every consumer for itself among the first few: the order is lost',
     edits: [
       {
-        file: 'queue/claim.js',
-        find: ', noneIn({ key: ready, rangeEnd: from })]',
-        replace: ']',
-      },
-      {
-        file: 'queue/claim.js',
-        find: 'candidate.key === from ? [] : [noneIn({ key: from, rangeEnd: candidate.key })]',
-        replace: '[]',
+        file: 'queue/claim-txn.js',
+        find: '.map((span) => noneSince(span, seen.asOf))',
+        replace: '.map((span) => noneSince(span, seen.asOf)).slice(1)',
       },
     ],
     workloads: ['queue'],
-    rules: ['queue: in order'],
+    rules: ['queue: the first are claimed', 'queue: in order'],
+  },
+  {
+    name: 'a floor under all priorities',
+    origin: 'drawn up with the floors: what was taken of one priority tells nothing of the lower ones',
+    edits: [{ file: 'queue/floors.js', find: 'each > priority ||', replace: 'true ||' }],
+    workloads: ['queue'],
+    rules: ['queue: the first are claimed', 'queue: in order'],
+  },
+  {
+    name: 'a job that comes back where nobody looks',
+    origin: 'drawn up with the floors: its old place lies below them',
+    edits: [
+      {
+        file: 'queue/come-back.js',
+        find: 'put(keys.backOf(ticket)',
+        replace: 'put(keys.readyOf(ticket)',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: the first are claimed'],
+  },
+  {
+    name: 'a late job in front of those that came before it',
+    origin: 'drawn up with the floors: who comes back goes in front, and whoever comes late has never been there',
+    edits: [{ file: 'queue/come-back.js', find: 'if (attempts > 0 ||', replace: 'if (true ||' }],
+    workloads: ['queue'],
+    rules: ['queue: the first are claimed', 'queue: in order'],
   },
   {
     name: 'an enqueue that does not ask who made the step',
