@@ -25,9 +25,12 @@ const patienceMs = 30_000;
 /** Of chance, in the mark of whoever wrote: two of sixteen that are the same are one in 10^13 writes. */
 const makerDigits = 12;
 
-/** Between two writes that came too late: by chance up to this, doubled from the first on. */
+/** So many writes that came too late are each tried again at once, from what the refusal told: that is never newer. */
+const triesInARow = 4;
+
+/** Then a pause by chance, up to this, doubled from the first on. */
 const firstPauseMs = 2;
-const lastPauseMs = 250;
+const lastPauseMs = 32;
 
 /**
  * A whole number in one key, changed by compare-and-set. What is asked for while a write is under way goes into the
@@ -112,14 +115,17 @@ export class Cell {
   async #commit(batch: readonly Pending[], signal: AnySignal): Promise<void> {
     let pauseMs = firstPauseMs;
     let known = this.#known ?? (await this.#made(signal));
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       const { next, settle } = run(batch, known.value);
       const { applied, fresh } = await this.#write(known, next, signal);
       this.#known = fresh;
       if (applied) return settle();
       known = fresh ?? (await this.#made(signal));
+      if (tries % triesInARow !== 0) continue;
       await pause(this.#context.runtime, pauseMs * byChance(this.#context.runtime), signal);
       pauseMs = Math.min(pauseMs * 2, lastPauseMs);
+      // What was known before the pause is old by now: whoever goes by it comes too late again, for ever.
+      known = await this.#made(signal);
     }
   }
 

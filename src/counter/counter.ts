@@ -39,8 +39,8 @@ export class Counter {
   }
 
   /** The value now; 0n if nobody has changed it yet. Linearizable. */
-  get(options: WaitOptions = {}): Promise<bigint> {
-    return this.#cell.read(options);
+  async get(options: WaitOptions = {}): Promise<bigint> {
+    return this.#checked(await this.#cell.read(options));
   }
 
   /**
@@ -51,7 +51,7 @@ export class Counter {
    */
   async add(delta: bigint | number, options: WaitOptions = {}): Promise<bigint> {
     const amount = int64('delta', delta);
-    return this.#cell.apply((before) => this.#to(before + amount), options);
+    return this.#cell.apply((before) => this.#to(this.#checked(before) + amount), options);
   }
 
   /** Adds 1. As `add`. */
@@ -67,14 +67,15 @@ export class Counter {
   /** Makes it `value`, and resolves to what it was. Throws as `add`. */
   async set(value: bigint | number, options: WaitOptions = {}): Promise<bigint> {
     const next = int64('value', value);
-    return this.#cell.apply((before) => ({ ...this.#to(next), result: before }), options);
+    return this.#cell.apply((before) => ({ ...this.#to(next), result: this.#checked(before) }), options);
   }
 
   /** Makes it `value` if it is `expected`; resolves to whether it was. Throws as `add`. */
   async compareAndSet(expected: bigint | number, value: bigint | number, options: WaitOptions = {}): Promise<boolean> {
     const [from, to] = [int64('expected', expected), int64('value', value)];
     return this.#cell.apply(
-      (before) => (before === from ? { ...this.#to(to), result: true } : { next: before, result: false }),
+      (before) =>
+        this.#checked(before) === from ? { ...this.#to(to), result: true } : { next: before, result: false },
       options,
     );
   }
@@ -92,6 +93,12 @@ export class Counter {
         if ((await untilAnswered(runtime, signal, () => store.txn(txn))).succeeded) return true;
       }
     });
+  }
+
+  /** What somebody else wrote may be any number. */
+  #checked(value: bigint): bigint {
+    if (value >= int64Min && value <= int64Max) return value;
+    throw new ConclaveError('INVALID_VALUE', `counter ${this.name} holds ${value}, which is no 64-bit number`);
   }
 
   #to(next: bigint): { readonly next: bigint; readonly result: bigint } {

@@ -70,6 +70,10 @@ export class Sequence {
 
   #take(count: bigint, options: WaitOptions): Promise<bigint> {
     return this.#cell.apply((before) => {
+      // What somebody else wrote may be any number.
+      if (before < 0n || before > int64Max) {
+        throw new ConclaveError('INVALID_VALUE', `sequence ${this.name} holds ${before}, which it never gave`);
+      }
       const next = before + count;
       if (next <= int64Max) return { next, result: next };
       throw new ConclaveError('OUT_OF_RANGE', `sequence ${this.name} has no ${count} numbers left after ${before}`);

@@ -2,6 +2,8 @@
 export interface ClientConfig {
   /** Its name in the history. */
   readonly process: string;
+  /** Whose place it takes: whoever comes after one that was killed has the same. */
+  readonly place: number;
   /** Its history is written here, line by line. */
   readonly file: string;
   /** As `connect()` takes it. */
@@ -42,7 +44,8 @@ export type WorkName = (typeof workNames)[number];
  * failures that the checkers must find: the same of a lock, jobs of a group that the queue is not told of, a run that
  * its process takes for its own for ever, an ephemeral key put over what is another's, an observer of the registry that
  * sees nobody leave, one of the configuration that sees half of each txn too late, a reader of a cache that waits for
- * nothing, a party that waits for nobody, and a transaction that compares nothing.
+ * nothing, a party that waits for nobody, numbers of a sequence that are read and written, a rate that each process
+ * counts for itself, and a transaction that compares nothing.
  */
 export type Variant = 'sound' | 'unfenced' | 'stale';
 

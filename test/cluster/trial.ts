@@ -66,6 +66,7 @@ const recipePrefixes = [
   'e/',
   'services/',
   'cyclic-barriers/',
+  'double-barriers/',
   'partitions/',
   'stm/',
 ];
@@ -219,6 +220,7 @@ export class Trial implements AsyncDisposable {
     const endpoints = ports.map((_, i) => ports[(i + place) % ports.length]);
     const config: ClientConfig = {
       process: name,
+      place,
       file: join(this.#folder, `${name}.jsonl`),
       url: `http://${endpoints.join()}`,
       ttlMs: this.ttlMs,

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { pause } from '../../src/core/abort.js';
+import { noBytes, utf8Text } from '../../src/core/bytes.js';
+import { byChance } from '../../src/core/runtime.js';
 import { int64Max, int64Min } from '../../src/counter/counter.js';
 import { anyCall } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
@@ -36,6 +39,29 @@ describe('a counter', () => {
       const requests = clients.reduce((sum, { store }) => sum + store.total, 0);
       // Two each when nobody else is there; each write makes those that came with it too late once.
       expect(requests).toBeLessThan(16 * 17);
+    }));
+
+  it('COUNTER-1: nobody is kept waiting by others who write all the time', () =>
+    withNumbers(async (world) => {
+      const clients = Array.from({ length: 6 }, () => world.client({ ttlMs }));
+      const waitsMs: number[] = [];
+      const endMs = world.sim.monotonicMs() + 2_000;
+      const writing = clients.map(async ({ conclave, store, runtime }) => {
+        const onTheWayMs = () => 1 + 2 * byChance(runtime);
+        while (world.sim.monotonicMs() < endMs) {
+          // More than a call may need.
+          for (let call = store.pendingFaults; call < 500; call++) {
+            store.delay(anyCall, { requestMs: onTheWayMs(), replyMs: onTheWayMs() });
+          }
+          const fromMs = world.sim.monotonicMs();
+          await conclave.counter('c').increment();
+          waitsMs.push(world.sim.monotonicMs() - fromMs);
+          await pause(runtime, 10 * byChance(runtime));
+        }
+      });
+      await world.until(Promise.all(writing));
+      expect(waitsMs.length).toBeGreaterThan(200);
+      expect(Math.max(...waitsMs)).toBeLessThan(500);
     }));
 
   it('COUNTER-2: a lost answer whose history is compacted is told as unknown, and never added twice', () =>
@@ -81,6 +107,18 @@ describe('a counter', () => {
       await world.until(conclave.put('counters/c/value', 'seven'));
       expect(await world.until(errorOf(counter.get()))).toMatchObject({ code: 'INVALID_VALUE' });
       expect(await world.until(errorOf(counter.increment()))).toMatchObject({ code: 'INVALID_VALUE' });
+      for (const foreign of [2n ** 63n, -(2n ** 63n) - 1n, 10n ** 39n]) {
+        await world.until(conclave.put('counters/c/value', `${foreign}`));
+        const calls = [counter.get(), counter.add(-1), counter.set(1), counter.compareAndSet(foreign % 7n, 1)];
+        for (const call of calls.map(errorOf)) {
+          expect(await world.until(call)).toMatchObject({ code: 'INVALID_VALUE' });
+        }
+        expect(utf8Text((await world.until(conclave.get('counters/c/value')))?.value ?? noBytes)).toBe(`${foreign}`);
+      }
+      for (const foreign of [-1n, 2n ** 63n]) {
+        await world.until(conclave.put('sequences/s/last', `${foreign}`));
+        expect(await world.until(errorOf(conclave.sequence('s').next()))).toMatchObject({ code: 'INVALID_VALUE' });
+      }
       await world.until(conclave.put('counters/c/value', '7'));
       expect(await world.until(counter.increment())).toBe(8n);
     }));

@@ -66,7 +66,8 @@ function inOrder(
   });
 }
 
-function sequences(history: History): Violation[] {
+/** No number of a sequence is given twice. */
+export function sequences(history: History): Violation[] {
   const given = new Map<string, Operation>();
   return operationsOf(history, 'sequence.next')
     .filter(isOk)
@@ -79,8 +80,11 @@ function sequences(history: History): Violation[] {
     });
 }
 
-/** Each process whose clock is ahead of those before it may add a burst; so may one for whom time stood still. */
-function limits(history: History): Violation[] {
+/**
+ * A limiter allows no more than its burst and its rate. Each process whose clock is ahead of those before it may add a
+ * burst; so may one for whom time stood still.
+ */
+export function limits(history: History): Violation[] {
   return [...groupBy(operationsOf(history, 'limit.take').filter(isOk), ({ object }) => object)].flatMap(
     ([object, takes]) => {
       const allowed = takes.filter(({ output }) => output.allowed);

@@ -2,7 +2,7 @@ export { barrier } from './barrier.js';
 export { cache } from './cache.js';
 export { config } from './config.js';
 export { convergence } from './convergence.js';
-export { counter } from './counter.js';
+export { counter, limits, sequences } from './counter.js';
 export { election } from './election.js';
 export { ephemeral } from './ephemeral.js';
 export { fenceGrowth } from './fence-growth.js';

@@ -36,7 +36,7 @@ const checkers: Readonly<Record<WorkName, readonly check.Checker[]>> = {
   config: [check.convergence, check.heldInTime, ...always],
   cache: [check.convergence, check.cache, ...always],
   barrier: [check.barrier, ...always],
-  counter: always,
+  counter: [check.sequences, check.limits, ...always],
   // When an item was asked for is not known: nothing is said of fences from one request to the next.
   partition: [check.mutualExclusion, check.guardedWrites, check.heldInTime, ...always],
   stm: [check.stm, ...always],

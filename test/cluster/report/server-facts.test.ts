@@ -135,3 +135,23 @@ describe('the states of a configuration', () => {
     ]);
   });
 });
+
+describe('a party of a double barrier', () => {
+  const party = { ...deleted(3_100), key: 'double-barriers/0.1/parties/7.1' };
+
+  it('is lost with its lease, from the last heartbeat on', () => {
+    expect(serverFacts([party], 'barrier', held())).toMatchObject([
+      { atMs: 1_000, process: 'c1', object: 'double/0.1', fact: 'lost', data: { lease } },
+    ]);
+  });
+
+  it('is not when its lease lives on, or nobody had it', () => {
+    const alive = held((recorder, at) => {
+      at(3_200);
+      recorder.invoke('c1', 'session', 'lease.keepAlive', { lease }).ok({ ttlMs: 2000 });
+    });
+    expect(serverFacts([party], 'barrier', alive)).toEqual([]);
+    expect(serverFacts([{ ...party, deleted: false }], 'barrier', held())).toEqual([]);
+    expect(serverFacts([party], 'barrier', [])).toEqual([]);
+  });
+});

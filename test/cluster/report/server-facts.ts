@@ -24,6 +24,7 @@ export function serverFacts(events: readonly Witnessed[], work: string, history:
   if (work === 'cache') return statesOf(events, 'cache-data/', 'cache/cache-data/', cachedOf);
   if (work === 'stm') return transactionStates(events);
   if (work === 'ephemeral') return statesOf(events, 'e/', 'ephemeral', ephemeralOf);
+  if (work === 'barrier') return lostParties(history, events);
   if (work === 'queue') return queueFacts(events, groupsIn(history));
   if (work === 'schedule') return scheduleFacts(events, latestClock(history, wallOffsetMs()));
   return [];
@@ -145,6 +146,28 @@ export function earlyRevocations(history: History, events: readonly Witnessed[])
     const atMs = notBefore(history, gone, proof.invoke.atMs);
     return [{ type: 'note', atMs, process: 'server', object: acquire.object, fact: 'lease.ended', data }];
   });
+}
+
+/**
+ * Parties of double barriers that went with their leases: from the last heartbeat on that had an answer they may have
+ * been gone. One whose lease lives on was taken away by somebody, which nothing excuses.
+ */
+function lostParties(history: History, events: readonly Witnessed[]): History {
+  const beats = groupBy(
+    okOperationsOf(history, 'lease.grant', 'lease.keepAlive').filter(({ output }) => output.ttlMs > 0),
+    ({ input }) => input.lease,
+  );
+  const lost = events.flatMap(({ key, deleted, atMs: goneMs }): Note[] => {
+    const [, name, hex] = /^double-barriers\/(.*)\/parties\/([0-9a-f]+)\./.exec(key) ?? [];
+    const lease = BigInt(`0x${hex ?? 0}`);
+    const ofLease = beats.get(lease) ?? [];
+    const last = ofLease.findLast(({ invoke }) => invoke.atMs < goneMs);
+    if (!deleted || last === undefined || last !== ofLease.at(-1)) return [];
+    const data = { fence: 0n, lease, reason: 'its lease is gone' };
+    const { process, invoke } = last;
+    return [{ type: 'note', atMs: invoke.atMs, process, object: `double/${name}`, fact: 'lost', data }];
+  });
+  return inTime(lost);
 }
 
 /** The witness sees a delete a little late: it came after every write of a lower revision was called. */
