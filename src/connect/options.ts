@@ -27,8 +27,8 @@ export interface ConnectOptions {
   readonly batching?: boolean | undefined;
   /**
    * What carries the calls to `http://` and `https://`: `http2`, a small client of our own, or `grpc-js`, the package
-   * `@grpc/grpc-js`, which costs 10 times the CPU a call and knows more: proxies named in the environment
-   * (`grpc_proxy`, `https_proxy`, `http_proxy`, `no_proxy`). Default: `http2`.
+   * `@grpc/grpc-js`, which costs two to three times the CPU a call (`npm run bench -- --only client/`) and knows more:
+   * proxies named in the environment (`grpc_proxy`, `https_proxy`, `http_proxy`, `no_proxy`). Default: `http2`.
    */
   readonly transport?: 'http2' | 'grpc-js' | undefined;
   /**
