@@ -28,7 +28,7 @@ export class CyclicBarrier {
   async wait(options: PartyOptions = {}): Promise<number> {
     const { party, place } = await meet(this.#place, options);
     const { context } = this.#place;
-    await farewell(context, leave(context, party.session, party.key, party.revision));
+    await farewell(context, leave(context, party.session, { key: party.key, fence: party.revision }));
     return place;
   }
 }

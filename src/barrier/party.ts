@@ -1,6 +1,7 @@
 import type { AnySignal, WaitOptions } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
+import { randomHex } from '../core/runtime.js';
 import { makeOwnKey } from '../lease/own-key.js';
 import type { Session } from '../lease/session.js';
 import { onSession } from '../line/acquire.js';
@@ -25,7 +26,7 @@ export interface PartyTask<T> {
   /** `signal` ends with the caller's and with the session. */
   run(party: Party, signal: AnySignal): Promise<T>;
   /** Takes away whatever stays when it fails; `made` settles when the key is there or will never be. */
-  undo(session: Session, stem: Stem, made: Promise<unknown>): Promise<void>;
+  undo(session: Session, stem: Stem, made: Promise<unknown>): Promise<unknown>;
 }
 
 export interface PartyOptions extends WaitOptions {
@@ -46,7 +47,7 @@ export async function asParty<T>(
   let begun = false;
   try {
     return await onSession(context, what, options, (session, signal, entered) => {
-      const { key, stem } = newPlaceKey(context.runtime, prefix, session.leaseId);
+      const { key, stem } = newPlaceKey(randomHex(context.runtime), prefix, session.leaseId);
       const making = make(context, session, key);
       return keepOrLeave(
         context,

@@ -55,7 +55,7 @@ async function givesWay(
   } catch (error) {
     await farewell(
       ground.context,
-      leave(ground.context, session, turn.key, turn.fence).catch(() => {}),
+      leave(ground.context, session, turn).catch(() => {}),
     );
     throw error;
   } finally {

@@ -54,7 +54,7 @@ export type Parting = 'handed-over' | 'gone' | 'kept';
  */
 export async function leaveTo(
   { store, runtime }: SessionContext,
-  { key, fence }: Turn,
+  { key, fence, nonce }: Turn,
   successor: Place,
   signal: AbortSignal,
 ): Promise<Parting> {
@@ -64,8 +64,9 @@ export async function leaveTo(
     failure: [get(key), get(successor.key)],
   };
   const txn = await untilAnswered(runtime, signal, () => store.txn(request));
+  if (!txn.succeeded && rangeAt(txn, 0).kvs[0]?.createRevision === fence) return 'kept';
+  nonce?.free();
   if (txn.succeeded) return 'handed-over';
-  if (rangeAt(txn, 0).kvs[0]?.createRevision === fence) return 'kept';
   return rangeAt(txn, 1).kvs[0]?.createRevision === successor.createRevision ? 'handed-over' : 'gone';
 }
 

@@ -124,7 +124,7 @@ export class Leadership extends Hold {
   async #partOrLeave(candidate: Candidate, successor: Place): Promise<void> {
     const parting = await this.#part(successor);
     if (parting === 'handed-over') return;
-    if (parting === 'kept') await leave(this.context, this.session, this.turn.key, this.fence);
+    if (parting === 'kept') await leave(this.context, this.session, this.turn);
     throw notStanding(this.#ground, candidate, parting === 'gone' ? 'unknown' : 'not-applied');
   }
 

@@ -1,6 +1,7 @@
 import { ConclaveError } from '../core/errors.js';
 import { etcdError } from '../store/etcd-errors.js';
 import type { Footing } from './footing.js';
+import { Nonces } from './nonces.js';
 import type { SessionContext } from './session.js';
 
 /** What etcd gives a lease that is asked for without a word; who lends one does not tell its own. */
@@ -12,6 +13,7 @@ const assumedTtlMs = 60_000;
  */
 export class BorrowedLease implements Footing {
   readonly leaseId: bigint;
+  readonly nonces: Nonces;
   readonly ttlMs = assumedTtlMs;
   readonly #context: SessionContext;
   readonly #ended = new AbortController();
@@ -19,6 +21,7 @@ export class BorrowedLease implements Footing {
   constructor(context: SessionContext, leaseId: bigint) {
     this.#context = context;
     this.leaseId = leaseId;
+    this.nonces = new Nonces(context.runtime);
   }
 
   get signal(): AbortSignal {

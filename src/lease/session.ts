@@ -11,6 +11,7 @@ import { type Deadline, marginMs, remainingMs } from './deadline.js';
 import type { Footing } from './footing.js';
 import { grantLease } from './grant.js';
 import { Heartbeat } from './heartbeat.js';
+import { Nonces } from './nonces.js';
 import { ttlSeconds } from './ttl.js';
 
 export interface SessionOptions {
@@ -67,6 +68,7 @@ const revokeTimeoutMs = 5000;
  */
 export class Session implements Footing {
   readonly leaseId: bigint;
+  readonly nonces: Nonces;
   readonly events = new EventEmitter<SessionEvents>();
   /** What hangs on this lease and is shared by its users. */
   readonly companions = new Companions();
@@ -85,6 +87,7 @@ export class Session implements Footing {
     this.#context = context;
     this.#reserveMs = options.reserveMs ?? 0;
     this.#ttlSeconds = ttlSeconds((options.ttlMs ?? defaultTtlMs) + this.#reserveMs);
+    this.nonces = new Nonces(context.runtime);
     this.leaseId = options.leaseId ?? randomInt63(context.runtime);
     // A lease whose id was given may have been taken over by another process meanwhile.
     this.#mayFree = options.leaseId === undefined;

@@ -158,7 +158,10 @@ export class Crowd {
       const { giveUp, settled } = this.#enterForAll({
         key: turn.key,
         createRevision: turn.fence,
-        gone: () => gone.resolve(true),
+        gone: () => {
+          turn.nonce?.free();
+          gone.resolve(true);
+        },
       });
       onAbort(giveUp.signal, () => gone.resolve(false));
       void settled.then(() => gone.resolve(false));
@@ -166,7 +169,7 @@ export class Crowd {
     } else {
       this.#placeGone();
     }
-    await leave(this.#context, this.#session, turn.key, turn.fence);
+    await leave(this.#context, this.#session, turn);
   }
 
   #enterForAll(instead?: Leaving) {
@@ -223,7 +226,7 @@ export class Crowd {
     return {
       ...turn,
       value,
-      leave: () => (end() ? this.#leave(turn) : leave(this.#context, this.#session, turn.key, turn.fence)),
+      leave: () => (end() ? this.#leave(turn) : leave(this.#context, this.#session, turn)),
       lost: () => {
         if (end()) this.#placeGone();
       },

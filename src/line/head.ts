@@ -27,9 +27,12 @@ export function headOf({ value, createRevision }: Place): Head | undefined {
 const headGrammar = /"head":\{"at":"(\d+)","length":(\d+)\}\}$/;
 
 /** `behind` as it was when it went, if that was heard and it was the head. */
-export function goneHead(behind: Place, events: readonly Event[]): (Head & Pick<Place, 'key'>) | undefined {
+export function goneHead(
+  behind: Place,
+  events: readonly Event[],
+): (Head & Pick<Place, 'key' | 'createRevision'>) | undefined {
   const { key, createRevision } = behind;
   const last = events.find(({ type, kv }) => type === EventType.delete && sameBytes(kv.key, key))?.prevKv;
   const head = last?.createRevision === createRevision ? headOf(last) : undefined;
-  return head && { ...head, key };
+  return head && { ...head, key, createRevision };
 }

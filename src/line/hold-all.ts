@@ -112,7 +112,11 @@ export class HoldAll implements HeldAll, Workable {
   }
 
   #leave(): Promise<void> {
-    this.#leaving ??= leaveAll(this.#context, this.#session, this.guard());
+    this.#leaving ??= leaveAll(
+      this.#context,
+      this.#session,
+      this.parts.map(({ place }) => place),
+    );
     return this.#leaving;
   }
 }

@@ -9,7 +9,7 @@ import { type Ending, Lost, Released } from './ending.js';
 import type { Held, HeldBase } from './held.js';
 import { HoldTime } from './hold-time.js';
 import { KeyGuard } from './key-guard.js';
-import { confirmed, leave } from './leave.js';
+import { confirmed, leave, type OwnPlace } from './leave.js';
 import type { Turn } from './line.js';
 import { LossListeners } from './loss-listeners.js';
 
@@ -81,6 +81,10 @@ export class Hold implements Held {
     return this.#over?.error;
   }
 
+  get place(): OwnPlace {
+    return this.turn;
+  }
+
   guard(): Compare {
     return createdAt(this.turn.key, this.fence);
   }
@@ -146,7 +150,7 @@ export class Hold implements Held {
   }
 
   #leave(): Promise<void> {
-    return this.turn.leave?.() ?? leave(this.context, this.session, this.turn.key, this.fence);
+    return this.turn.leave?.() ?? leave(this.context, this.session, this.turn);
   }
 
   #end(ending: Ending): void {

@@ -37,11 +37,18 @@ export async function joinAllIfFree(
   wishes: readonly Wish<Hold>[],
   signal: AbortSignal,
 ): Promise<readonly Hold[] | 'busy' | undefined> {
-  const { runtime, store } = context;
-  const places = wishes.map(({ rule }) => newPlaceKey(runtime, rule.stands, session.leaseId, rule.tail));
+  const { store } = context;
+  const places = wishes.map(({ rule: { stands, tail } }) => {
+    const nonce = session.nonces.take(stands);
+    return { ...newPlaceKey(nonce.text, stands, session.leaseId, tail), nonce };
+  });
   const txn = allOrNone(session, wishes, places, value);
   if (txn.compare.length > txnOperationsMax) return undefined;
+  const spoil = () => {
+    for (const { nonce } of places) nonce.spoil();
+  };
   const late = (kept: bigint) => {
+    spoil();
     for (const { stem } of places) void sweepLate(context, session, stem, kept);
   };
   const acquisition = {
@@ -54,9 +61,12 @@ export async function joinAllIfFree(
     },
     proceed: async (fence: bigint | 'busy' | undefined) => {
       entered();
-      return typeof fence !== 'bigint' ? fence : places.map(({ key }): HeldTurn => ({ key, fence, value }));
+      return typeof fence !== 'bigint'
+        ? fence
+        : places.map(({ key, nonce }): HeldTurn => ({ key, fence, nonce, value }));
     },
     sweep: async (answered: Promise<unknown>, doubtful: () => boolean) => {
+      spoil();
       await Promise.all(places.map(({ stem }) => sweep(context, session, stem, answered)));
       if (doubtful()) late(0n);
     },
@@ -64,7 +74,10 @@ export async function joinAllIfFree(
       late(typeof turns === 'object' ? (turns[0]?.fence ?? 0n) : 0n),
   };
   const turns = await keepOrLeave(context, session, acquisition, signal);
-  if (typeof turns !== 'object') return turns;
+  if (typeof turns !== 'object') {
+    for (const { nonce } of places) nonce.free();
+    return turns;
+  }
   return turns.map((turn, i) => (wishes[i] as Wish<Hold>).make(context, session, turn));
 }
 
@@ -170,6 +183,6 @@ function letGo(context: SessionContext, session: Session, holds: readonly Hold[]
   return leaveAll(
     context,
     session,
-    holds.map((hold) => hold.guard()),
+    holds.map(({ place }) => place),
   );
 }

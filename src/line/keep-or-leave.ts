@@ -15,7 +15,7 @@ export interface Acquisition<E, T> {
   /** `signal` ends with the caller's and with the session. */
   proceed(entry: E, signal: AnySignal): Promise<T>;
   /** Takes away what was made. `entered` is the answer to come; `doubtful`: whether a try was never answered. */
-  sweep(entered: Promise<E>, doubtful: () => boolean): Promise<void>;
+  sweep(entered: Promise<E>, doubtful: () => boolean): Promise<unknown>;
   /** It went well, with `kept`, but a try was never answered, and may be applied yet. */
   sweepLate(kept: T): void;
 }

@@ -2,6 +2,7 @@ import { type AnySignal, pause } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
+import type { Nonce } from '../lease/nonces.js';
 import type { SessionContext } from '../lease/session.js';
 import { type Compare, CompareResult, CompareTarget, type RequestOp, type ResponseHeader } from '../store/messages.js';
 import { createdAt, remove } from '../store/ops.js';
@@ -13,35 +14,40 @@ import type { Standing } from './sight.js';
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
 
+/** A place that this process has made, and will take away. */
+export interface OwnPlace {
+  readonly key: Bytes;
+  /** Its create revision: grows with every later holder of the line. */
+  readonly fence: bigint;
+  /** Undefined: its key is used by nobody else, or was not ours to draw. */
+  readonly nonce?: Nonce | undefined;
+}
+
 /**
- * Deletes the place `key` if it is still the one created at `createRevision`: a repeated release can never take away a
- * later place (etcd #22082). Resolves when the store has answered, or the session is over and the lease takes the key.
+ * Deletes a place if it is still the one created at its fence: a repeated release can never take away a later place
+ * (etcd #22082). Resolves when the store has answered, or the session is over and the lease takes the key.
  */
-export async function leave(
-  context: SessionContext,
-  footing: Footing,
-  key: Bytes,
-  createRevision: bigint,
-): Promise<void> {
+export async function leave(context: SessionContext, footing: Footing, place: OwnPlace): Promise<void> {
   try {
-    await removePlace(context, footing.signal, key, createRevision);
+    await removePlace(context, footing.signal, place.key, place.fence);
+    place.nonce?.free();
   } catch (error) {
     if (!footing.signal.aborted) throw error;
   }
 }
 
-/** The same for several places, one for each of their guards: one txn if all are there, else one for each. */
-export async function leaveAll(context: SessionContext, footing: Footing, guards: readonly Compare[]): Promise<void> {
+/** The same for several places: one txn if all are there, else one for each. */
+export async function leaveAll(context: SessionContext, footing: Footing, places: readonly OwnPlace[]): Promise<void> {
   const { store, runtime } = context;
-  const txn = { compare: guards, success: guards.map(({ key }) => remove(key)) };
+  const compare = places.map(({ key, fence }) => createdAt(key, fence));
+  const txn = { compare, success: places.map(({ key }) => remove(key)) };
   try {
     const { succeeded } = await untilAnswered(runtime, footing.signal, () => store.txn(txn));
-    if (succeeded) return;
+    if (!succeeded) await Promise.all(places.map((place) => leave(context, footing, place)));
+    else for (const { nonce } of places) nonce?.free();
   } catch (error) {
     if (!footing.signal.aborted) throw error;
-    return;
   }
-  await Promise.all(guards.map(({ key, createRevision = 0n }) => leave(context, footing, key, createRevision)));
 }
 
 /** How long `release()` waits for the store's word. */
@@ -91,16 +97,17 @@ export async function passOn(
  * Takes away the place of an acquisition that failed, wherever it has been moved to. `entered` is the request that was
  * to make it: it is waited for, since a delete that overtakes it would leave a waiter that nobody knows of and that
  * becomes a holder nobody releases (Curator #600, kazoo #732). Never rejects; goes on until the store has answered or
- * the session ends, whatever the caller's timeout was.
+ * the session ends, whatever the caller's timeout was. Resolves to whether the store has answered the first delete: no
+ * other is on its way.
  */
 export async function sweep(
   context: SessionContext,
   footing: Footing,
   stem: Stem,
   entered: Promise<unknown>,
-): Promise<void> {
+): Promise<boolean> {
   await entered.catch(() => {});
-  await removeUnless(context, footing, stem, 0n);
+  return removeUnless(context, footing, stem, 0n);
 }
 
 /**
@@ -132,19 +139,26 @@ export async function sweepLate(context: SessionContext, footing: Footing, stem:
   }
 }
 
-/** The nonce makes the stem nobody else's, so that a place can go whatever its create revision is, except `kept`. */
-function removeUnless(context: SessionContext, footing: Footing, stem: Stem, kept: bigint): Promise<void> {
+/** Nobody else has the stem meanwhile, so that a place can go whatever its create revision is, except `kept`. */
+function removeUnless(context: SessionContext, footing: Footing, stem: Stem, kept: bigint): Promise<boolean> {
   return removeIf(context, footing, isNot(stem, kept));
 }
 
-/** Deletes what `compare` compares, if it holds. */
-async function removeIf({ store, runtime }: SessionContext, footing: Footing, compare: Compare): Promise<void> {
+/** Deletes what `compare` compares, if it holds; whether the first try was answered. */
+async function removeIf({ store, runtime }: SessionContext, footing: Footing, compare: Compare): Promise<boolean> {
   const txn = { compare: [compare], success: [remove(compare.key, compare)] };
+  let tries = 0;
+  const attempt = () => {
+    tries += 1;
+    return store.txn(txn);
+  };
   try {
-    await untilAnswered(runtime, footing.signal, () => store.txn(txn));
+    await untilAnswered(runtime, footing.signal, attempt);
+    return tries === 1;
   } catch (error) {
     // The lease is over: the key goes with it. Or the store refuses: then it refused to make the place, too.
     if (!ConclaveError.is(error)) throw error;
+    return false;
   }
 }
 

@@ -2,6 +2,7 @@ import { type AnySignal, abortable } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
+import type { Nonce } from '../lease/nonces.js';
 import type { SessionContext } from '../lease/session.js';
 import type { Event, ResponseHeader } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -10,16 +11,13 @@ import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './enter.js';
 import { goneHead } from './head.js';
 import { keepOrLeave } from './keep-or-leave.js';
-import { leave, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
+import { leave, type OwnPlace, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
 import { type Rule, sameWait } from './rule.js';
 import { look, lookAfterHead, lookAgain, type Seen, type Standing } from './sight.js';
 
 /** A place whose turn has come. */
-export interface Turn {
-  readonly key: Bytes;
-  /** The place's create revision: grows with every later holder of the line. */
-  readonly fence: bigint;
+export interface Turn extends OwnPlace {
   /** Whether anybody can have come behind it by now: not, if the request that made the place showed its turn, too. */
   readonly waited?: boolean | undefined;
   /** A revision as of which it was held; what was before is none of its holder's. Default: the fence. */
@@ -60,7 +58,8 @@ export interface NamedTurn extends Turn {
 export const lookAgainMs = 10_000;
 
 /** A place to be made: one that may be moved, or a named one with its `since`. */
-type Wanted = NewPlace & ({ readonly stem: Stem } | { readonly stem?: undefined; readonly since: bigint });
+type Wanted = NewPlace &
+  ({ readonly stem: Stem; readonly nonce: Nonce } | { readonly stem?: undefined; readonly since: bigint });
 
 /**
  * One waiting line: places under a prefix in the order of their create revisions. Whose turn it is says the rule of its
@@ -98,7 +97,8 @@ export class Line {
     const attempt = () => enter(this.#context.store, this.#rule, place, instead);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       const { key, createRevision, admitted, length } = await this.#untilAdmitted(entry, place.stem, either);
-      return { key, fence: createRevision, waited: admitted.revision !== createRevision, length };
+      const waited = admitted.revision !== createRevision;
+      return { key, fence: createRevision, nonce: place.nonce, waited, length };
     });
   }
 
@@ -120,18 +120,24 @@ export class Line {
   /** Its turn if that has come already, else undefined with nothing left behind. Throws as `join`. */
   async joinIfFree(value: Bytes, signal: AbortSignal): Promise<Turn | undefined> {
     const place = this.#newPlace(value);
+    const { nonce } = place;
     const attempt = () => enterIfFree(this.#context.store, this.#rule, place);
-    return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
+    const joined = await this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry === undefined) return undefined;
-      if (entry.seen.verdict.type === 'admitted') return { key: entry.key, fence: entry.createRevision };
-      await abortable(leave(this.#context, this.#footing, entry.key, entry.createRevision), either);
+      const turn = { key: entry.key, fence: entry.createRevision, nonce };
+      if (entry.seen.verdict.type === 'admitted') return turn;
+      await abortable(leave(this.#context, this.#footing, turn), either);
       return undefined;
     });
+    if (joined === undefined) nonce.free();
+    return joined;
   }
 
   #newPlace(value: Bytes, tail = this.#rule.tail) {
+    const { stands } = this.#rule;
     const lease = this.#footing.leaseId;
-    return { ...newPlaceKey(this.#context.runtime, this.#rule.stands, lease, tail), value, lease };
+    const nonce = this.#footing.nonces.take(stands);
+    return { ...newPlaceKey(nonce.text, stands, lease, tail), value, lease, nonce };
   }
 
   /** `keepOrLeave` for one place. */
@@ -149,7 +155,9 @@ export class Line {
       },
       sweep: (entered: Promise<E>, doubtful: () => boolean) => this.#sweep(place, entered, doubtful),
       sweepLate: (turn: T) => {
-        if (place.stem !== undefined) void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
+        if (place.stem === undefined) return;
+        place.nonce.spoil();
+        void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
       },
     };
     return keepOrLeave(this.#context, this.#footing, acquisition, signal);
@@ -212,7 +220,9 @@ export class Line {
 
   async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
     if (place.stem === undefined) return sweepNamed(this.#context, this.#footing, place, entered, doubtful);
-    await sweep(this.#context, this.#footing, place.stem, entered);
+    const answered = await sweep(this.#context, this.#footing, place.stem, entered);
+    if (answered && !doubtful()) return place.nonce.free();
+    place.nonce.spoil();
     if (doubtful()) void sweepLate(this.#context, this.#footing, place.stem, 0n);
   }
 }

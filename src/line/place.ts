@@ -1,5 +1,4 @@
 import { type Bytes, concatBytes, fromLatin1, latin1, prefixEnd, utf8 } from '../core/bytes.js';
-import { type Runtime, randomHex } from '../core/runtime.js';
 import type { KeyValue } from '../store/messages.js';
 
 /** One waiter's or holder's key in a line. Places are ordered by `createRevision`: the first holds. */
@@ -12,17 +11,17 @@ export interface Stem {
 }
 
 /**
- * The key of a new place: `<prefix><lease hex>.<nonce>`, and `.0.<tail>` after it if there is a tail. The nonce makes
- * each acquisition's place its own, so that a lost answer can be looked up and a release can never hit a later one
- * (etcd #22082). Go, etcdctl and v3lock order by create revision and never read what comes after the prefix.
+ * The key of a new place: `<prefix><lease hex>.<nonce>`, and `.0.<tail>` after it if there is a tail. The nonce, 16 hex
+ * digits, makes each acquisition's place its own, so that a lost answer can be looked up. Go, etcdctl and v3lock order
+ * by create revision and never read what comes after the prefix.
  */
 export function newPlaceKey(
-  runtime: Runtime,
+  nonce: string,
   prefix: Bytes,
   leaseId: bigint,
   tail = '',
 ): { readonly key: Bytes; readonly stem: Stem } {
-  const stem = concatBytes(prefix, utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`));
+  const stem = concatBytes(prefix, utf8(`${leaseId.toString(16)}.${nonce}`));
   const key = tail === '' ? stem : concatBytes(stem, utf8(`.0.${tail}`));
   return { key, stem: { key: stem, rangeEnd: prefixEnd(stem) } };
 }

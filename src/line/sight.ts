@@ -1,6 +1,8 @@
 import { type Bytes, prefixEnd } from '../core/bytes.js';
 import {
   type Compare,
+  CompareResult,
+  CompareTarget,
   type RangeRequest,
   type RangeResponse,
   type ResponseHeader,
@@ -80,10 +82,15 @@ export async function lookAfterHead(
   store: Store,
   rule: Rule,
   standing: Standing,
-  head: Head & Pick<Place, 'key'>,
+  head: Head & Pick<Place, 'key' | 'createRevision'>,
 ): Promise<Seen> {
   const known = { verdict: { type: 'admitted' }, length: head.length - 1 } as const;
-  return lookUnless(store, rule, standing, createdAt(head.key, 0n), known);
+  return lookUnless(store, rule, standing, notMadeAt(head), known);
+}
+
+/** Holds if the place is gone, even if its key has come again behind it. */
+function notMadeAt({ key, createRevision }: Pick<Place, 'key' | 'createRevision'>): Compare {
+  return { key, target: CompareTarget.create, result: CompareResult.notEqual, createRevision };
 }
 
 /** What is `known` if the place is there and `so` holds, else what a look shows: one round trip. */

@@ -159,8 +159,9 @@ export class Claimer {
         ({ claimed, hasLeft } = await this.#claimAtRing(turn, signal));
       }
     } finally {
-      // Else the claim has taken the place away.
-      if (!hasLeft) await leave(this.#context, this.#site.session, turn.key, turn.fence);
+      // The claim has taken the place away.
+      if (hasLeft) turn.nonce?.free();
+      else await leave(this.#context, this.#site.session, turn);
     }
   }
 

@@ -46,7 +46,7 @@ export async function keepQueue(site: ClaimSite, signal: AbortSignal): Promise<n
     try {
       await keep(site, signal);
     } finally {
-      await leave(context, session, turn.key, turn.fence);
+      await leave(context, session, turn);
     }
   }
 }

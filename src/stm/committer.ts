@@ -85,7 +85,7 @@ export class Committer {
       return witness;
     }
     const { runtime, namespace } = this.#context;
-    const { key } = newPlaceKey(runtime, utf8(`${namespace}${root}/`), session.leaseId);
+    const { key } = newPlaceKey(randomHex(runtime), utf8(`${namespace}${root}/`), session.leaseId);
     const make = () => makeOwnKey(this.#context, session, key, '');
     const revision = await onLease(session, () => untilAnswered(runtime, session.signal, make));
     return { session, key, createRevision: revision, revision };
@@ -101,7 +101,8 @@ export class Committer {
       return await this.#told(txn, witness, mark);
     } catch (error) {
       // Without its witness it can't be applied any more, if it was not yet.
-      if (!isRefusal(error)) void leave(this.#context, witness.session, witness.key, witness.createRevision);
+      if (!isRefusal(error))
+        void leave(this.#context, witness.session, { key: witness.key, fence: witness.createRevision });
       else this.#free.add(witness);
       if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) await witness.session.verify();
       witness.session.signal.throwIfAborted();

@@ -81,6 +81,15 @@ const operations: Readonly<Record<string, Operation>> = {
   inspectLock: { prepare: taken, run: ({ conclave }) => conclave.inspectLock('x'), cost: { range: 1 }, keys: 0 },
 };
 
+function keysEverMade({ host }: SimWorld): Set<string> {
+  const { space } = host.engine;
+  const keys = new Set<string>();
+  for (let revision = 2n; revision <= space.revision; revision++) {
+    for (const { text } of space.changesOf(revision)?.changes ?? []) keys.add(text);
+  }
+  return keys;
+}
+
 describe('what an operation costs', () => {
   it.each(Object.entries(operations))('LINE-11: %s', (_, { prepare, run, cost, keys }) =>
     inWorld(async (world) => {
@@ -96,6 +105,61 @@ describe('what an operation costs', () => {
       });
     }),
   );
+
+  const uses: Record<string, { use: (client: Client) => Promise<{ release(): Promise<void> } | null>; keys: number }> =
+    {
+      lock: { use: ({ conclave }) => conclave.lock('x'), keys: 1 },
+      tryLock: { use: ({ conclave }) => conclave.tryLock('x'), keys: 1 },
+      'a read lock': { use: ({ conclave }) => conclave.rwLock('x').read(), keys: 1 },
+      'permits, with the key that says how many there are': {
+        use: ({ conclave }) => conclave.semaphore('s', { permits: 3 }).acquire({ permits: 2 }),
+        keys: 2,
+      },
+      'lockAll, free': { use: ({ conclave }) => conclave.lockAll(['x', 'y']), keys: 2 },
+      campaign: { use: ({ conclave }) => conclave.election('e').campaign('v'), keys: 1 },
+    };
+
+  it.each(Object.entries(uses))(
+    'LINE-13: as many keys are ever made, however often it is used: %s',
+    (_, { use, keys }) =>
+      inWorld(async (world) => {
+        const client = world.client({ ttlMs });
+        for (let i = 0; i < 5; i++) {
+          const held = await world.until(use(client));
+          await world.until(held?.release() ?? Promise.reject(new Error('busy')));
+        }
+        expect(keysEverMade(world).size).toBe(keys);
+        await world.until(client.conclave.close());
+        await world.truth.txn({
+          success: [{ type: 'deleteRange', request: { key: Buffer.from('semaphores/s/declared') } }],
+        });
+      }),
+  );
+
+  it('LINE-13: three who take turns have three, and one who gives up leaves its own to the next', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client({ ttlMs });
+      for (let i = 0; i < 5; i++) {
+        const turns = Array.from({ length: 3 }, () => conclave.lock('x'));
+        for (const turn of turns) await world.until((await world.until(turn)).release());
+        const held = await world.until(conclave.lock('x'));
+        await expect(world.until(conclave.lock('x', { timeoutMs: 100 }))).rejects.toMatchObject({ code: 'TIMEOUT' });
+        await world.until(held.release());
+      }
+      expect(keysEverMade(world).size).toBe(3);
+      await world.until(conclave.close());
+    }));
+
+  it('LINE-13: after a request that was never answered there are others', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      await world.until(conclave.session.open());
+      store.loseReply((name) => name === 'txn');
+      await world.until((await world.until(conclave.lock('x'))).release());
+      await world.until((await world.until(conclave.lock('x'))).release());
+      expect(keysEverMade(world).size).toBe(2);
+      await world.until(conclave.close());
+    }));
 
   it('LINE-11: a waiter has one key, its predecessor and itself to watch, and asks twice', () =>
     inWorld(async (world) => {

@@ -3,7 +3,7 @@ import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { headOf, withHead } from '../../src/line/head.js';
 import type { Held } from '../../src/line/held.js';
 import { decodeHolder } from '../../src/line/holder.js';
-import type { TxnRequest } from '../../src/store/messages.js';
+import { CompareResult, type TxnRequest } from '../../src/store/messages.js';
 import { put } from '../../src/store/ops.js';
 import { type Client, errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
@@ -35,7 +35,7 @@ async function handOver(world: SimWorld, { store }: Client, from: Promise<Held>)
   // Of the one who is next: whether its predecessor is as it was, or has gone.
   const looks = store.log.slice(length).map(({ request }) => request as TxnRequest);
   const look = looks.find(({ compare, success }) => compare?.length === 2 && success === undefined);
-  return look?.compare?.[1]?.createRevision === 0n ? 'compares' : 'reads';
+  return look?.compare?.[1]?.result === CompareResult.notEqual ? 'compares' : 'reads';
 }
 
 describe('the head of a long line', () => {

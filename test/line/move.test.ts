@@ -5,7 +5,6 @@ import { Line, type Turn } from '../../src/line/line.js';
 import { moveToEnd } from '../../src/line/move.js';
 import { movedKey, newPlaceKey, placeName } from '../../src/line/place.js';
 import { placesOf } from '../../src/line/sight.js';
-import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { createdAt, remove } from '../../src/store/ops.js';
 import type { CallName } from '../support/faulty-store.js';
@@ -163,7 +162,7 @@ describe('a place that is sent to the end of the line', () => {
 
 describe('the key of a place', () => {
   it('LINE-9: has a stem that stays, a count of moves and a tail of any bytes; keys of others have none', () => {
-    const { key, stem } = newPlaceKey(new SimRuntime(), prefix, 255n, 'p\n.é');
+    const { key, stem } = newPlaceKey('0123456789abcdef', prefix, 255n, 'p\n.é');
     const name = placeName(prefix, key);
     if (name === undefined) throw new Error('no name');
     expect(utf8Text(stem.key)).toBe(`line/${name.stem}`);

@@ -16,6 +16,7 @@ import { maxHold } from '../checkers/max-hold.js';
 import { mutualExclusion } from '../checkers/mutual-exclusion.js';
 import { noHangingPromise } from '../checkers/no-hanging-promise.js';
 import { nothingLeft } from '../checkers/nothing-left.js';
+import { placeKept } from '../checkers/place-kept.js';
 import type { Json, Plan } from '../plan.js';
 import type { Prng } from '../prng.js';
 import type { SimClient } from '../sim-client.js';
@@ -53,6 +54,8 @@ type LockOperation = {
   readonly lockDelayMs?: number | null;
   /** Never lets go, and leaves that to `maxHoldMs`. */
   readonly forgets?: boolean;
+  /** Wants it once more before it has the store's word that it has let go. */
+  readonly again?: boolean;
 };
 
 /** How often an operation has a longest time, and a cool-down. */
@@ -95,6 +98,7 @@ function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[
       fenceGrowth,
       guardedWrites,
       lockBreaks,
+      placeKept,
       maxHold,
       lockDelay,
       heldInTime,
@@ -137,6 +141,7 @@ function drawOperation(
     abortAfterMs: random.chance(0.25) ? Math.round(random.between(0, 3000)) : null,
     inner: later.length > 0 && random.chance(0.3) ? random.pick(later) : null,
     ...drawLimits(random, limits),
+    again: random.chance(0.2),
   };
 }
 
@@ -187,7 +192,9 @@ class LockStage implements Stage {
     await this.#work(client, turn, held);
     if (turn.forgets) return;
     over();
-    await this.#release(client, turn.name, held);
+    const released = this.#release(client, turn.name, held);
+    if (turn.again) await this.#inner(client, turn.name);
+    await released;
   }
 
   async #withLock(client: SimClient, turn: LockOperation, options: HoldOptions): Promise<void> {

@@ -64,12 +64,36 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/sight.js',
-        find: 'return lookUnless(store, rule, standing, createdAt(head.key, 0n), known);',
-        replace: `const { header } = await store.txn({ compare: [createdAt(head.key, 0n)] });
+        find: 'return lookUnless(store, rule, standing, notMadeAt(head), known);',
+        replace: `const { header } = await store.txn({ compare: [notMadeAt(head)] });
     return { ...known, header };`,
       },
     ],
     workloads: ['lock-heads'],
     rules: ['first-in-line'],
+  },
+  {
+    name: 'a nonce that is used again though a request with it was never answered',
+    origin: 'etcd #22082: a request that is applied late meets another place of the same name',
+    edits: [
+      { file: 'lease/nonces.js', find: 'spoil: () => spoil(this),', replace: 'spoil: () => { },' },
+      { file: 'line/line.js', find: 'if (answered && !doubtful())', replace: '' },
+    ],
+    workloads: ['lock', 'lock-crowd', 'lock-heads'],
+    rules: ['place-kept'],
+  },
+  {
+    name: 'a nonce that is used again while its place stands',
+    origin: 'etcd #14890: what is there already is taken for one’s own',
+    edits: [
+      {
+        file: 'line/line.js',
+        find: 'return { key, fence: createRevision, nonce: place.nonce, waited, length };',
+        replace: `place.nonce.free();
+            return { key, fence: createRevision, waited, length };`,
+      },
+    ],
+    workloads: ['lock', 'election'],
+    rules: ['mutual-exclusion: exclusive', 'fence-growth: unique'],
   },
 ];

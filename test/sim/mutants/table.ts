@@ -70,7 +70,7 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'line/place.js',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: code to look for
-        find: 'utf8(`${leaseId.toString(16)}.${randomHex(runtime)}`)',
+        find: 'utf8(`${leaseId.toString(16)}.${nonce}`)',
         replace: 'utf8(leaseId.toString(16))',
       },
       {
@@ -164,12 +164,8 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/leave.js',
-        find: `    const txn = { compare: [compare], success: [remove(compare.key, compare)] };
-    try {
-        await untilAnswered(runtime, footing.signal, () => store.txn(txn));`,
-        replace: `    const txn = { compare: [compare], success: [remove(compare.key, compare)] };
-    try {
-        await store.txn(txn, { timeoutMs: 50 });`,
+        find: 'await untilAnswered(runtime, footing.signal, attempt);',
+        replace: 'await store.txn(txn, { timeoutMs: 50 });',
       },
       {
         file: 'line/leave.js',
