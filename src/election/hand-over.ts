@@ -3,7 +3,7 @@ import { ConclaveError, type Outcome } from '../core/errors.js';
 import type { SessionContext } from '../lease/session.js';
 import type { Turn } from '../line/line.js';
 import { moveToEnd } from '../line/move.js';
-import { type Place, placeName } from '../line/place.js';
+import { originOf, type Place, placeName } from '../line/place.js';
 import { placesOf } from '../line/sight.js';
 import { createdAt, get, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -80,11 +80,11 @@ export function notStanding(ground: Ground, candidate: Candidate, outcome: Outco
   return new ConclaveError('NOT_FOUND', message, { outcome });
 }
 
-/** One of ours may have been moved since it was seen: its key and term are others by now, the stem is the same. */
+/** One of ours may have been moved since it was seen: its key and term are others by now. */
 function isCandidate({ prefix }: Ground, place: Place, candidate: Candidate): boolean {
   if (typeof candidate === 'string') return utf8Text(place.value) === candidate;
-  const wanted = placeName(prefix, utf8(candidate.key));
-  if (wanted !== undefined) return placeName(prefix, place.key)?.stem === wanted.stem;
+  const wanted = originOf(prefix, { key: utf8(candidate.key), createRevision: candidate.term });
+  if (wanted !== undefined) return originOf(prefix, place) === wanted;
   return utf8Text(place.key) === candidate.key && place.createRevision === candidate.term;
 }
 

@@ -27,7 +27,7 @@ export async function moveToEnd(
   if (name === undefined) throw new ConclaveError('INVALID_ARGUMENT', `${utf8Text(key)} has no nonce to be found by`);
   const txn = {
     compare: [guard, createdAt(key, place.createRevision), modifiedAt(key, place.modRevision)],
-    success: [remove(key), put(movedKey(prefix, name), value, { leaseId })],
+    success: [remove(key), put(movedKey(prefix, name, place.createRevision), value, { leaseId })],
   };
   try {
     await untilAnswered(runtime, signal, () => store.txn(txn));

@@ -28,25 +28,35 @@ export function newPlaceKey(
 
 /** What can be read in a place's key. */
 export interface PlaceName {
-  /** The same for all keys that this place can have, and no other. */
+  /** The same for all keys that this place can have, and no other that stands at the same time. */
   readonly stem: string;
   /** How often it has been sent to the end of the line. */
   readonly moves: number;
+  /** Of a place that was moved: its create revision before the first time. */
+  readonly origin?: bigint | undefined;
   /** Whatever the recipe has put there. */
   readonly tail: string;
 }
 
 /** Undefined: a key of Go's or etcdctl's, or one that its owner named. */
 export function placeName(prefix: Bytes, key: Bytes): PlaceName | undefined {
-  const [, stem, moves = '0', tail = ''] = placeGrammar.exec(latin1(key.subarray(prefix.length))) ?? [];
-  return stem === undefined ? undefined : { stem, moves: Number(moves), tail };
+  const [, stem, moves = '0', origin, tail = ''] = placeGrammar.exec(latin1(key.subarray(prefix.length))) ?? [];
+  if (stem === undefined) return undefined;
+  return { stem, moves: Number(moves), tail, origin: origin === undefined ? undefined : BigInt(origin) };
 }
 
-const placeGrammar = /^([0-9a-f]+\.[0-9a-f]{16})(?:\.(\d+)(?:\.(.*))?)?$/s;
+const placeGrammar = /^([0-9a-f]+\.[0-9a-f]{16})(?:\.(\d+)(?:-(\d+))?(?:\.(.*))?)?$/s;
 
-/** The key that the place of this name gets at its next move. */
-export function movedKey(prefix: Bytes, { stem, moves, tail }: PlaceName): Bytes {
-  return concatBytes(prefix, fromLatin1(`${stem}.${moves + 1}${tail === '' ? '' : `.${tail}`}`));
+/** The key that the place of this name, created at `createRevision`, gets at its next move. */
+export function movedKey(prefix: Bytes, name: PlaceName, createRevision: bigint): Bytes {
+  const { stem, moves, tail, origin = createRevision } = name;
+  return concatBytes(prefix, fromLatin1(`${stem}.${moves + 1}-${origin}${tail === '' ? '' : `.${tail}`}`));
+}
+
+/** The same for one acquisition's place wherever it is moved, and for no other. Undefined as in `placeName`. */
+export function originOf(prefix: Bytes, { key, createRevision }: Pick<Place, 'key' | 'createRevision'>) {
+  const name = placeName(prefix, key);
+  return name && `${name.stem} ${name.origin ?? createRevision}`;
 }
 
 /** The prefix of the line `name` in etcd's layout. */

@@ -82,6 +82,25 @@ describe('handOver()', () => {
       expect((await won('b')).term).toBeGreaterThan(c.term);
     }));
 
+  it('ELECTION-13: one that gave up and stands again is another, though it has the same key', () =>
+    inWorld(async (world) => {
+      const { client, leader } = await lineOf(world, 'a');
+      const aborts = new AbortController();
+      const first = client('a').conclave.election('e').campaign('b', { signal: aborts.signal });
+      await world.settle();
+      const seen = await candidate(world, 'b');
+      aborts.abort(new Error('given up'));
+      await expect(world.until(first)).rejects.toThrow('given up');
+      const again = client('a').conclave.election('e').campaign('b');
+      await world.settle();
+      const { key, term } = await candidate(world, 'b');
+      expect(key).toBe(seen.key);
+      expect(term).toBeGreaterThan(seen.term);
+      expect(await world.until(errorOf(leader.handOver(seen)))).toMatchObject({ code: 'NOT_FOUND' });
+      await world.until(leader.handOver({ ...seen, key, term }));
+      expect((await world.until(again)).term).toBe(term);
+    }));
+
   it('ELECTION-13: refused while the leader goes on: nobody of that name, one that is silent, itself', () =>
     inWorld(async (world) => {
       const { client, leader } = await lineOf(world, 'a', 'b', 'c');

@@ -3,7 +3,7 @@ import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { exclusive } from '../../src/line/exclusive.js';
 import { Line, type Turn } from '../../src/line/line.js';
 import { moveToEnd } from '../../src/line/move.js';
-import { movedKey, newPlaceKey, placeName } from '../../src/line/place.js';
+import { movedKey, newPlaceKey, type PlaceName, placeName } from '../../src/line/place.js';
 import { placesOf } from '../../src/line/sight.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { createdAt, remove } from '../../src/store/ops.js';
@@ -167,9 +167,10 @@ describe('the key of a place', () => {
     if (name === undefined) throw new Error('no name');
     expect(utf8Text(stem.key)).toBe(`line/${name.stem}`);
     expect(name.moves).toBe(0);
-    const moved = placeName(prefix, movedKey(prefix, name));
-    expect(moved).toEqual({ ...name, moves: 1 });
-    expect(utf8Text(movedKey(prefix, name))).toBe(`line/${name.stem}.1.p\n.é`);
+    const moved = placeName(prefix, movedKey(prefix, name, 7n));
+    expect(moved).toEqual({ ...name, moves: 1, origin: 7n });
+    expect(placeName(prefix, movedKey(prefix, moved as PlaceName, 9n))).toEqual({ ...name, moves: 2, origin: 7n });
+    expect(utf8Text(movedKey(prefix, name, 7n))).toBe(`line/${name.stem}.1-7.p\n.é`);
     for (const foreign of ['ff', 'ff.', 'ff.0123', `xyz.${'0'.repeat(16)}`, '', `ff.${'0'.repeat(16)}.x`]) {
       expect(placeName(prefix, utf8(`line/${foreign}`))).toBeUndefined();
     }
