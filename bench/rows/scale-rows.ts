@@ -1,7 +1,10 @@
 import { fileURLToPath } from 'node:url';
+import { connect } from '../../src/connect/connect.js';
+import { put, remove } from '../../src/store/ops.js';
+import type { Store } from '../../src/store/store.js';
 import { bareStore } from '../client/bare-txns.js';
 import type { CrowdJob, HoldResult, WaitResult } from '../client/crowd-job.js';
-import { latencySample } from '../client/loops.js';
+import { latencySample, rateOf, warmUp } from '../client/loops.js';
 import type { Lab } from '../lab.js';
 import type { Opened, Row, Sample } from '../row.js';
 import { WorkerProcess } from '../worker-process.js';
@@ -12,6 +15,7 @@ const waiterCounts = [100, 1_000, 10_000];
 /** So many of one session have places of their own. */
 const callersPerSession = 8;
 const handOvers = 60;
+const putsPerTxn = 50;
 const conclave = 'conclave';
 const bare = 'bare txn round trip';
 
@@ -32,6 +36,17 @@ export const scaleRows: readonly Row[] = [
       { of: held, detail: 'a cycle while / before', atMost: 1.5 },
     ],
     open: async (lab) => ({ subjects: new Map([[held, () => holdMany(lab)]]), close: async () => {} }),
+  },
+  {
+    id: 'scale/uses',
+    title: 'acquire and release of one name, unused and used 20,000 times since the last compaction (--quick: 1,000)',
+    unit: 'cycles/s',
+    better: 'more',
+    comparisons: [
+      { of: 'used', to: 'unused', aim: 0.9 },
+      { of: 'other leases’ dead keys', to: 'unused' },
+    ],
+    open: openUses,
   },
   ...waiterCounts.map(
     (count): Row => ({
@@ -59,6 +74,44 @@ function waiting(id: string, count: number, sessions: number): Omit<Row, 'title'
     comparisons: [{ of: conclave, to: bare, aim: 1 / 3 }],
     open: (lab) => openWaiters(lab, count, sessions),
   };
+}
+
+/**
+ * One name that was used by a process that still is, and one in which as many processes have each had one place: of
+ * those keys etcd keeps a trace each.
+ */
+async function openUses(lab: Lab): Promise<Opened> {
+  const { url } = await lab.server('etcd no-fsync');
+  const ours = await connect(url);
+  const floor = bareStore(url);
+  const uses = lab.scale.quick ? 1_000 : 20_000;
+  const cycle = async (name: string) => (await ours.lock(name)).release();
+  await warmUp(1, [() => cycle('bench/warm')]);
+  for (let n = 0; n < uses; n++) await cycle('bench/used');
+  for (let n = 0; n < uses; n += putsPerTxn) await leaveDeadKeys(floor, 'locks/bench/others/', n);
+  const { sampleMs } = lab.scale;
+  let unused = 0;
+  const rateAt = (name: () => string) => () => {
+    const at = name();
+    return rateOf(1, sampleMs / 4, () => cycle(at));
+  };
+  return {
+    subjects: new Map([
+      ['used', rateAt(() => 'bench/used')],
+      ['unused', rateAt(() => `bench/unused/${unused++}`)],
+      ['other leases’ dead keys', rateAt(() => 'bench/others')],
+    ]),
+    close: async () => {
+      await ours.close();
+      await floor.close();
+    },
+  };
+}
+
+async function leaveDeadKeys(store: Store, prefix: string, from: number): Promise<void> {
+  const keys = Array.from({ length: putsPerTxn }, (_, i) => `${prefix}${(from + i).toString(16)}.${'0'.repeat(16)}`);
+  await store.txn({ success: keys.map((key) => put(key, '')) });
+  await store.txn({ success: keys.map((key) => remove(key)) });
 }
 
 async function openWaiters(lab: Lab, count: number, sessions: number): Promise<Opened> {
