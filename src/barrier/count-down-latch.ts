@@ -1,9 +1,9 @@
 import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { randomHex } from '../core/runtime.js';
 import { assertWhole } from '../core/whole.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
-import { sweep } from '../line/leave.js';
 import { below } from '../line/rule.js';
 import { type RequestOp, type TxnRequest, type TxnResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get, mismatch, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
@@ -47,10 +47,7 @@ export class CountDownLatch {
    */
   countDown(options: PartyOptions = {}): Promise<number> {
     const site = { what: `latch ${this.name}`, prefix: this.#parties };
-    return asParty(this.#context, site, options, {
-      run: (party, signal) => this.#countDown(party, signal),
-      undo: (session, stem, made) => sweep(this.#context, session, stem, made),
-    });
+    return asParty(this.#context, site, options, { run: (party, signal) => this.#countDown(party, signal) });
   }
 
   /**
@@ -92,14 +89,15 @@ export class CountDownLatch {
     });
   }
 
-  async #countDown({ key, revision }: Party, signal: AnySignal): Promise<number> {
+  async #countDown({ key, revision, nonce }: Party, signal: AnySignal): Promise<number> {
     const { store, runtime } = this.#context;
-    const down = concatBytes(this.#downs, key.subarray(this.#parties.length));
+    const down = concatBytes(this.#downs, utf8(randomHex(runtime)));
     const txn = await untilAnswered(runtime, signal, () => store.txn(this.#countTxn(key, revision, down)));
     const answer = txn.succeeded ? txn : nestedIn(txn);
     const left = this.#leftIn(answer);
     // An earlier run of the request may have counted, in a life of the latch that is over.
     if (!answer.succeeded && rangeAt(answer, 2).kvs.length === 0) throw partyLost(key, 'unknown');
+    nonce.free();
     if (!answer.succeeded || left > 0) return Math.max(answer.succeeded ? left - 1 : left, 0);
     // It was at 0 before: what was added would stay without a use.
     await untilAnswered(runtime, signal, () => store.txn({ success: [remove(down)] }));

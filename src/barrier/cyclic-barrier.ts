@@ -28,7 +28,8 @@ export class CyclicBarrier {
   async wait(options: PartyOptions = {}): Promise<number> {
     const { party, place } = await meet(this.#place, options);
     const { context } = this.#place;
-    await farewell(context, leave(context, party.session, { key: party.key, fence: party.revision }));
+    const { session, key, revision: fence, nonce } = party;
+    await farewell(context, leave(context, session, { key, fence, nonce }));
     return place;
   }
 }

@@ -4,7 +4,6 @@ import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import { assertWhole } from '../core/whole.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
-import { sweep } from '../line/leave.js';
 import { below, deletionOf } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { createdAt, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
@@ -44,10 +43,7 @@ export function meetingPlace(context: RecipeContext, root: string, name: string,
 
 /** Waits until as many parties as agreed are there at one revision. However it fails, the party is gone again. */
 export function meet(place: MeetingPlace, options: PartyOptions): Promise<Met> {
-  return asParty(place.context, place, options, {
-    run: (party, signal) => untilMet(place, party, signal),
-    undo: (session, stem, made) => sweep(place.context, session, stem, made),
-  });
+  return asParty(place.context, place, options, { run: (party, signal) => untilMet(place, party, signal) });
 }
 
 async function untilMet(place: MeetingPlace, party: Party, signal: AnySignal): Promise<Met> {
@@ -99,7 +95,7 @@ function meetingTxn(group: readonly KeyValue[], parties: number, round: string, 
  */
 export function part({ context, what, prefix }: MeetingPlace, met: Met, options: WaitOptions): Promise<void> {
   const { store, runtime } = context;
-  const { key, revision, session } = met.party;
+  const { key, revision, session, nonce } = met.party;
   return withDeadline(runtime, `leaving ${what}`, options, async (signal) => {
     const read: RequestOp = { type: 'range', request: below(prefix) };
     const others = (kvs: readonly KeyValue[]): Look<void> => {
@@ -113,6 +109,7 @@ export function part({ context, what, prefix }: MeetingPlace, met: Met, options:
     session.assertAlive();
     // Goes on behind a caller who gives up: whoever was told to go stays in nobody's way.
     const going = untilAnswered(runtime, session.signal, () => store.txn(go));
+    going.then(nonce.free, () => {});
     const gone = await abortable(going, signal);
     await untilPassed(context, signal, others(rangeAt(gone, gone.responses.length - 1).kvs), async () =>
       others((await store.range(below(prefix))).kvs),

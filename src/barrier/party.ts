@@ -1,13 +1,13 @@
 import type { AnySignal, WaitOptions } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
-import { randomHex } from '../core/runtime.js';
+import { type Nonce, usedOnce } from '../lease/nonces.js';
 import { makeOwnKey } from '../lease/own-key.js';
 import type { Session } from '../lease/session.js';
 import { onSession } from '../line/acquire.js';
 import type { RecipeContext } from '../line/context.js';
 import { keepOrLeave } from '../line/keep-or-leave.js';
-import { sweepLate } from '../line/leave.js';
+import { sweep, sweepLate } from '../line/leave.js';
 import { newPlaceKey, type Stem } from '../line/place.js';
 
 /**
@@ -19,14 +19,19 @@ export interface Party {
   readonly key: Bytes;
   /** Of the key when it was made. */
   readonly revision: bigint;
+  /** To be freed when the store has said that the key is gone. */
+  readonly nonce: Nonce;
 }
 
 /** What is done with a party's key, and how it is taken back. */
 export interface PartyTask<T> {
   /** `signal` ends with the caller's and with the session. */
   run(party: Party, signal: AnySignal): Promise<T>;
-  /** Takes away whatever stays when it fails; `made` settles when the key is there or will never be. */
-  undo(session: Session, stem: Stem, made: Promise<unknown>): Promise<unknown>;
+  /**
+   * For a key that stays when all went well: takes away whatever stays when it fails; `made` settles when the key is
+   * there or will never be. Default: the key goes.
+   */
+  undo?(session: Session, stem: Stem, made: Promise<unknown>): Promise<void>;
 }
 
 export interface PartyOptions extends WaitOptions {
@@ -47,8 +52,9 @@ export async function asParty<T>(
   let begun = false;
   try {
     return await onSession(context, what, options, (session, signal, entered) => {
-      const { key, stem } = newPlaceKey(randomHex(context.runtime), prefix, session.leaseId);
-      const making = make(context, session, key);
+      const nonce = task.undo === undefined ? session.nonces.take(prefix) : usedOnce(context.runtime);
+      const { key, stem } = newPlaceKey(nonce.text, prefix, session.leaseId);
+      const making = make(context, session, key, nonce);
       return keepOrLeave(
         context,
         session,
@@ -59,8 +65,9 @@ export async function asParty<T>(
             entered();
             return task.run(party, either);
           },
-          sweep: (made) => task.undo(session, stem, made),
-          sweepLate: () => void sweepLate(context, session, stem, making.kept()),
+          sweep: (made, doubtful) =>
+            task.undo?.(session, stem, made) ?? sweep(context, session, { stem, nonce }, made, doubtful),
+          sweepLate: () => void sweepLate(context, session, { stem, nonce }, making.kept()),
         },
         signal,
       );
@@ -70,11 +77,11 @@ export async function asParty<T>(
   }
 }
 
-function make(context: RecipeContext, session: Session, key: Bytes) {
+function make(context: RecipeContext, session: Session, key: Bytes, nonce: Nonce) {
   let revision = 0n;
   const attempt = async (): Promise<Party> => {
     revision = await makeOwnKey(context, session, key, '');
-    return { session, key, revision };
+    return { session, key, revision, nonce };
   };
   return { attempt, kept: () => revision };
 }

@@ -13,6 +13,10 @@ export interface Nonce {
   spoil(): void;
 }
 
+export function usedOnce(runtime: Runtime): Nonce {
+  return { text: randomHex(runtime), free: () => {}, spoil: () => {} };
+}
+
 /**
  * Nonces of one lease: the lowest that no place of the line has. A new one for each place would be a new key, of which
  * etcd keeps a trace until the next compaction; whoever enters the line has it walk over all of them (measured: from
@@ -43,7 +47,7 @@ class NonceSet {
   take(runtime: Runtime, line: string, spoil: (set: NonceSet) => void): Nonce {
     const taken = this.#taken.get(line) ?? 0;
     const index = lowestZero(taken);
-    if (index >= nonceCount) return { text: randomHex(runtime), free: () => {}, spoil: () => {} };
+    if (index >= nonceCount) return usedOnce(runtime);
     this.#texts[index] ??= randomHex(runtime);
     this.#taken.set(line, taken | (1 << index));
     let isTaken = true;

@@ -44,13 +44,7 @@ export async function joinAllIfFree(
   });
   const txn = allOrNone(session, wishes, places, value);
   if (txn.compare.length > txnOperationsMax) return undefined;
-  const spoil = () => {
-    for (const { nonce } of places) nonce.spoil();
-  };
-  const late = (kept: bigint) => {
-    spoil();
-    for (const { stem } of places) void sweepLate(context, session, stem, kept);
-  };
+
   const acquisition = {
     attempt: async () => {
       const answer = await store.txn(txn);
@@ -65,13 +59,12 @@ export async function joinAllIfFree(
         ? fence
         : places.map(({ key, nonce }): HeldTurn => ({ key, fence, nonce, value }));
     },
-    sweep: async (answered: Promise<unknown>, doubtful: () => boolean) => {
-      spoil();
-      await Promise.all(places.map(({ stem }) => sweep(context, session, stem, answered)));
-      if (doubtful()) late(0n);
+    sweep: (answered: Promise<unknown>, doubtful: () => boolean) =>
+      Promise.all(places.map((place) => sweep(context, session, place, answered, doubtful))),
+    sweepLate: (turns: readonly HeldTurn[] | 'busy' | undefined) => {
+      const kept = typeof turns === 'object' ? (turns[0]?.fence ?? 0n) : 0n;
+      for (const place of places) void sweepLate(context, session, place, kept);
     },
-    sweepLate: (turns: readonly HeldTurn[] | 'busy' | undefined) =>
-      late(typeof turns === 'object' ? (turns[0]?.fence ?? 0n) : 0n),
   };
   const turns = await keepOrLeave(context, session, acquisition, signal);
   if (typeof turns !== 'object') {

@@ -11,6 +11,12 @@ import type { Entry } from './enter.js';
 import type { Stem } from './place.js';
 import type { Standing } from './sight.js';
 
+/** All keys that a place can have, and the nonce in them. */
+export interface NamedByNonce {
+  readonly stem: Stem;
+  readonly nonce: Nonce;
+}
+
 /** A request of unknown fate may be applied late: that many looks, a third of a TTL apart, see that nothing stays. */
 const lateSweeps = 30;
 
@@ -97,17 +103,20 @@ export async function passOn(
  * Takes away the place of an acquisition that failed, wherever it has been moved to. `entered` is the request that was
  * to make it: it is waited for, since a delete that overtakes it would leave a waiter that nobody knows of and that
  * becomes a holder nobody releases (Curator #600, kazoo #732). Never rejects; goes on until the store has answered or
- * the session ends, whatever the caller's timeout was. Resolves to whether the store has answered the first delete: no
- * other is on its way.
+ * the session ends, whatever the caller's timeout was. `doubtful`: whether a try of the request was never answered.
  */
 export async function sweep(
   context: SessionContext,
   footing: Footing,
-  stem: Stem,
+  place: NamedByNonce,
   entered: Promise<unknown>,
-): Promise<boolean> {
+  doubtful: () => boolean,
+): Promise<void> {
   await entered.catch(() => {});
-  return removeUnless(context, footing, stem, 0n);
+  const answered = await removeUnless(context, footing, place.stem, 0n);
+  if (doubtful()) void sweepLate(context, footing, place, 0n);
+  else if (answered) place.nonce.free();
+  else place.nonce.spoil();
 }
 
 /**
@@ -130,9 +139,16 @@ export async function sweepNamed(
 
 /**
  * Looks for a place that a request of unknown fate makes after all: after a later try of the same acquisition was
- * answered, it would be nobody's. The place of that later try, created at `kept`, stays; 0n: none does.
+ * answered, it would be nobody's. The place of that later try, created at `kept`, stays; 0n: none does. Its nonce is
+ * never used again.
  */
-export async function sweepLate(context: SessionContext, footing: Footing, stem: Stem, kept: bigint): Promise<void> {
+export async function sweepLate(
+  context: SessionContext,
+  footing: Footing,
+  { stem, nonce }: NamedByNonce,
+  kept: bigint,
+): Promise<void> {
+  nonce.spoil();
   for (let i = 0; i < lateSweeps && !footing.signal.aborted; i++) {
     await pause(context.runtime, footing.ttlMs / 3, footing.signal).catch(() => {});
     await removeUnless(context, footing, stem, kept);

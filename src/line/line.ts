@@ -2,7 +2,6 @@ import { type AnySignal, abortable } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
-import type { Nonce } from '../lease/nonces.js';
 import type { SessionContext } from '../lease/session.js';
 import type { Event, ResponseHeader } from '../store/messages.js';
 import { untilAnswered } from '../store/repeat.js';
@@ -11,7 +10,7 @@ import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './enter.js';
 import { goneHead } from './head.js';
 import { keepOrLeave } from './keep-or-leave.js';
-import { leave, type OwnPlace, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
+import { leave, type NamedByNonce, type OwnPlace, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
 import { newPlaceKey, type Place, type Stem } from './place.js';
 import { type Rule, sameWait } from './rule.js';
 import { look, lookAfterHead, lookAgain, type Seen, type Standing } from './sight.js';
@@ -58,8 +57,7 @@ export interface NamedTurn extends Turn {
 export const lookAgainMs = 10_000;
 
 /** A place to be made: one that may be moved, or a named one with its `since`. */
-type Wanted = NewPlace &
-  ({ readonly stem: Stem; readonly nonce: Nonce } | { readonly stem?: undefined; readonly since: bigint });
+type Wanted = NewPlace & (NamedByNonce | { readonly stem?: undefined; readonly since: bigint });
 
 /**
  * One waiting line: places under a prefix in the order of their create revisions. Whose turn it is says the rule of its
@@ -155,9 +153,7 @@ export class Line {
       },
       sweep: (entered: Promise<E>, doubtful: () => boolean) => this.#sweep(place, entered, doubtful),
       sweepLate: (turn: T) => {
-        if (place.stem === undefined) return;
-        place.nonce.spoil();
-        void sweepLate(this.#context, this.#footing, place.stem, turn?.fence ?? 0n);
+        if (place.stem !== undefined) void sweepLate(this.#context, this.#footing, place, turn?.fence ?? 0n);
       },
     };
     return keepOrLeave(this.#context, this.#footing, acquisition, signal);
@@ -220,10 +216,7 @@ export class Line {
 
   async #sweep(place: Wanted, entered: Promise<Entry | undefined>, doubtful: () => boolean): Promise<void> {
     if (place.stem === undefined) return sweepNamed(this.#context, this.#footing, place, entered, doubtful);
-    const answered = await sweep(this.#context, this.#footing, place.stem, entered);
-    if (answered && !doubtful()) return place.nonce.free();
-    place.nonce.spoil();
-    if (doubtful()) void sweepLate(this.#context, this.#footing, place.stem, 0n);
+    await sweep(this.#context, this.#footing, place, entered, doubtful);
   }
 }
 

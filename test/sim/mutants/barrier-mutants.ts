@@ -71,7 +71,7 @@ export const barrierMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'barrier/count-down-latch.js',
-        find: 'const down = concatBytes(this.#downs, key.subarray(this.#parties.length));',
+        find: 'const down = concatBytes(this.#downs, utf8(randomHex(runtime)));',
         replace: `let sends = 0;
         const down = () => concatBytes(this.#downs, key.subarray(this.#parties.length), utf8(String(sends++)));`,
       },

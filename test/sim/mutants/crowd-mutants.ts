@@ -77,7 +77,11 @@ export const crowdMutants: readonly Mutant[] = [
     origin: 'etcd #22082: a request that is applied late meets another place of the same name',
     edits: [
       { file: 'lease/nonces.js', find: 'spoil: () => spoil(this),', replace: 'spoil: () => { },' },
-      { file: 'line/line.js', find: 'if (answered && !doubtful())', replace: '' },
+      {
+        file: 'line/leave.js',
+        find: 'void sweepLate(context, footing, place, 0n);',
+        replace: 'place.nonce.free(), void sweepLate(context, footing, place, 0n);',
+      },
     ],
     workloads: ['lock', 'lock-crowd', 'lock-heads'],
     rules: ['place-kept'],

@@ -234,12 +234,13 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/line.js',
-        find: 'await sweep(this.#context, this.#footing, place.stem, entered);',
+        find: 'await sweep(this.#context, this.#footing, place, entered, doubtful);',
         replace: `await sweep(
             this.#context,
             this.#footing,
-            { key: place.key, rangeEnd: Buffer.concat([place.key, Buffer.from([0])]) },
+            { ...place, stem: { key: place.key, rangeEnd: Buffer.concat([place.key, Buffer.from([0])]) } },
             entered,
+            doubtful,
         );`,
       },
     ],
