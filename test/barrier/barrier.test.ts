@@ -78,6 +78,21 @@ describe('counting requests', () => {
       expect(spent()).toEqual([6, 6, 6, 6, 6, 6, 6, 4]);
     }));
 
+  it('BARRIER-9: as many keys are ever made as there are parties, however many rounds they meet in', () =>
+    inWorld(async (world) => {
+      const clients = Array.from({ length: 3 }, () => world.client({ ttlMs }));
+      for (let round = 0; round < 4; round++) {
+        const cyclic = clients.map(({ conclave }) => conclave.cyclicBarrier('c', { parties: 3 }).wait());
+        const double = clients.map(async ({ conclave }) => {
+          const barrier = conclave.doubleBarrier('d', { parties: 3 });
+          await barrier.enter();
+          await barrier.leave();
+        });
+        await world.until(Promise.all([...cyclic, ...double]));
+      }
+      expect(world.keysEverMade().size).toBe(6);
+    }));
+
   it('BARRIER-9: a barrier that is open costs one round trip and no watch, a latch the same', () =>
     inWorld(async (world) => {
       const { conclave, store } = world.client({ ttlMs });

@@ -81,15 +81,6 @@ const operations: Readonly<Record<string, Operation>> = {
   inspectLock: { prepare: taken, run: ({ conclave }) => conclave.inspectLock('x'), cost: { range: 1 }, keys: 0 },
 };
 
-function keysEverMade({ host }: SimWorld): Set<string> {
-  const { space } = host.engine;
-  const keys = new Set<string>();
-  for (let revision = 2n; revision <= space.revision; revision++) {
-    for (const { text } of space.changesOf(revision)?.changes ?? []) keys.add(text);
-  }
-  return keys;
-}
-
 describe('what an operation costs', () => {
   it.each(Object.entries(operations))('LINE-11: %s', (_, { prepare, run, cost, keys }) =>
     inWorld(async (world) => {
@@ -128,7 +119,7 @@ describe('what an operation costs', () => {
           const held = await world.until(use(client));
           await world.until(held?.release() ?? Promise.reject(new Error('busy')));
         }
-        expect(keysEverMade(world).size).toBe(keys);
+        expect(world.keysEverMade().size).toBe(keys);
         await world.until(client.conclave.close());
         await world.truth.txn({
           success: [{ type: 'deleteRange', request: { key: Buffer.from('semaphores/s/declared') } }],
@@ -146,7 +137,7 @@ describe('what an operation costs', () => {
         await expect(world.until(conclave.lock('x', { timeoutMs: 100 }))).rejects.toMatchObject({ code: 'TIMEOUT' });
         await world.until(held.release());
       }
-      expect(keysEverMade(world).size).toBe(3);
+      expect(world.keysEverMade().size).toBe(3);
       await world.until(conclave.close());
     }));
 
@@ -157,7 +148,7 @@ describe('what an operation costs', () => {
       store.loseReply((name) => name === 'txn');
       await world.until((await world.until(conclave.lock('x'))).release());
       await world.until((await world.until(conclave.lock('x'))).release());
-      expect(keysEverMade(world).size).toBe(2);
+      expect(world.keysEverMade().size).toBe(2);
       await world.until(conclave.close());
     }));
 

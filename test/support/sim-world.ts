@@ -63,6 +63,16 @@ export class SimWorld {
     return client;
   }
 
+  /** All keys that were ever put or deleted. */
+  keysEverMade(): Set<string> {
+    const { space } = this.host.engine;
+    const keys = new Set<string>();
+    for (let revision = 2n; revision <= space.revision; revision++) {
+      for (const { text } of space.changesOf(revision)?.changes ?? []) keys.add(text);
+    }
+    return keys;
+  }
+
   /** Every key below `prefix`, in the order in which they were made. */
   async keys(prefix = ''): Promise<KeyValue[]> {
     const { kvs } = await this.truth.range({ key: new Uint8Array([0]), rangeEnd: new Uint8Array([0]) });
