@@ -107,6 +107,34 @@ describe('counting requests', () => {
       expect(store.total - before).toBe(4);
       await world.until(latch.delete());
     }));
+
+  it('BARRIER-9: to raise, to lift, to wait at a closed one, to enter and leave, to count', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      await world.until(Promise.all([a, b].map(({ conclave }) => conclave.session.open())));
+      const cost = async ({ store }: typeof a, work: () => Promise<unknown>) => {
+        const [before, keys] = [store.total - store.counts.watch, (await world.keys()).length];
+        await world.until(work());
+        return [store.total - store.counts.watch - before, (await world.keys()).length - keys];
+      };
+      const barrier = a.conclave.barrier('b');
+      expect(await cost(a, () => barrier.raise())).toEqual([2, 2]);
+      const [before, { watch }] = [b.store.total, { ...b.store.counts }];
+      const waiting = b.conclave.barrier('b').wait();
+      await world.advance(100);
+      expect([b.store.total - before, b.store.counts.watch - watch, b.store.openWatches]).toEqual([3, 1, 1]);
+      expect(await cost(a, () => barrier.lift())).toEqual([2, -2]);
+      await world.until(waiting);
+      expect([b.store.total - before, b.store.openWatches]).toEqual([4, 0]);
+      const alone = a.conclave.doubleBarrier('d', { parties: 1 });
+      expect(await cost(a, () => alone.enter())).toEqual([3, 1]);
+      expect(await cost(a, () => alone.leave())).toEqual([1, -1]);
+      const latch = a.conclave.countDownLatch('l', { count: 3 });
+      expect(await cost(a, () => latch.countDown())).toEqual([2, 2]);
+      expect(await cost(a, () => latch.countDown())).toEqual([2, 1]);
+      expect(await cost(a, () => latch.left())).toEqual([1, 0]);
+      expect(await cost(a, () => latch.delete())).toEqual([2, -3]);
+    }));
 });
 
 describe('bad input', () => {

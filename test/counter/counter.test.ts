@@ -31,6 +31,49 @@ describe('a counter', () => {
       expect(store.total - before).toBe(1);
     }));
 
+  it('COUNTER-5: to look, to change, to draw and to ask', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const [counter, sequence] = [conclave.counter('c'), conclave.sequence('s', { block: 3 })];
+      const limiter = conclave.rateLimiter('l', { limit: 1, perMs: 60_000, burst: 2 });
+      const costs: [number, number][] = [];
+      const work = [
+        ...[() => counter.get(), () => counter.add(1), () => counter.set(7), () => counter.compareAndSet(7, 8)],
+        ...Array.from({ length: 4 }, () => () => sequence.next()),
+        ...Array.from({ length: 3 }, () => () => limiter.take()),
+        () => counter.delete(),
+      ];
+      for (const call of work) {
+        const [before, keys] = [store.total, (await world.keys()).length];
+        await world.until(call() as Promise<unknown>);
+        costs.push([store.total - before, (await world.keys()).length - keys]);
+      }
+      expect(costs).toEqual([
+        // The first change makes the key.
+        ...[
+          [1, 0],
+          [2, 1],
+          [1, 0],
+          [1, 0],
+        ],
+        // A block of three, and the next one.
+        ...[
+          [2, 1],
+          [0, 0],
+          [0, 0],
+          [1, 0],
+        ],
+        // The third is refused, which is known.
+        ...[
+          [2, 1],
+          [1, 0],
+          [0, 0],
+        ],
+        [2, -1],
+      ]);
+      expect(store.openWatches).toBe(0);
+    }));
+
   it('COUNTER-1, COUNTER-5: processes that meet lose nothing, and each gets through', () =>
     withNumbers(async (world) => {
       const clients = Array.from({ length: 16 }, () => world.client({ ttlMs }));

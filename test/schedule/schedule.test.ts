@@ -200,6 +200,38 @@ describe('a schedule of single runs', () => {
     });
   });
 
+  it.each([1, 3, 8])('SCHEDULE-7: a tick costs the same however many stand ready: %s', async (many) => {
+    const requests: number[] = [];
+    // Once with five ticks in the time, once with none: what is left is what they cost.
+    for (const everyMs of [60 * second, 86_400 * second]) {
+      await inScheduleWorld(async (world) => {
+        const seen: Seen[] = [];
+        const standing: Standing[] = [];
+        for (let i = 0; i < many; i++) {
+          standing.push(stand(world, `${i}`, seen, { everyMs }));
+          await world.advance(second);
+        }
+        const stores = standing.map(({ client }) => client.store);
+        const total = () => stores.reduce((sum, { counts, total: all }) => sum + all - counts.leaseKeepAlive, 0);
+        expect(stores.map(({ openWatches }) => openWatches)).toEqual(stores.map((_, i) => (i === 0 ? 6 : 5)));
+        const keys = (await world.keys('schedules/nightly/')).filter(({ lease }) => lease !== 0n);
+        expect([keys.length, world.host.stats().leases]).toEqual([3 * many, many]);
+        const looked = total();
+        await world.until((standing[0] as Standing).schedule.state());
+        expect(total() - looked).toBe(5);
+        const before = total();
+        await world.advance(300 * second);
+        requests.push(total() - before);
+        expect(seen).toHaveLength(everyMs > 300 * second ? 0 : 5);
+        await world.until(Promise.all(standing.map(({ end }) => end())));
+      });
+    }
+    const [ticking = 0, resting = 0] = requests;
+    expect((ticking - resting) / 5).toBeLessThanOrEqual(many === 1 ? 9 : 13);
+    // Each looks again at its two lines every 10 s, the keeper at more.
+    expect(resting / 30).toBeLessThanOrEqual(2 * many + 5);
+  });
+
   it('refuses what is no rhythm, and tells of none', async () => {
     await inScheduleWorld(async (world) => {
       const { conclave } = world.client();
