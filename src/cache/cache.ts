@@ -146,8 +146,11 @@ export class Cache<T> implements AsyncDisposable {
   async read(options: ReadOptions = {}): Promise<CacheView<T>> {
     const { consistent = false, maxStaleMs, minRevision = 0n } = options;
     if (maxStaleMs !== undefined) checkNumber('maxStaleMs', maxStaleMs);
-    if (typeof minRevision !== 'bigint' || minRevision < 0n) {
-      throw new ConclaveError('INVALID_ARGUMENT', `minRevision must be a bigint of at least 0n, got ${minRevision}`);
+    if (typeof minRevision !== 'bigint' || minRevision < 0n || minRevision >= revisionEnd) {
+      throw new ConclaveError(
+        'INVALID_ARGUMENT',
+        `minRevision must be a bigint from 0n to 2^63 - 1, got ${minRevision}`,
+      );
     }
     return withDeadline(this.#context.runtime, `the cache of ${this.prefix}`, options, async (signal) => {
       const wait = (promise: Promise<void>) => abortable(abortable(promise, this.#ended.signal), signal);
@@ -211,6 +214,9 @@ export class Cache<T> implements AsyncDisposable {
     this.#emit('end', error);
   }
 }
+
+/** etcd counts in 64 bits, with a sign. */
+const revisionEnd = 1n << 63n;
 
 /** Room for a clock that runs slowly. */
 function marginMs(ms: number): number {

@@ -1,14 +1,17 @@
 import { abortable, linkSignals, pause, type WaitOptions, withDeadline } from '../core/abort.js';
-import { type Bytes, latin1, utf8Text } from '../core/bytes.js';
+import { latin1, utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
+import { byChance } from '../core/runtime.js';
+import { isOverfull } from '../store/etcd-errors.js';
 import type { KeyValue, TxnResponse } from '../store/messages.js';
 import { Mirror } from '../store/mirror.js';
 import { rangeAt } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
 import type { KeptKeySpec } from './kept-key-spec.js';
+import { KeyWish } from './key-wish.js';
 import { type Known, sameWish, stands, stepFrom } from './known-key.js';
-import { onSessionEnd, type Session, type SessionContext } from './session.js';
+import { endOrElse, type Session, type SessionContext } from './session.js';
 
 /**
  * `pending`: not on the store yet for the first time; `kept`: as it should be; `recovering`: not known to be there;
@@ -34,6 +37,7 @@ const confirmMs = 5_000;
 export class KeptKey {
   readonly #context: SessionContext;
   readonly #spec: KeptKeySpec;
+  readonly #wish: KeyWish;
   /** For those outside: no more is promised of the key. */
   readonly #ended = new AbortController();
   /** Nothing more is done to the key. */
@@ -65,6 +69,8 @@ export class KeptKey {
   ) {
     this.#context = context;
     this.#spec = spec;
+    // What has been given up is to be absent.
+    this.#wish = new KeyWish(() => (this.#ended.signal.aborted ? undefined : spec.value()));
     this.#onStatus = onStatus;
     this.#written.promise.catch(() => {});
     this.#doubtful = spec.before?.retire() ?? false;
@@ -103,9 +109,13 @@ export class KeptKey {
     });
   }
 
-  /** `value()` says something new: resolves when that stands on the store, however long that takes. */
+  /**
+   * `value()` says something new: resolves when that stands on the store, however long that takes.
+   * @throws what the store refuses it with for good, which keeps what stood there before; why it has ended.
+   */
   async changed(): Promise<void> {
     if (this.#ended.signal.aborted) throw this.#ended.signal.reason;
+    this.#wish.renew();
     this.#renewWish();
     await this.#written.promise;
   }
@@ -166,11 +176,6 @@ export class KeptKey {
     this.#turn('ended', error);
   }
 
-  /** Undefined as well when the key has been given up. */
-  #value(): Bytes | undefined {
-    return this.#ended.signal.aborted ? undefined : this.#spec.value();
-  }
-
   async #run(): Promise<void> {
     const { signal } = this.#stopped;
     let pauseMs = firstPauseMs;
@@ -182,29 +187,41 @@ export class KeptKey {
         });
         const session = await this.#standOn();
         pauseMs = firstPauseMs;
-        await abortable(session === undefined ? woken : endOrWake(session, woken), signal);
+        await abortable(session === undefined ? woken : endOrElse(session, woken), signal);
         if (session?.signal.aborted) this.#turn('recovering', ConclaveError.from(session.signal.reason));
       } catch (error) {
         if (signal.aborted) return;
         const failure = ConclaveError.from(error);
         // Nothing is wished for, and what was made goes with the lease.
-        if (this.#value() === undefined && failure.loss === 'closed') return this.end(failure);
+        if (this.#wish.value === undefined && failure.loss === 'closed') return this.end(failure);
         if (!this.#mayPass(error)) {
           if (this.#ended.signal.aborted) this.end(failure);
-          else this.#giveUp(failure);
+          else if (!this.#settles(failure)) this.#giveUp(failure);
           continue;
         }
         this.#turn('recovering', failure);
-        await pause(this.#context.runtime, this.#jittered(pauseMs), signal).catch(() => {});
+        // Many lose their lease in the same moment, and should not come back in the same one.
+        const { runtime } = this.#context;
+        await pause(runtime, pauseMs * (0.5 + byChance(runtime)), signal).catch(() => {});
         pauseMs = Math.min(pauseMs * 2, lastPauseMs);
       }
     }
   }
 
+  /** Whether it goes on with another wish, since this one is refused. */
+  #settles(failure: ConclaveError): boolean {
+    const became = this.#wish.refuse(this.#known);
+    if (became === 'settled') {
+      this.#standing = true;
+      this.#written.reject(failure);
+    }
+    return became !== 'refused';
+  }
+
   /** Makes the store as it should be; undefined: the key is to be absent, for which nobody needs a session. */
   async #standOn(): Promise<Session | undefined> {
     const { signal } = this.#stopped;
-    if (this.#value() === undefined) {
+    if (this.#wish.value === undefined) {
       await this.#answered(0n, signal);
       this.#done(0n);
       return undefined;
@@ -254,11 +271,12 @@ export class KeptKey {
     const { store, runtime } = this.#context;
     let sure = true;
     // Bounded by `signal`.
-    for (let value = this.#value(); !sure || !stands(this.#known, value, lease); value = this.#value()) {
+    for (let value = this.#wish.value; !sure || !stands(this.#known, value, lease); value = this.#wish.value) {
       const known = this.#known;
+      this.#wish.send(value);
       const txn = await untilAnswered(runtime, signal, async () => {
         // While the last try was not answered the key may have been given up: then it is not to be sent again.
-        const isWished = sameWish(value, this.#value());
+        const isWished = sameWish(value, this.#wish.value);
         return isWished ? this.#noting(known, store.txn(stepFrom(known, this.#spec.key, value, lease))) : undefined;
       });
       sure = txn !== undefined;
@@ -290,7 +308,7 @@ export class KeptKey {
     } else if (this.#spec.isOwn(found)) {
       if (!this.#ended.signal.aborted) this.#spec.adopt?.(found.value);
       this.#known = { ...found, own: true };
-    } else if (this.#value() === undefined) {
+    } else if (this.#wish.value === undefined) {
       // Nothing of ours is there, which is what was wished.
       this.#known = undefined;
     } else if (this.#status === 'pending' && this.#spec.takeOver === true) {
@@ -308,7 +326,7 @@ export class KeptKey {
 
   /** Unless there is another wish by now: then the next turn is for that. */
   #done(lease: bigint): void {
-    if (!stands(this.#known, this.#value(), lease)) return;
+    if (!stands(this.#known, this.#wish.value, lease)) return;
     this.#watch();
     this.#turn('kept');
     this.#standing = true;
@@ -352,7 +370,7 @@ export class KeptKey {
       this.#giveUp(ConclaveError.from(error));
       return;
     }
-    if (this.#known === undefined && this.#value() !== undefined) this.#turn('recovering');
+    if (this.#known === undefined && this.#wish.value !== undefined) this.#turn('recovering');
     this.#renewWish();
   }
 
@@ -368,13 +386,9 @@ export class KeptKey {
 
   #mayPass(error: unknown): boolean {
     if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND')) return true;
-    // Once it stood there, whoever took the right away may give it back.
-    return this.#status !== 'pending' && ConclaveError.is(error, 'PERMISSION_DENIED', 'UNAUTHENTICATED');
-  }
-
-  /** Many lose their lease in the same moment, and should not come back in the same one. */
-  #jittered(pauseMs: number): number {
-    return pauseMs * (0.5 + (this.#context.runtime.randomBytes(1)[0] as number) / 256);
+    // Once it stood there, whoever took the right away may give it back, and a store that is full is made room in.
+    const passes = isOverfull(error) || ConclaveError.is(error, 'PERMISSION_DENIED', 'UNAUTHENTICATED');
+    return passes && this.#status !== 'pending';
   }
 
   #turn(status: KeptKeyStatus, error?: ConclaveError): void {
@@ -383,14 +397,4 @@ export class KeptKey {
     this.#status = status;
     this.#onStatus(status, error);
   }
-}
-
-function endOrWake(session: Session, woken: Promise<void>): Promise<void> {
-  return new Promise((resolve) => {
-    const unlink = onSessionEnd(session, () => resolve());
-    void woken.then(() => {
-      unlink();
-      resolve();
-    });
-  });
 }

@@ -268,6 +268,17 @@ export function onSessionEnd(session: Session, fn: (error: ConclaveError) => voi
   return onAbort(session.signal, (reason) => fn(ConclaveError.from(reason)));
 }
 
+/** Resolves when `session` is over, or when `other` does. */
+export function endOrElse(session: Session, other: Promise<void>): Promise<void> {
+  return new Promise((resolve) => {
+    const unlink = onSessionEnd(session, () => resolve());
+    void other.then(() => {
+      unlink();
+      resolve();
+    });
+  });
+}
+
 function hex(leaseId: bigint): string {
   return leaseId.toString(16);
 }

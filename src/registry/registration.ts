@@ -66,6 +66,9 @@ export class Registration implements AsyncDisposable {
   /** Of every session that the entry has hung on. */
   readonly #leases = new Set<bigint>();
   #entry: Entry;
+  /** What callers are to be told, and what of it the store has taken last. */
+  #wished: InstanceSpec;
+  #accepted: InstanceSpec;
   #leaving: Promise<void> | undefined;
   /** The entry is to go. */
   #gone = false;
@@ -91,6 +94,7 @@ export class Registration implements AsyncDisposable {
     const { health, warmUpMs = 0 } = options;
     const owner = randomHex(context.runtime);
     const startedAtMs = Math.round(context.runtime.wallMs());
+    this.#wished = this.#accepted = rest;
     this.#entry = entryOf(rest, { owner, startedAtMs, warmUpMs, healthy: health === undefined });
     const key = entryKey(context, codec, service, id);
     this.key = utf8Text(key);
@@ -141,13 +145,21 @@ export class Registration implements AsyncDisposable {
 
   /**
    * Changes what callers are told; resolves when the store has it, however long an outage lasts.
-   * @throws ConclaveError `INVALID_ARGUMENT`; why it has ended.
+   * @throws ConclaveError `INVALID_ARGUMENT`; what the store refuses it with, as `RESOURCE_EXHAUSTED` for more than it
+   * takes: then nothing is changed; why it has ended.
    */
   async update(change: Partial<InstanceSpec>): Promise<void> {
     const { address, metadata, weight, zone, version, protocol } = { ...this.#entry, ...change };
     const spec = { address, metadata, weight, zone, version, protocol };
     checkSpec(spec);
-    await this.#write(entryOf(spec, stateOf(this.#entry)));
+    this.#wished = spec;
+    try {
+      await this.#write(entryOf(spec, stateOf(this.#entry)));
+      this.#accepted = spec;
+    } catch (error) {
+      if (this.#wished === spec && !this.signal.aborted) this.#takeBack();
+      throw error;
+    }
   }
 
   /** Callers turn away; the entry stays. Resolves when the store has it. */
@@ -195,6 +207,11 @@ export class Registration implements AsyncDisposable {
     this.#entry = { ...this.#entry, ...change };
     if (this.#told !== undefined) this.#tell();
     await this.#kept.changed();
+  }
+
+  /** What the store has refused would be in the way of whatever else is to be told. */
+  #takeBack(): void {
+    this.#write(entryOf(this.#accepted, stateOf(this.#entry))).catch(() => {});
   }
 
   async #follow(health: Health): Promise<void> {

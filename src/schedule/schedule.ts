@@ -58,10 +58,11 @@ export class Schedule {
    * Stands ready to run `handler` until `signal` aborts, then lets a run that goes on finish and rejects with the
    * reason. Each tick is handed to one process of those that stand ready; to another if that one dies or fails, at most
    * `maxAttempts` times (default: 5). With `maxAttempts: 1` a tick is run once at most.
-   * @throws ConclaveError `INVALID_ARGUMENT` for what is no rhythm, or never ticks; whatever the store refuses for
-   * good.
+   * @throws ConclaveError `INVALID_ARGUMENT` for what is no rhythm, never ticks, or is no handler; whatever the store
+   * refuses for good.
    */
   async run(handler: RunHandler, options: Omit<WorkOptions<null>, 'concurrency'> = {}): Promise<never> {
+    if (typeof handler !== 'function') throw new ConclaveError('INVALID_ARGUMENT', 'the handler is no function');
     const { cron, timeZone, everyMs, missed = 'skip', lateMs } = this.#options;
     const overlap = missed === 'skip' ? 'skip' : 'wait';
     const rhythm = { cron, timeZone, everyMs, missed, lateMs, overlap } as const;

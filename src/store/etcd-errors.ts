@@ -99,6 +99,12 @@ export function etcdError(name: EtcdErrorName): ConclaveError {
   return new ConclaveError(code, text);
 }
 
+/** Whether the store has no room, or more to do than it takes on: that passes, and is no fault of the request. */
+export function isOverfull(error: unknown): boolean {
+  if (!ConclaveError.is(error, 'RESOURCE_EXHAUSTED')) return false;
+  return error.message === etcdErrors.noSpace.text || error.message === etcdErrors.tooManyRequests.text;
+}
+
 const byText: ReadonlyMap<string, Row> = new Map(Object.values(etcdErrors).map((each) => [each.text, each]));
 
 /**

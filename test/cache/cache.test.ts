@@ -389,6 +389,7 @@ describe('a cache', () => {
     ['maxStaleMs', {}, { maxStaleMs: -1 }],
     ['minRevision', {}, { minRevision: 7 }],
     ['minRevision', {}, { minRevision: -7n }],
+    ['minRevision', {}, { minRevision: 2n ** 63n }],
     ['timeoutMs', {}, { timeoutMs: -1 }],
   ])('CACHE-9: bad input: %s', (name, options, read) =>
     inWorld(async (world) => {

@@ -23,6 +23,7 @@ it('barrier raise, wait, lift: whoever waits goes on when it is lifted, 75 when 
 it('barrier wait --parties: both go on, and one is told that it came first', async () => {
   await using first = barrier('wait', 'meet', '--parties', '2');
   await keysBelow(served.client, 'cyclic-barriers/meet/parties/', 1);
+  expect(await barrier('wait', 'meet', '--parties', '3').ended()).toMatchObject({ code: 3, stdout: '' });
   const second = await barrier('wait', 'meet', '--parties', '2').ended();
   const places = [(await first.ended()).stdout, second.stdout];
   expect(places.sort()).toEqual(['0\n', '1\n']);

@@ -18,4 +18,6 @@ it('counter: adds, sets, reads and draws 64-bit numbers; 3 beyond them, 77 when 
   expect(await counter('set', 'c', '7', '--if', '8')).toMatchObject({ code: 77, stdout: '' });
   expect(await counter('next', 'ids', '--count', '3')).toMatchObject({ code: 0, stdout: '1\n2\n3\n' });
   expect(await served.client.sequence('ids').next()).toBe(4n);
+  expect(await counter('delete', 'c')).toMatchObject({ code: 0, stdout: '9223372036854775807\n' });
+  expect(await counter('get', 'c')).toMatchObject({ code: 0, stdout: '0\n' });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
 import type { EphemeralKey } from '../../src/ephemeral/ephemeral-key.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
 import { put, remove } from '../../src/store/ops.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
@@ -97,6 +98,55 @@ describe('an ephemeral key', () => {
       store.loseRequest('txn');
       await world.until(key.update('22'));
       expect(await found(world)).toBe('22');
+      await world.until(key.delete());
+    }));
+
+  it('EPHEMERAL-4: an update that the store refuses is told, and what stood there is kept', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs: 5_000 });
+      const key = await world.until(conclave.ephemeral('e/1', '1'));
+      const tooLarge = etcdError('requestTooLarge');
+      store.refuse('txn', tooLarge);
+      expect(await world.until(errorOf(key.update('2')))).toBe(tooLarge);
+      await world.advance(20_000);
+      expect([key.status, await found(world)]).toEqual(['kept', '1']);
+      store.partition();
+      await world.advance(10_000);
+      expect([key.status, await found(world)]).toEqual(['recovering', undefined]);
+      store.heal();
+      await world.advance(10_000);
+      expect([key.status, await found(world)]).toEqual(['kept', '1']);
+      // The next one comes while this one is on its way.
+      const meeting: Promise<void>[] = [];
+      store.refuse((name) => name === 'txn' && meeting.push(key.update('4')) > 1, tooLarge);
+      meeting.unshift(key.update('3'));
+      await world.until(Promise.all(meeting));
+      expect(await found(world)).toBe('4');
+      await world.until(key.update('5'));
+      expect(await found(world)).toBe('5');
+      store.refuse('txn', tooLarge);
+      expect(await world.until(errorOf(key.update('6')))).toBe(tooLarge);
+      await world.until(key.delete());
+      expect([key.status, await world.keys('e/')]).toEqual(['ended', []]);
+    }));
+
+  it('EPHEMERAL-2: waits for a store that is full, once it stood there; at the start that is the error', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs: 5_000 });
+      const full = etcdError('noSpace');
+      await world.until(conclave.session.open());
+      store.refuse('txn', full);
+      expect(await world.until(errorOf(conclave.ephemeral('e/0', 'x')))).toBe(full);
+      const key = await world.until(conclave.ephemeral('e/1', 'x'));
+      await world.truth.leaseRevoke({ id: conclave.session.leaseId });
+      for (const error of [full, etcdError('tooManyRequests')]) store.refuse('leaseGrant', error);
+      for (let i = 0; i < 2; i++) store.refuse('txn', full);
+      await world.advance(30_000);
+      expect([key.status, await found(world), store.pendingFaults]).toEqual(['kept', 'x', 0]);
+      const updated = key.update('y');
+      store.refuse('txn', full);
+      await world.until(updated);
+      expect(await found(world)).toBe('y');
       await world.until(key.delete());
     }));
 

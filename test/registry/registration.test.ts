@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import type { InstanceSpec } from '../../src/registry/instance.js';
 import type { Registration, RegistrationStatus } from '../../src/registry/registration.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
@@ -178,6 +179,23 @@ describe('a registration', () => {
       expect(await world.until(operator.conclave.registry.setEnabled('users', 'nobody', true))).toBe(false);
       await world.settle();
       expect(registration.entry.enabled).toBe(true);
+    }));
+
+  it('REGISTRY-4: an update that the store refuses changes nothing, and is in nobody’s way', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client();
+      const registration = await world.until(conclave.registry.register({ ...spec, metadata: { n: 1 } }));
+      const tooLarge = etcdError('requestTooLarge');
+      store.refuse('txn', tooLarge);
+      const big = registration.update({ metadata: { n: 2 } });
+      expect(await world.until(errorOf(big))).toBe(tooLarge);
+      await world.settle();
+      expect(registration).toMatchObject({ status: 'registered', entry: { metadata: { n: 1 } } });
+      await world.until(registration.drain());
+      expect(await stored(world)).toMatchObject({ Metadata: { status: 'DRAINING', meta: { n: 1 } } });
+      await world.until(registration.update({ weight: 7 }));
+      expect(registration).toMatchObject({ status: 'draining', entry: { weight: 7, metadata: { n: 1 } } });
+      await world.until(registration.deregister());
     }));
 
   it('REGISTRY-4: an operator’s word and an update at the same time both count', () =>

@@ -239,6 +239,8 @@ describe('a schedule of single runs', () => {
         const refused = errorOf(conclave.schedule('nightly', options).run(() => {}));
         expect(await world.until(refused)).toMatchObject({ code: 'INVALID_ARGUMENT' });
       }
+      const none = conclave.schedule('nightly', every10).run(undefined as unknown as RunHandler);
+      expect(await errorOf(none)).toMatchObject({ code: 'INVALID_ARGUMENT' });
       expect(() => conclave.schedule('')).toThrow(expect.objectContaining({ code: 'INVALID_NAME' }));
       expect(() => conclave.schedule('x', { ...every10, maxAttempts: 0 })).toThrow('maxAttempts');
       expect(await world.until(conclave.schedule('nightly').state())).toBeNull();
