@@ -1,7 +1,7 @@
 import { utf8Text } from '../core/bytes.js';
 import type { SessionContext } from '../lease/session.js';
 import type { KeyValue, RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
-import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
+import { createdAt, get, modifiedAt, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { removeJob } from './gone.js';
 import { comeBackToGroup, leaveGroup, moveGroupOn } from './group.js';
@@ -115,15 +115,6 @@ function infoOf<T>(
   const known = { id: `${seq}`, state, payload: payload as T, priority, attempts, maxAttempts, reason, group };
   const dueMs = state === 'delayed' ? dueMsAt(kv.key) : undefined;
   return [{ ...known, progress: jsonValue(progress?.value), enqueuedMs, tick, dueMs }];
-}
-
-/** A key in front of every ready job: nobody can claim past it. Safe to run twice. */
-export async function pauseQueue({ context, keys }: AdminSite, signal: AbortSignal): Promise<void> {
-  await answered(context, { success: [put(keys.paused, '')] }, signal);
-}
-
-export async function resumeQueue({ context, keys }: AdminSite, signal: AbortSignal): Promise<void> {
-  await answered(context, { success: [remove(keys.paused)] }, signal);
 }
 
 /** Puts a dead letter back at its old place, with all its attempts; false: there is none of that number any more. */

@@ -19,6 +19,8 @@ export class QueueKeys {
   readonly dead: string;
   /** In front of every ready job: while it is there nothing is handed out. */
   readonly paused: string;
+  /** Who has paused or resumed the queue last: stays when the mark is gone. */
+  readonly switch: string;
   /** Tickets whose group is at another job. */
   readonly waiting: string;
   /** Groups that have a job in front of theirs: its number. */
@@ -40,6 +42,7 @@ export class QueueKeys {
     this.delayed = `${this.root}delayed/`;
     this.dead = `${this.root}dead/`;
     this.paused = `${this.ready}!`;
+    this.switch = `${this.root}switch`;
     this.waiting = `${this.root}waiting/`;
     this.busy = `${this.root}busy/`;
     this.vacant = `${this.root}vacant/`;

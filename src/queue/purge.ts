@@ -8,6 +8,7 @@ import { removeTraces } from './gone.js';
 import { leaveGroup, moveGroupOn } from './group.js';
 import { jsonObject } from './json.js';
 import { below, type QueueKeys } from './keys.js';
+import { requestsIn, withRequest } from './requests.js';
 import { tailOf } from './tail.js';
 import { type Ticket, ticketOf } from './ticket.js';
 
@@ -95,15 +96,6 @@ async function removePage(
   return there.length;
 }
 
-/** Requests that other purges may make between one and its repetition, whose answer was lost. */
-const requestsKept = 32;
-
-/** The last ones that removed something. */
-function requestsIn(purged: KeyValue | undefined): readonly unknown[] {
-  const { by } = jsonObject(purged?.value);
-  return Array.isArray(by) ? by : [by];
-}
-
 /** All of them or none, counted by one who knows what was counted before. */
 function removalOf(
   keys: QueueKeys,
@@ -118,7 +110,7 @@ function removalOf(
   const sum = {
     jobs: numberOr(jobs, 0) + there.length,
     kib: numberOr(kib, 0) + kibGone,
-    by: [by, ...requestsIn(before)].slice(0, requestsKept),
+    by: withRequest(before, by),
   };
   return {
     compare: [

@@ -1,6 +1,6 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
-import { ConclaveError } from '../core/errors.js';
+import { ConclaveError, undecided } from '../core/errors.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
@@ -12,10 +12,8 @@ import {
   type JobInfo,
   type JobState,
   listJobs,
-  pauseQueue,
   type QueueStats,
   redriveJob,
-  resumeQueue,
   statsOf,
 } from './admin.js';
 import { type Handler, type WorkOptions, work } from './consume.js';
@@ -23,6 +21,7 @@ import { Consumer } from './consumer.js';
 import { QueueKeys } from './keys.js';
 import { type JobOptions, newJob } from './new-job.js';
 import { type QueueOptions, type QueueSettings, settingsOf } from './options.js';
+import { setPaused } from './pause.js';
 import { checkPayload } from './payload.js';
 import { jobsPerStep, Producer } from './producer.js';
 import { purgeState } from './purge.js';
@@ -156,23 +155,28 @@ export class Queue<T = unknown> {
     return (await this.list('ready', { ...options, limit: 2 }))[0] ?? null;
   }
 
-  /** Hands out no more jobs, to nobody, until `resume()`. What is claimed goes on. */
+  /**
+   * Hands out no more jobs, to nobody, until `resume()`. What is claimed goes on. Of both, whoever is answered last has
+   * the last word: a call that was given up does nothing once a later one, of whomever, was answered.
+   * @throws ConclaveError `TIMEOUT` with `outcome: 'unknown'`.
+   */
   pause(options: WaitOptions = {}): Promise<void> {
-    return this.#asked('pause', options, pauseQueue);
+    return this.#changed('pause', options, (site, signal) => setPaused(site, true, signal));
   }
 
+  /** See `pause()`. */
   resume(options: WaitOptions = {}): Promise<void> {
-    return this.#asked('resume', options, resumeQueue);
+    return this.#changed('resume', options, (site, signal) => setPaused(site, false, signal));
   }
 
   /** Puts a dead letter back at its old place, with all its attempts; false: there is none of that id. */
   redrive(id: string, options: WaitOptions = {}): Promise<boolean> {
-    return this.#asked('redrive', options, (site, signal) => redriveJob(site, seqOf(id), signal));
+    return this.#changed('redrive', options, (site, signal) => redriveJob(site, seqOf(id), signal));
   }
 
   /** Takes a job away for good, whatever its state: whoever works on it loses it. False: there is none of that id. */
   cancel(id: string, options: WaitOptions = {}): Promise<boolean> {
-    return this.#asked('cancel', options, (site, signal) => cancelJob(site, seqOf(id), signal));
+    return this.#changed('cancel', options, (site, signal) => cancelJob(site, seqOf(id), signal));
   }
 
   /**
@@ -182,7 +186,7 @@ export class Queue<T = unknown> {
    */
   purge(options: WaitOptions & { readonly states?: readonly JobState[] | undefined } = {}): Promise<number> {
     const { states = purgeable } = options;
-    return this.#asked('purge', options, async (site, signal) => {
+    return this.#changed('purge', options, async (site, signal) => {
       for (const state of states) checkPurgeable(state);
       let count = 0;
       for (const state of purgeable) if (states.includes(state)) count += await purgeState(site, state, signal);
@@ -206,7 +210,7 @@ export class Queue<T = unknown> {
   async schedule(name: string, options: ScheduleOptions<T> & WaitOptions): Promise<ScheduleInfo<T>> {
     const spec = specOf(name, options, this.#settings);
     await checkPayload(options.payload, this.#settings);
-    return this.#asked('schedule', options, (site, signal) => declareSchedule<T>(site, name, spec, signal));
+    return this.#changed('schedule', options, (site, signal) => declareSchedule<T>(site, name, spec, signal));
   }
 
   /** All schedules, by name. */
@@ -217,7 +221,7 @@ export class Queue<T = unknown> {
   /** Ends a schedule; false: there is none of that name. Jobs that it has added stay. */
   async unschedule(name: string, options: WaitOptions = {}): Promise<boolean> {
     checkScheduleName(name);
-    return this.#asked('unschedule', options, (site, signal) => removeSchedule(site, name, signal));
+    return this.#changed('unschedule', options, (site, signal) => removeSchedule(site, name, signal));
   }
 
   async #add(jobs: readonly NewJob[], options: JobOptions & WaitOptions): Promise<readonly Enqueued[]> {
@@ -250,6 +254,19 @@ export class Queue<T = unknown> {
   #asked<R>(what: string, options: WaitOptions, ask: (site: AdminSite, signal: AbortSignal) => Promise<R>): Promise<R> {
     const site = { context: this.#context, keys: this.#keys };
     return withDeadline(this.#context.runtime, `${what} of ${this.name}`, options, (signal) => ask(site, signal));
+  }
+
+  /** Of a call that ran out of time nobody knows whether it comes through yet. */
+  async #changed<R>(
+    what: string,
+    options: WaitOptions,
+    change: (site: AdminSite, signal: AbortSignal) => Promise<R>,
+  ): Promise<R> {
+    try {
+      return await this.#asked(what, options, change);
+    } catch (error) {
+      throw ConclaveError.is(error, 'TIMEOUT') ? undecided(error) : error;
+    }
   }
 }
 

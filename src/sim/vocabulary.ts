@@ -60,6 +60,7 @@ export interface Operations {
   readonly 'queue.take': { input: null; output: QueueDelivery | null };
   readonly 'queue.ack': { input: { item: string; claim: bigint }; output: null };
   readonly 'queue.nack': { input: { item: string; claim: bigint }; output: null };
+  readonly 'queue.switch': { input: { paused: boolean }; output: null };
   readonly 'queue.purge': { input: null; output: { count: number } };
   /** `claim`: whose result it is, if the item was done. */
   readonly 'queue.result': { input: { item: string }; output: { state: 'done' | 'dead' | 'gone'; claim?: bigint } };
@@ -137,6 +138,8 @@ export interface Facts {
   readonly 'queue.dead': { item: string };
   /** By `server`: a claim, whoever hears of it. */
   readonly 'queue.claimed': { item: string; claim: bigint };
+  /** By `server`: the queue is paused from now on, or is not. */
+  readonly 'queue.paused': { paused: boolean };
   /** By `server`: what was ready in front of what was claimed. */
   readonly 'queue.passed': { keys: readonly string[] };
   /** By `server`: a claim of a group of which another claim was there. */

@@ -13,7 +13,7 @@ export function inQueueWorld(test: (world: SimWorld) => Promise<void>): Promise<
     const left = (await world.keys('queues/'))
       .filter(({ value }) => utf8Text(value) !== '{}')
       .map(({ key }) => utf8Text(key));
-    const unexpected = left.filter((key) => !/^queues\/[^/]+\/(tail$|gone\/)/.test(key));
+    const unexpected = left.filter((key) => !/^queues\/[^/]+\/(tail$|switch$|gone\/)/.test(key));
     if (unexpected.length > 0) throw new Error(`left behind: ${unexpected.join(', ')}`);
     const key = utf8('queues/');
     await world.truth.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] });

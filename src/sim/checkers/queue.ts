@@ -4,6 +4,7 @@ import { endOf } from './phases.js';
 import { firstAreClaimed, oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
 import { countedRight, purgedForGood, resultsOfAcks } from './queue-ends.js';
 import { firstOutOfOrder } from './queue-order.js';
+import { pausedAsSaid } from './queue-pause.js';
 import { broken, undecided, type Violation } from './violation.js';
 
 /** Everything that a history tells of one queue. */
@@ -38,6 +39,7 @@ export function queue(history: History): Violation[] {
   return [
     ...tales,
     ...firstAreClaimed(history),
+    ...pausedAsSaid(history),
     ...oneOfAGroup(history),
     ...progressByLiveClaim(history),
     ...purgedForGood(history),

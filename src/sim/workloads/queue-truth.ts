@@ -15,6 +15,7 @@ const resultsPrefix = `queues/${queueName}/results/`;
 const jobsRange = keyRange(utf8(jobsPrefix), prefixEnd(utf8(jobsPrefix)));
 const readyPrefix = `queues/${queueName}/ready/`;
 const readyRange = keyRange(utf8(readyPrefix), prefixEnd(utf8(readyPrefix)));
+const pausedKey = `${readyPrefix}!`;
 const takenRange = keyRange(utf8(takenPrefix), prefixEnd(utf8(takenPrefix)));
 const deadRange = keyRange(utf8(deadPrefix), prefixEnd(utf8(deadPrefix)));
 
@@ -24,6 +25,7 @@ export function noteChanges(server: SimServer, { revision, changes }: Revision, 
   notePassedOver(server, { revision, changes });
   const purges = changes.some(({ text }) => text === `queues/${queueName}/gone/purged`);
   for (const { text, deleted } of changes) {
+    if (text === pausedKey) server.recorder.note('server', object, 'queue.paused', { paused: !deleted });
     if (deleted) {
       // An ack of the same process may share the revision: its job goes with the claim, a purged one has none.
       const isPurged = purges && text.startsWith(jobsPrefix) && !gone.has(takenPrefix + text.slice(-16));
@@ -123,6 +125,10 @@ function noteProgress(server: SimServer, key: string): void {
   const { claim, step } = JSON.parse(utf8Text(value)) as { claim: string; step: number };
   const live = space.get(`${takenPrefix}${key.slice(-16)}`)?.modRevision ?? 0n;
   server.recorder.note('server', object, 'queue.progress', { job: key.slice(-16), claim: BigInt(claim), step, live });
+}
+
+export function isPausedIn(server: SimServer): boolean {
+  return server.truth.engine.space.get(pausedKey) !== undefined;
 }
 
 /** How many jobs are neither done nor dead. */

@@ -18,7 +18,7 @@ import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, told, untilGivesUp } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
-import { type KeptResult, noteChanges, noteRest, object, queueName, undoneIn } from './queue-truth.js';
+import { isPausedIn, type KeptResult, noteChanges, noteRest, object, queueName, undoneIn } from './queue-truth.js';
 
 /** So few and so short that dead letters and backoff are met. */
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
@@ -64,8 +64,12 @@ type QueueOperation =
       readonly group: string;
       readonly states: readonly JobState[];
     }
+  /** Pauses the queue and resumes it, mostly with little patience. */
+  | { readonly how: 'switch'; readonly idleMs: number; readonly turns: readonly SwitchTurn[] }
   /** Works until nothing is left: what was accepted must be done in bounded time. */
   | { readonly how: 'drain' };
+
+type SwitchTurn = { readonly paused: boolean; readonly timeoutMs: number };
 
 type TakeTurn = {
   readonly timeoutMs: number;
@@ -82,7 +86,8 @@ export const queueWorkload: Workload = {
   hasWatchers: false,
   // What a job of unknown fate leaves behind; groups are judged by `queue.groups`.
   outlivesMs: keepResultMs,
-  keeps: (key) => /^queues\/q\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
+  keeps: (key) =>
+    /^queues\/q\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
   checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
     Array.from({ length: clients }, (_, client) => [
@@ -98,10 +103,27 @@ export const queueWorkload: Workload = {
 
 function drawOperation(random: Prng, name: string): QueueOperation {
   const idleMs = Math.round(random.between(0, random.pick([10, 500, 2000])));
-  const how = random.pick(['produce', 'produce', 'produce', 'take', 'take', 'take', 'consume', 'purge'] as const);
+  const how = random.pick([
+    'produce',
+    'produce',
+    'produce',
+    'take',
+    'take',
+    'take',
+    'consume',
+    'purge',
+    'switch',
+  ] as const);
   if (how === 'purge') {
     const items = Array.from({ length: random.pick([1, 3]) }, (_, i) => `${name}.${i}`);
     return { how, idleMs, items, group: random.pick(['', 'g']), states: random.pick(purges) };
+  }
+  if (how === 'switch') {
+    const turns = Array.from({ length: random.pick([1, 2, 4]) }, (_, turn) => ({
+      paused: turn % 2 === 0,
+      timeoutMs: random.pick([30, 300, 5_000]),
+    }));
+    return { how, idleMs, turns };
   }
   if (how === 'produce') {
     const items = Array.from({ length: random.pick([1, 2, 4, 12]) }, (_, i) => `${name}.${i}`);
@@ -168,6 +190,9 @@ class QueueStage implements Stage {
         return this.#consume(client, queue, turn);
       case 'purge':
         return this.#purge(client, queue, turn);
+      case 'switch':
+        for (const each of turn.turns) await this.#switch(client, queue, each);
+        return;
       case 'drain':
         return this.#drain(client, queue);
     }
@@ -225,6 +250,14 @@ class QueueStage implements Stage {
     await this.#produce(client, queue, jobs as QueueOperation & { how: 'produce' });
     const pending = client.recorder.invoke(client.name, object, 'queue.purge', null);
     await told(pending, async () => ({ count: await queue.purge({ states, timeoutMs: 5_000 }) }));
+  }
+
+  async #switch(client: SimClient, queue: Queue<string>, { paused, timeoutMs }: SwitchTurn): Promise<void> {
+    const pending = client.recorder.invoke(client.name, object, 'queue.switch', { paused });
+    await told(pending, async () => {
+      await (paused ? queue.pause({ timeoutMs }) : queue.resume({ timeoutMs }));
+      return null;
+    });
   }
 
   async #take(client: SimClient, queue: Queue<string>, turns: readonly TakeTurn[]): Promise<void> {
@@ -299,6 +332,8 @@ class QueueStage implements Stage {
   async #drain(client: SimClient, queue: Queue<string>): Promise<void> {
     // Bounded by the run: what cannot be taken is a hang, and told as such.
     while (this.#server === undefined || undoneIn(this.#server) > 0) {
+      if (this.#server !== undefined && isPausedIn(this.#server))
+        await this.#switch(client, queue, { paused: false, timeoutMs: 5_000 });
       const consumer = await this.#open(queue);
       if (consumer === undefined) {
         await pause(client.process, 500);

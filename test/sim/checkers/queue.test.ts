@@ -217,6 +217,36 @@ describe('queue', () => {
       },
     ],
     [
+      'Paused as said - late, by a call that was given up - pass',
+      [],
+      (tale) => {
+        tale.call('p', 'q', 'queue.switch', { paused: true }).unknown(new Error('lost'));
+        const resume = tale.call('q', 'q', 'queue.switch', { paused: false });
+        tale.note('server', 'q', 'queue.paused', { paused: true });
+        tale.note('server', 'q', 'queue.paused', { paused: false });
+        resume.ok(null);
+        remaining(tale);
+      },
+    ],
+    [
+      'Paused as said - by a call that was given up, after a later one was answered - fail',
+      ['queue: paused as said'],
+      (tale) => {
+        tale.call('p', 'q', 'queue.switch', { paused: true }).unknown(new Error('lost'));
+        tale.did('p', 'q', 'queue.switch', { paused: false }, null);
+        tale.note('server', 'q', 'queue.paused', { paused: true });
+        remaining(tale);
+      },
+    ],
+    [
+      'Paused as said - it is not - fail',
+      ['queue: paused as said'],
+      (tale) => {
+        tale.did('p', 'q', 'queue.switch', { paused: true }, null);
+        remaining(tale);
+      },
+    ],
+    [
       'Groups end - one is left - fail',
       ['queue: groups end'],
       (tale) => tale.note('server', 'q', 'queue.groups', { keys: ['busy/g'] }),

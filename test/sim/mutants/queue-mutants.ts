@@ -87,6 +87,20 @@ export const queueMutants: readonly Mutant[] = [
     rules: ['queue: the first are claimed', 'queue: in order'],
   },
   {
+    name: 'a pause that comes late',
+    origin:
+      'BullMQ pause, SQS and others: a plain write, which a network may deliver after the resume that followed it',
+    edits: [
+      {
+        file: 'queue/pause.js',
+        find: 'compare: [modifiedAt(keys.switch, found?.modRevision ?? 0n)],',
+        replace: '',
+      },
+    ],
+    workloads: ['queue'],
+    rules: ['queue: paused as said'],
+  },
+  {
     name: 'an enqueue that does not ask who made the step',
     origin: 'etcd #14890: a lost answer, sent again, adds the job twice',
     edits: [
