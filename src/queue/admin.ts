@@ -8,7 +8,7 @@ import { comeBackToGroup, leaveGroup, moveGroupOn } from './group.js';
 import { jsonValue } from './json.js';
 import { below, dueMsAt, type QueueKeys, seqAt } from './keys.js';
 import { recordOf, type Tick } from './record.js';
-import { type Ticket, takenOf, ticketOf } from './ticket.js';
+import { perAnswer, type Ticket, takenOf, ticketOf } from './ticket.js';
 
 export type JobState = 'ready' | 'delayed' | 'waiting' | 'claimed' | 'dead';
 
@@ -89,8 +89,9 @@ export async function listJobs<T>(
   const { kvs } = await untilAnswered(runtime, signal, () => store.range(request, { signal }));
   const tickets = kvs.filter(({ key }) => utf8Text(key) !== keys.paused);
   const infos: JobInfo<T>[] = [];
-  for (let i = 0; i < tickets.length; i += recordsPerRequest) {
-    const page = tickets.slice(i, i + recordsPerRequest);
+  const perRequest = Math.min(recordsPerRequest, perAnswer(tickets.map(ticketOf)));
+  for (let i = 0; i < tickets.length; i += perRequest) {
+    const page = tickets.slice(i, i + perRequest);
     const reads = page.flatMap(({ key }) => [get(keys.job(seqAt(key))), get(keys.progressOf(seqAt(key)))]);
     const txn = await answered(context, { success: reads }, signal);
     infos.push(

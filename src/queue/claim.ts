@@ -9,7 +9,7 @@ import type { Floors } from './floors.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
 import { type Slot, slotState } from './slot.js';
-import { type Ticket, takenOf } from './ticket.js';
+import { perAnswer, type Ticket, takenOf, ticketOf } from './ticket.js';
 
 /** The first ready jobs: all that there were up to the last of them, as of one revision. */
 export interface Front {
@@ -86,7 +86,7 @@ export async function claimRound(
 ): Promise<Round> {
   const { context, session, floors } = site;
   const seen = { jobs: jobs.slice(0, slots.length + more), asOf };
-  const asked = slots.slice(0, seen.jobs.length);
+  const asked = slots.slice(0, Math.min(seen.jobs.length, perAnswer(seen.jobs.map(ticketOf))));
   const request = claimTxn(site, asked, seen, slots.length + more, idle);
   const txn = await onLease(session, () =>
     untilAnswered(context.runtime, session.signal, () => context.store.txn(request)),

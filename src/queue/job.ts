@@ -119,25 +119,27 @@ export class Job<T = unknown> {
     return this.#settle({ type: 'ack', result: await keepFor(this.#site, resultMs, json) });
   }
 
-  /** Gives the job back at once, to its old place; this attempt counts. Throws as `ack`. */
-  nack(options: { readonly reason?: string | undefined } = {}): Promise<void> {
-    return this.#settle({ type: 'nack', counted: true, reason: options.reason });
+  /**
+   * Gives the job back at once, to its old place; this attempt counts: after the last one it is a dead letter. Throws as
+   * `ack`.
+   */
+  async nack(options: { readonly reason?: string | undefined } = {}): Promise<void> {
+    const { reason } = options;
+    if (this.#isLast) return this.#giveUp(reason);
+    return this.#settle({ type: 'nack', counted: true, reason: reason && shortReason(reason) });
   }
 
   /**
-   * Gives the job back, to be handed out again after `delayMs`, by default after the queue's backoff. Throws as `ack`.
+   * Gives the job back, to be handed out again after `delayMs`, by default after the queue's backoff; after its last
+   * attempt it is a dead letter. Throws as `ack`.
    */
   async retry(options: { readonly delayMs?: number | undefined; readonly reason?: string | undefined } = {}) {
     const { context, settings } = this.#site;
     const { delayMs = backoffMs(context.runtime, settings.backoff, this.attempt), reason } = options;
     checkDelay(delayMs);
+    if (this.#isLast) return this.#giveUp(reason);
     const dueMs = Math.ceil(context.runtime.wallMs() + delayMs);
-    await this.#settle({
-      type: 'retry',
-      delayMs,
-      dueMs,
-      reason: reason === undefined ? undefined : shortReason(reason),
-    });
+    return this.#settle({ type: 'retry', delayMs, dueMs, reason: reason && shortReason(reason) });
   }
 
   /**
@@ -154,7 +156,7 @@ export class Job<T = unknown> {
   /** What a failed handler comes to: another try, or after the last one a dead letter. Throws as `ack`. */
   fail(error: unknown): Promise<void> {
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return this.attempt < this.#claim.ticket.maxAttempts ? this.retry({ reason }) : this.dead(reason);
+    return this.retry({ reason });
   }
 
   /** @internal Nobody has begun with it: the attempt does not count. */
@@ -175,6 +177,14 @@ export class Job<T = unknown> {
   /** @internal The slot was deleted. */
   lost(): void {
     this.#end(new ConclaveError('LOST', `job ${this.id}: its claim was deleted`, { loss: 'key-deleted' }));
+  }
+
+  get #isLast(): boolean {
+    return this.attempt >= this.#claim.ticket.maxAttempts;
+  }
+
+  #giveUp(reason: string | undefined): Promise<void> {
+    return this.dead(reason || 'given back after its last attempt');
   }
 
   async #settle(verdict: Verdict): Promise<void> {

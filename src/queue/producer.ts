@@ -27,7 +27,7 @@ interface Batch {
 
 /** What fits etcd's limits on one request, 128 operations and 1.5 MiB, with room for the tail. */
 export const jobsPerStep = 40;
-const kibPerStep = 1024;
+export const kibPerStep = 1024;
 
 /** How long a step is tried before its callers are told that nobody knows. */
 const patienceMs = 30_000;

@@ -23,12 +23,12 @@ import { type JobOptions, newJob } from './new-job.js';
 import { type QueueOptions, type QueueSettings, settingsOf } from './options.js';
 import { setPaused } from './pause.js';
 import { checkPayload } from './payload.js';
-import { jobsPerStep, Producer } from './producer.js';
+import { jobsPerStep, kibPerStep, Producer } from './producer.js';
 import { purgeState } from './purge.js';
 import { type JobOutcome, outcomeOf } from './result.js';
 import { checkScheduleName, type ScheduleOptions, specOf } from './schedule.js';
 import { declareSchedule, listSchedules, removeSchedule, type ScheduleInfo } from './schedules.js';
-import type { NewJob } from './step.js';
+import { type NewJob, sizeOf } from './step.js';
 
 /** Where queues live, below the namespace. */
 const queuesRoot = 'queues';
@@ -58,6 +58,8 @@ export class Queue<T = unknown> {
   readonly #keys: QueueKeys;
   readonly #settings: QueueSettings;
   readonly #producer: Producer;
+  /** Until the next job has gone, if somebody waits for room. */
+  #going: Promise<void> | undefined;
 
   /**
    * `root`: where it lives, below the namespace.
@@ -85,12 +87,16 @@ export class Queue<T = unknown> {
     return added as Enqueued;
   }
 
-  /** Adds all of them in one step, in order, or none. At most 40. Throws as `enqueue`. */
+  /** Adds all of them in one step, in order, or none. At most 40, of 1,024 KiB together. Throws as `enqueue`. */
   async enqueueAll(payloads: readonly T[], options: JobOptions & WaitOptions = {}): Promise<readonly Enqueued[]> {
     if (payloads.length > jobsPerStep) {
       throw new ConclaveError('INVALID_ARGUMENT', `${payloads.length} jobs at once, at most ${jobsPerStep}`);
     }
     const jobs = payloads.map((payload) => newJob(payload, options, this.#settings, undefined));
+    const { kib } = sizeOf(jobs);
+    if (kib > kibPerStep) {
+      throw new ConclaveError('INVALID_ARGUMENT', `${kib} KiB at once, at most ${kibPerStep}`);
+    }
     for (const payload of payloads) await checkPayload(payload, this.#settings);
     return jobs.length === 0 ? [] : this.#add(jobs, options);
   }
@@ -239,13 +245,20 @@ export class Queue<T = unknown> {
     });
   }
 
-  /** Waits until a job has gone. */
-  async #room(signal: AbortSignal): Promise<void> {
+  /** Waits until a job has gone: one watch for all who wait. */
+  #room(signal: AbortSignal): Promise<void> {
+    this.#going ??= this.#goes().finally(() => {
+      this.#going = undefined;
+    });
+    return abortable(this.#going, signal);
+  }
+
+  async #goes(): Promise<void> {
     const { store, runtime } = this.#context;
     const going = { key: utf8(`${this.#keys.gone}jobs`), filters: [WatchFilter.noDelete] };
     const bell = new Doorbell(store, runtime, [going], roomAgainMs);
     try {
-      await abortable(bell.rings(), signal);
+      await bell.rings();
     } finally {
       bell.close();
     }

@@ -55,6 +55,18 @@ export function takenOf(kv: KeyValue): TakenTicket {
   return { ...ticketOf(kv), slot: typeof slot === 'string' ? slot : '' };
 }
 
+/** KiB of jobs that one answer brings: some clients take 4 MiB at most. */
+const kibPerAnswer = 1024;
+
+/** Of a job besides its payload: its progress, at most. */
+const kibBeside = 4;
+
+/** Of how many of these jobs, whichever, one request may ask for the payloads; 1 at least. */
+export function perAnswer(tickets: readonly Ticket[]): number {
+  const largest = Math.max(1, ...tickets.map(({ kib }) => kib));
+  return Math.max(1, Math.floor(kibPerAnswer / (largest + kibBeside)));
+}
+
 /** Longest reason that is kept, in characters. */
 const reasonLimit = 500;
 

@@ -62,6 +62,7 @@ it('queue ls, pause, resume, cancel, purge; what cannot be is refused', async ()
   expect(await queue('resume', 'l').ended()).toMatchObject({ code: 0, stdout: 'resumed\n' });
   expect(await queue('cancel', 'l', '3').ended()).toMatchObject({ code: 0, stdout: '3\n' });
   expect(await queue('purge', 'l').ended()).toMatchObject({ code: 0, stdout: '2\n' });
+  expect(await queue('push', 'l', '9007199254740993').ended()).toMatchObject({ code: 3, stdout: '' });
   expect(await queue('push', 'l', 'x', '--wait', '1').ended()).toMatchObject({ code: 75 });
   expect(await queue('purge', 'l', '--state', 'claimed').ended()).toMatchObject({ code: 3 });
   expect(await served.client.queue('l').purge()).toBe(1);

@@ -44,3 +44,58 @@ it('costs what the README says: groups, progress, results, purges, schedules and
     await world.advance(60_000);
   });
 });
+
+it('QUEUE-17: costs what the README says: enqueueing, claims, settlings, pauses; watches and keys', async () => {
+  await inQueueWorld(async (world) => {
+    const { store, conclave, context } = world.client({ ttlMs: 60_000 });
+    const queue = conclave.queue('q');
+    const costOf = async (work: () => Promise<unknown>) => {
+      const { txn, range } = store.counts;
+      const keys = (await world.keys('queues/')).length;
+      await world.until(work());
+      return [store.counts.txn + store.counts.range - txn - range, (await world.keys('queues/')).length - keys];
+    };
+    await world.until(queue.enqueue('first'));
+    expect(await costOf(() => queue.enqueue('second'))).toEqual([1, 2]);
+    expect(await costOf(() => queue.enqueueAll(['third', 'fourth']))).toEqual([1, 4]);
+    await world.until(context.sessions.current.open());
+    const watches = store.counts.watch;
+    const consumer = await world.until(queue.consumer());
+    const job = await world.until(consumer.take());
+    // Its ticket has moved, from ready to taken; the slot is there.
+    expect(await costOf(async () => (await consumer.take()).nack())).toEqual([1 + 1 + 1, 1]);
+    expect(await costOf(() => job.nack())).toEqual([1, 0]);
+    expect(await costOf(async () => (await consumer.take()).ack())).toEqual([3, -2 + 2]);
+    const taken = await world.until(Promise.all([consumer.take(), consumer.take(), consumer.take()]));
+    expect(await costOf(() => Promise.all(taken.map((each) => each.ack())))).toEqual([3, -6]);
+    const idle = consumer.take({ timeoutMs: 1_000 }).catch(() => {});
+    await world.advance(500);
+    // On its slots; of the keeper three; two in the idle line.
+    expect(store.counts.watch - watches).toBe(1 + 3 + 2);
+    await world.until(idle);
+    expect(await costOf(() => queue.pause())).toEqual([2, 2]);
+    expect(await costOf(() => queue.resume())).toEqual([2, -1]);
+    await world.until(consumer.close());
+  });
+});
+
+it('QUEUE-14: however many producers of one process wait for room, they watch once', async () => {
+  await inQueueWorld(async (world) => {
+    const { store, conclave } = world.client({ ttlMs: 60_000 });
+    const queue = conclave.queue('q', { maxJobs: 1 });
+    await world.until(queue.enqueue(0));
+    const waiting = [1, 2, 3, 4, 5].map((each) => queue.enqueue(each, { whenFull: 'wait' }));
+    await world.advance(100);
+    expect(store.openWatches).toBe(1);
+    const consumer = await world.until(queue.consumer());
+    const seen: unknown[] = [];
+    for (let i = 0; i < 6; i++) {
+      const job = await world.until(consumer.take());
+      seen.push(job.payload);
+      await world.until(job.ack());
+    }
+    expect(seen).toEqual([0, 1, 2, 3, 4, 5]);
+    await world.until(Promise.all(waiting));
+    await world.until(consumer.close());
+  });
+});

@@ -87,6 +87,30 @@ describe('a job that fails', () => {
     });
   });
 
+  it.each(['nack', 'retry'] as const)(
+    'QUEUE-11: is a dead letter, too, when its last attempt ends with %s',
+    async (how) => {
+      await inQueueWorld(async (world) => {
+        const { queue } = open(world);
+        await world.until(queue.enqueue('x'));
+        const consumer = await world.until(queue.consumer());
+        for (let attempt = 1; attempt <= 3; attempt++) {
+          const job = await world.until(consumer.take());
+          expect(job.attempt).toBe(attempt);
+          await world.until(job[how]({ reason: `no ${attempt}` }));
+        }
+        expect(await world.until(queue.list('dead'))).toMatchObject([{ attempts: 3, reason: 'no 3' }]);
+        await world.until(queue.cancel('1'));
+        await world.until(queue.enqueue('y'));
+        for (let attempt = 1; attempt <= 3; attempt++) await world.until((await world.until(consumer.take()))[how]());
+        const [dead] = await world.until(queue.list('dead'));
+        expect(dead?.reason).toBe('given back after its last attempt');
+        await world.until(queue.purge());
+        await world.until(consumer.close());
+      });
+    },
+  );
+
   it('QUEUE-11: whose consumers die is a dead letter in the end, too', async () => {
     await inQueueWorld(async (world) => {
       const { queue } = open(world);
@@ -207,6 +231,25 @@ describe('priorities, pause and cancel', () => {
       expect(await below(world, 'q/ready/')).toEqual([]);
       expect(await errorOf(queue.cancel('x'))).toMatchObject({ code: 'INVALID_ARGUMENT' });
     });
+  });
+});
+
+it('tells how old the oldest job is, whatever its state', async () => {
+  await inQueueWorld(async (world) => {
+    const { queue } = open(world);
+    expect((await world.until(queue.stats())).oldestMs).toBeUndefined();
+    await world.until(queue.enqueue('old'));
+    await world.advance(5_000);
+    await world.until(queue.enqueue('young', { priority: 5 }));
+    await world.advance(1_000);
+    expect((await world.until(queue.stats())).oldestMs).toBeCloseTo(6_000, -2);
+    const consumer = await world.until(queue.consumer());
+    const [young, old] = await world.until(Promise.all([consumer.take(), consumer.take()]));
+    expect((await world.until(queue.stats())).oldestMs).toBeCloseTo(6_000, -2);
+    await world.until(old.ack());
+    expect((await world.until(queue.stats())).oldestMs).toBeCloseTo(1_000, -2);
+    await world.until(young.ack());
+    await world.until(consumer.close());
   });
 });
 

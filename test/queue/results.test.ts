@@ -139,6 +139,22 @@ describe('bad input', () => {
     });
   });
 
+  it('so is a step of too many jobs, or too large a one: none of them is added', async () => {
+    await inQueueWorld(async (world) => {
+      const queue = open(world);
+      const invalid = { code: 'INVALID_ARGUMENT', outcome: 'not-applied' };
+      expect(await errorOf(queue.enqueueAll(Array.from({ length: 41 }, (_, i) => i)))).toMatchObject(invalid);
+      const large = Array.from({ length: 20 }, () => 'x'.repeat(60 * 1024));
+      expect(await errorOf(queue.enqueueAll(large))).toMatchObject(invalid);
+      expect(await errorOf(queue.enqueueAll(['a', 1n]))).toMatchObject(invalid);
+      expect(await world.keys('queues/')).toEqual([]);
+      await world.until(queue.enqueueAll(large.slice(0, 16)));
+      // Of one step: all came at once.
+      expect(new Set((await world.keys('queues/q/jobs/')).map(({ createRevision }) => createRevision)).size).toBe(1);
+      expect(await world.until(queue.purge())).toBe(16);
+    });
+  });
+
   it('a dead letter without a reason is refused, and the job stays in hand', async () => {
     await inQueueWorld(async (world) => {
       const queue = open(world);

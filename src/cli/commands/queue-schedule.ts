@@ -1,11 +1,11 @@
 import { type Command, Option } from 'commander';
-import { jsonOrText } from '../../core/plain.js';
 import type { MissedPolicy, OverlapPolicy } from '../../queue/schedule.js';
 import type { ScheduleInfo } from '../../queue/schedules.js';
 import { runConnected } from '../connection.js';
 import { ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
+import { payloadOf } from '../payload.js';
 import { duration } from '../table.js';
 import { durationMs, name as queueName, wholeNumber } from '../values.js';
 
@@ -57,7 +57,7 @@ export function defineQueueSchedule(command: Command): void {
       const flags = sub.optsWithGlobals<ScheduleFlags>();
       return runConnected(flags, async (conclave, signal) => {
         const { overlap, priority, group } = flags;
-        const spec = { ...rhythmOf(flags), payload: jsonOrText(payload), overlap, priority, group, signal };
+        const spec = { ...rhythmOf(flags), payload: payloadOf(payload), overlap, priority, group, signal };
         const made = await conclave.queue(name).schedule(schedule, spec);
         if (flags.json) printJson(made);
         else print(tickText(made.nextMs));

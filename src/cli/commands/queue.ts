@@ -2,13 +2,13 @@ import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Conclave } from '../../conclave.js';
 import { ConclaveError } from '../../core/errors.js';
-import { jsonOrText } from '../../core/plain.js';
 import { type JobInfo, type JobState, jobStates } from '../../queue/admin.js';
 import type { Queue } from '../../queue/queue.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
+import { payloadOf } from '../payload.js';
 import { duration, table } from '../table.js';
 import { count, durationMs, name as queueName, ttlMs, wholeNumber } from '../values.js';
 import { defineQueueSchedule, rhythmCells, rhythmHeads } from './queue-schedule.js';
@@ -140,7 +140,7 @@ async function pushOne(queue: Queue, text: string, flags: PushFlags, signal: Abo
   const { priority, delay: delayMs, dedupeKey, group, wait } = flags;
   const keepResultMs = wait === undefined ? undefined : 60_000;
   try {
-    const added = await queue.enqueue(jsonOrText(text), { priority, delayMs, dedupeKey, group, keepResultMs, signal });
+    const added = await queue.enqueue(payloadOf(text), { priority, delayMs, dedupeKey, group, keepResultMs, signal });
     if (wait === undefined) return report(added, added.id, flags);
     const outcome = await queue.result(added.id, { timeoutMs: wait, signal });
     report({ ...added, ...outcome }, outcome.state, flags);
