@@ -120,8 +120,8 @@ export class Job<T = unknown> {
   }
 
   /**
-   * Gives the job back at once, to its old place; this attempt counts: after the last one it is a dead letter. Throws as
-   * `ack`.
+   * Gives the job back at once, to its old place; this attempt counts: after the last one it is a dead letter. Throws
+   * as `ack`.
    */
   async nack(options: { readonly reason?: string | undefined } = {}): Promise<void> {
     const { reason } = options;

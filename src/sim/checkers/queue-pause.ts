@@ -8,8 +8,8 @@ const rule = 'queue: paused as said';
 
 /**
  * A queue is paused and resumed by who says so, between his call and its answer; by a call that was given up later than
- * that, too, but not once a call that came after that was answered. What was answered is how it is, unless somebody else
- * has spoken meanwhile.
+ * that, too, but not once a call that came after that was answered. What was answered is how it is, unless somebody
+ * else has spoken meanwhile.
  */
 export function pausedAsSaid(history: History): Violation[] {
   const facts = groupBy(factsOf(history, 'queue.paused'), ({ object }) => object);
