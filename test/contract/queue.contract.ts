@@ -3,6 +3,7 @@ import type { Conclave } from '../../src/conclave.js';
 import { noBytes, prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Job } from '../../src/queue/job.js';
 import { put } from '../../src/store/ops.js';
+import { watchBatches } from '../../src/store/watch-batches.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
 import { aborted, recipesOfData } from './recipe-fixture.js';
@@ -219,6 +220,49 @@ export function queueContract(backend: Backend): void {
       expect(await first.unschedule('s/1')).toBe(true);
       for (const consumer of consumers) await consumer.close();
       for (const path of ['jobs', 'schedules']) expect(await below(opened, `q/${path}/`)).toEqual([]);
+    });
+
+    it('QUEUE-24, QUEUE-25: a tick that is late, or whose job is there, adds nothing, by policy', async () => {
+      const { opened, process } = await start();
+      const queue = (await process()).queue('q');
+      const consumer = await queue.consumer();
+      const key = utf8(`${opened.prefix}queues/q/schedules/s`);
+      /** As if nobody had been there for so many days; resolves when the schedule stands at its next tick again. */
+      const overdue = async (daysAgo: number, nextMs: number | undefined) => {
+        const [kv] = (await opened.store.range({ key })).kvs;
+        const said = JSON.parse(utf8Text(kv?.value ?? noBytes)) as object;
+        const value = JSON.stringify({ ...said, nextMs: (nextMs ?? 0) - daysAgo * 86_400_000 });
+        const { header } = await opened.store.txn({ success: [put(key, value)] });
+        const over = new AbortController();
+        for await (const { events } of watchBatches(
+          opened.store,
+          { key, startRevision: header.revision + 1n },
+          over.signal,
+        )) {
+          const now = events.map(
+            ({ kv: { value: seen } }) => (JSON.parse(utf8Text(seen)) as { nextMs: number }).nextMs,
+          );
+          if (now.includes(nextMs ?? 0)) break;
+        }
+        over.abort(stop);
+      };
+      const rhythm = { cron: '0 3 * * *', payload: 'x' } as const;
+      const skipping = await queue.schedule('s', { ...rhythm, missed: 'skip', lateMs: 60_000 });
+      await overdue(3, skipping.nextMs);
+      expect(await queue.stats()).toMatchObject({ ready: 0, waiting: 0 });
+      const { nextMs } = await queue.schedule('s', { ...rhythm, missed: 'once', overlap: 'skip' });
+      await overdue(3, nextMs);
+      const job = await consumer.take();
+      await overdue(2, nextMs);
+      expect(await queue.stats()).toMatchObject({ ready: 0, waiting: 0, claimed: 1 });
+      await job.ack();
+      await overdue(1, nextMs);
+      const next = await consumer.take();
+      expect([job.id, next.id]).toEqual(['1', '2']);
+      await next.ack();
+      await consumer.close();
+      expect(await queue.unschedule('s')).toBe(true);
+      expect(await below(opened, 'q/jobs/')).toEqual([]);
     });
 
     it('leaves nothing behind when a take is given up, and refuses what is no job', async () => {

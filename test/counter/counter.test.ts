@@ -84,7 +84,7 @@ describe('a counter', () => {
       expect(requests).toBeLessThan(16 * 17);
     }));
 
-  it('COUNTER-1: nobody is kept waiting by others who write all the time', () =>
+  it('COUNTER-8: nobody is kept waiting by others who write all the time', () =>
     withNumbers(async (world) => {
       const clients = Array.from({ length: 6 }, () => world.client({ ttlMs }));
       const waitsMs: number[] = [];

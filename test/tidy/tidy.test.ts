@@ -106,6 +106,16 @@ describe('the READMEs', () => {
   });
 });
 
+describe('the documents', () => {
+  it('have no marks of a merge', () => {
+    const pages = ['docs', 'src', 'test', 'bench', 'examples'].flatMap((folder) => filesIn(folder, '.md'));
+    const marked = [...pages, 'README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'].filter((path) =>
+      /^(<{7}|>{7}) /m.test(readText(path)),
+    );
+    expect(marked).toEqual([]);
+  });
+});
+
 describe('the package', () => {
   it('has one version', () => {
     const manifest = JSON.parse(readText('package.json')) as { version: unknown };
