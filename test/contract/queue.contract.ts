@@ -7,6 +7,7 @@ import { watchBatches } from '../../src/store/watch-batches.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
 import { aborted, recipesOfData } from './recipe-fixture.js';
+import { dayMs, setNextTick } from './ticks.js';
 
 const stop = new Error('stop');
 
@@ -201,11 +202,7 @@ export function queueContract(backend: Backend): void {
       const consumers = [await first.consumer(), await second.consumer()] as const;
       const seen: unknown[] = [];
       for (const daysAgo of [9, 5]) {
-        // As if nobody had been there since.
-        const nextMs = (made.nextMs ?? 0) - daysAgo * 86_400_000;
-        const [kv] = await below(opened, 'q/schedules/');
-        const value = JSON.stringify({ ...JSON.parse(utf8Text(kv?.value ?? noBytes)), nextMs });
-        await opened.store.txn({ success: [put(key ?? '', value)] });
+        await setNextTick(opened.store, key ?? noBytes, (made.nextMs ?? 0) - daysAgo * dayMs);
         const stopping = new AbortController();
         const takes = consumers.map((consumer) => consumer.take({ signal: stopping.signal }));
         const job = await Promise.race(takes);
@@ -229,16 +226,9 @@ export function queueContract(backend: Backend): void {
       const key = utf8(`${opened.prefix}queues/q/schedules/s`);
       /** As if nobody had been there for so many days; resolves when the schedule stands at its next tick again. */
       const overdue = async (daysAgo: number, nextMs: number | undefined) => {
-        const [kv] = (await opened.store.range({ key })).kvs;
-        const said = JSON.parse(utf8Text(kv?.value ?? noBytes)) as object;
-        const value = JSON.stringify({ ...said, nextMs: (nextMs ?? 0) - daysAgo * 86_400_000 });
-        const { header } = await opened.store.txn({ success: [put(key, value)] });
+        const revision = await setNextTick(opened.store, key, (nextMs ?? 0) - daysAgo * dayMs);
         const over = new AbortController();
-        for await (const { events } of watchBatches(
-          opened.store,
-          { key, startRevision: header.revision + 1n },
-          over.signal,
-        )) {
+        for await (const { events } of watchBatches(opened.store, { key, startRevision: revision + 1n }, over.signal)) {
           const now = events.map(
             ({ kv: { value: seen } }) => (JSON.parse(utf8Text(seen)) as { nextMs: number }).nextMs,
           );

@@ -6,9 +6,9 @@ import { put } from '../../src/store/ops.js';
 import type { Backend, Opened } from '../support/backends.js';
 import { errorOf } from '../support/sim-world.js';
 import { recipesOfData } from './recipe-fixture.js';
+import { dayMs, setNextTick } from './ticks.js';
 
 const stop = new Error('stop');
-const dayMs = 86_400_000;
 
 /** Nobody waits for three in the morning: `makeDue` brings it about. */
 const nightly = { cron: '0 3 * * *', missed: 'once' } as const;
@@ -59,9 +59,8 @@ export function scheduleContract(backend: Backend): void {
     /** As if nobody had stood ready for so many days. */
     const makeDue = async (opened: Opened, daysAgo: number) => {
       const [kv] = await below(opened, 's/schedules/');
-      const said = JSON.parse(utf8Text(kv?.value ?? noBytes)) as { nextMs: number };
-      const value = JSON.stringify({ ...said, nextMs: said.nextMs - daysAgo * dayMs });
-      await opened.store.txn({ success: [put(kv?.key ?? '', value)] });
+      const { nextMs } = JSON.parse(utf8Text(kv?.value ?? noBytes)) as { nextMs: number };
+      await setNextTick(opened.store, kv?.key ?? noBytes, nextMs - daysAgo * dayMs);
     };
 
     it('SCHEDULE-1, SCHEDULE-4, SCHEDULE-5: one of two runs what was missed; an abort lets it finish', async () => {
