@@ -233,6 +233,29 @@ describe('a rate limiter', () => {
       expect(allowed).toBeLessThanOrEqual(60 + 2 * 3 + 1);
     }));
 
+  it.each([0, 700, 2_500, 9_000])(
+    'COUNTER-7: clocks that differ by %s ms, and the error that is said of them',
+    (apartMs) =>
+      withNumbers(async (world) => {
+        const clients = Array.from({ length: 3 }, () => world.client({ ttlMs }));
+        clients.forEach(({ runtime }, i) => runtime.jumpWall((apartMs * i) / 2));
+        const limiters = clients.map(({ conclave }) =>
+          conclave.rateLimiter('api', { limit: 2, perMs: 1_000, burst: 4 }),
+        );
+        const startMs = world.sim.monotonicMs();
+        let allowed = 0;
+        // The slowest clock comes first: what those ahead of it may do more is the error.
+        for (let i = 0; world.sim.monotonicMs() - startMs < 20_000; i++) {
+          const limiter = limiters[Math.min(i, 2)] as (typeof limiters)[0];
+          if ((await world.until(limiter.take())).allowed) allowed += 1;
+          await world.advance(20);
+        }
+        const bound = 4 + (20_000 + apartMs) / 500;
+        expect(allowed).toBeLessThanOrEqual(bound);
+        expect(allowed).toBeGreaterThanOrEqual(Math.min(bound, 4 + 20_000 / 500) - 1);
+      }),
+  );
+
   it('COUNTER-7, COUNTER-5: waits its turn; a refusal that is known costs no request', () =>
     withNumbers(async (world) => {
       const { conclave, store } = world.client({ ttlMs });
