@@ -238,7 +238,7 @@ describe('a rate limiter', () => {
     (apartMs) =>
       withNumbers(async (world) => {
         const clients = Array.from({ length: 3 }, () => world.client({ ttlMs }));
-        clients.forEach(({ runtime }, i) => runtime.jumpWall((apartMs * i) / 2));
+        for (const [i, { runtime }] of clients.entries()) runtime.jumpWall((apartMs * i) / 2);
         const limiters = clients.map(({ conclave }) =>
           conclave.rateLimiter('api', { limit: 2, perMs: 1_000, burst: 4 }),
         );
