@@ -24,23 +24,13 @@ export function onAbort(signal: AnySignal | undefined, fn: (reason: unknown) => 
     return nothing;
   }
   if (signal instanceof Cancellation) return signal.waiters.add(fn);
-  const fan = fanOf(signal);
-  const remove = fan.waiters.add(fn);
-  return () => {
-    if (remove() && fan.waiters.empty) fan.detach();
-  };
+  return fanOf(signal).add(fn);
 }
 
 function nothing(): void {}
 
 /** For what has neither signal nor timeout: nobody aborts it, and nothing is kept to listen to it. */
 const unabortable = new AbortController().signal;
-
-/** Who waits for one signal. */
-interface Fan {
-  readonly waiters: Waiters;
-  detach(): void;
-}
 
 const fanKey = Symbol('conclave.abort');
 
@@ -49,18 +39,16 @@ const fanKey = Symbol('conclave.abort');
  * remove by walking all of them. A thousand locks wait for one session's signal, or for the one with which a program
  * stops.
  */
-function fanOf(signal: AbortSignal & { [fanKey]?: Fan | undefined }): Fan {
+function fanOf(signal: AbortSignal & { [fanKey]?: Waiters | undefined }): Waiters {
   if (signal[fanKey] !== undefined) return signal[fanKey];
-  const waiters = new Waiters();
-  const listener = () => waiters.tell(signal.reason);
-  const detach = () => {
+  const waiters = new Waiters(() => {
     signal.removeEventListener('abort', listener);
     signal[fanKey] = undefined;
-  };
-  const fan = { waiters, detach };
-  signal[fanKey] = fan;
+  });
+  const listener = () => waiters.tell(signal.reason);
+  signal[fanKey] = waiters;
   signal.addEventListener('abort', listener, { once: true });
-  return fan;
+  return waiters;
 }
 
 /** A signal that aborts when any of `signals` does, with that one's reason; `unlink` detaches it from all of them. */
@@ -70,10 +58,11 @@ export function linkSignals(...signals: (AnySignal | undefined)[]): { signal: Ab
   return { signal: controller.signal, unlink };
 }
 
-/** The same for one call. */
-export function linkCall(...signals: (AnySignal | undefined)[]): { signal: Cancellation; unlink: () => void } {
+/** The same for one call. If nobody can abort `own`, it is the other one itself. */
+export function linkCall(own: AnySignal | undefined, other: AnySignal): { signal: AnySignal; unlink: () => void } {
+  if (own === undefined || own === unabortable) return { signal: other, unlink: nothing };
   const signal = new Cancellation();
-  const unlink = link(signals, (reason) => signal.abort(reason));
+  const unlink = link([own, other], (reason) => signal.abort(reason));
   return { signal, unlink };
 }
 
@@ -88,18 +77,31 @@ function link(signals: readonly (AnySignal | undefined)[], abort: (reason: unkno
  * Runs `fn` with a signal that follows `options`, and takes timer and listeners away when it settles.
  * `what` names the call in the `TIMEOUT` message.
  */
-export async function withDeadline<T>(
+export function withDeadline<T>(
   runtime: Runtime,
   what: string,
-  options: { readonly signal?: AnySignal | undefined; readonly timeoutMs?: number | undefined },
+  options: Deadlined,
   fn: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { signal, timeoutMs } = options;
+  return signal === undefined && timeoutMs === undefined ? fn(unabortable) : bounded(runtime, what, options, fn);
+}
+
+interface Deadlined {
+  readonly signal?: AnySignal | undefined;
+  readonly timeoutMs?: number | undefined;
+}
+
+async function bounded<T>(
+  runtime: Runtime,
+  what: string,
+  { signal, timeoutMs }: Deadlined,
+  fn: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   signal?.throwIfAborted();
   if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
     throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
   }
-  if (signal === undefined && timeoutMs === undefined) return fn(unabortable);
   const controller = new AbortController();
   const unlink = onAbort(signal, (reason) => controller.abort(reason));
   const stopTimer =

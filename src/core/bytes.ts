@@ -28,6 +28,14 @@ export function copyBytes(bytes: Bytes): Bytes {
   return Buffer.from(bytes);
 }
 
+/** `text` has one byte a char, as `latin1` gives it. */
+export function withLatin1(bytes: Bytes, text: string): Bytes {
+  const whole = Buffer.allocUnsafe(bytes.length + text.length);
+  whole.set(bytes);
+  whole.write(text, bytes.length, 'latin1');
+  return whole;
+}
+
 export function concatBytes(...parts: Bytes[]): Bytes {
   return Buffer.concat(parts);
 }
@@ -46,8 +54,7 @@ export function prefixEnd(prefix: Bytes): Bytes {
   for (let i = prefix.length - 1; i >= 0; i--) {
     const byte = prefix[i] as number;
     if (byte < 0xff) {
-      // Not `prefix.slice`: a Buffer's slice shares its memory.
-      const end = new Uint8Array(prefix.subarray(0, i + 1));
+      const end = copyBytes(i === prefix.length - 1 ? prefix : prefix.subarray(0, i + 1));
       end[i] = byte + 1;
       return end;
     }

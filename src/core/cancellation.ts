@@ -38,15 +38,17 @@ interface Waiter {
 
 /** Who waits for an abort, in the order in which they came. A list with links: each leaves in one step. */
 export class Waiters {
+  readonly #onEmpty: (() => void) | undefined;
   #first: Waiter | undefined;
   #last: Waiter | undefined;
 
-  get empty(): boolean {
-    return this.#first === undefined;
+  /** `onEmpty` is called whenever the last one has gone. */
+  constructor(onEmpty?: () => void) {
+    this.#onEmpty = onEmpty;
   }
 
-  /** The function returned takes `fn` back, and tells whether it had still been waiting. */
-  add(fn: (reason: unknown) => void): () => boolean {
+  /** The function returned takes `fn` back. */
+  add(fn: (reason: unknown) => void): () => void {
     const waiter: Waiter = { fn, before: this.#last, after: undefined, gone: false };
     if (this.#last === undefined) this.#first = waiter;
     else this.#last.after = waiter;
@@ -63,14 +65,14 @@ export class Waiters {
     }
   }
 
-  #remove(waiter: Waiter): boolean {
-    if (waiter.gone) return false;
+  #remove(waiter: Waiter): void {
+    if (waiter.gone) return;
     waiter.gone = true;
     const { before, after } = waiter;
     if (before === undefined) this.#first = after;
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
-    return true;
+    if (this.#first === undefined) this.#onEmpty?.();
   }
 }

@@ -32,9 +32,12 @@ export class Nonces {
 
   /** `stands`: what the keys of such places begin with. */
   take(stands: Bytes): Nonce {
-    return this.#set.take(this.#runtime, latin1(stands), (spoilt) => {
-      if (this.#set === spoilt) this.#set = new NonceSet();
-    });
+    return this.#set.take(this, this.#runtime, latin1(stands));
+  }
+
+  /** None of the set is used again. */
+  drop(set: NonceSet): void {
+    if (this.#set === set) this.#set = new NonceSet();
   }
 }
 
@@ -44,27 +47,46 @@ class NonceSet {
   /** Per line, the bits of those that are taken. */
   readonly #taken = new Map<string, number>();
 
-  take(runtime: Runtime, line: string, spoil: (set: NonceSet) => void): Nonce {
+  take(owner: Nonces, runtime: Runtime, line: string): Nonce {
     const taken = this.#taken.get(line) ?? 0;
     const index = lowestZero(taken);
     if (index >= nonceCount) return usedOnce(runtime);
     this.#texts[index] ??= randomHex(runtime);
-    this.#taken.set(line, taken | (1 << index));
-    let isTaken = true;
-    return {
-      text: this.#texts[index] as string,
-      free: () => {
-        if (isTaken) this.#free(line, 1 << index);
-        isTaken = false;
-      },
-      spoil: () => spoil(this),
-    };
+    const bit = 1 << index;
+    this.#taken.set(line, taken | bit);
+    return new TakenNonce(this.#texts[index] as string, owner, this, line, bit);
   }
 
-  #free(line: string, bit: number): void {
+  free(line: string, bit: number): void {
     const taken = (this.#taken.get(line) ?? 0) & ~bit;
     if (taken === 0) this.#taken.delete(line);
     else this.#taken.set(line, taken);
+  }
+}
+
+class TakenNonce implements Nonce {
+  readonly text: string;
+  readonly #owner: Nonces;
+  readonly #set: NonceSet;
+  readonly #line: string;
+  /** 0: it is free. */
+  #bit: number;
+
+  constructor(text: string, owner: Nonces, set: NonceSet, line: string, bit: number) {
+    this.text = text;
+    this.#owner = owner;
+    this.#set = set;
+    this.#line = line;
+    this.#bit = bit;
+  }
+
+  free(): void {
+    if (this.#bit !== 0) this.#set.free(this.#line, this.#bit);
+    this.#bit = 0;
+  }
+
+  spoil(): void {
+    this.#owner.drop(this.#set);
   }
 }
 

@@ -6,7 +6,7 @@ import type { AcquireOptions, HoldOptions, Identity, RecipeContext } from './con
 import type { Hold } from './hold.js';
 import { assertHoldTime } from './hold-time.js';
 import { encodeHolder } from './holder.js';
-import { Line, type Turn } from './line.js';
+import { type HeldTurn, Line } from './line.js';
 import type { Rule } from './rule.js';
 
 /** What a recipe does once there is a live session to do it with. It calls `entered` when it may have got a place. */
@@ -70,11 +70,6 @@ export interface Wish<H extends Hold> {
   make(context: RecipeContext, session: Session, turn: HeldTurn, maxHoldMs?: number): H;
 }
 
-/** A turn with the value that stands in its place. */
-export interface HeldTurn extends Turn {
-  readonly value: Bytes;
-}
-
 /** Waits for its turn. Whatever fails leaves nothing. */
 export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>, options: HoldOptions): Promise<H> {
   assertHoldTime(options.maxHoldMs);
@@ -88,9 +83,7 @@ export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>
     const since = context.runtime.wallMs();
     const value = (callers: number) => encodeHolder(identityOf(context, options), since, callers);
     const turn = await context.crowds.of(context, session, rule).take({ value, entered }, signal);
-    const hold = wish.make(context, session, turn, options.maxHoldMs);
-    hold.onLost(() => turn.lost());
-    return hold;
+    return wish.make(context, session, turn, options.maxHoldMs);
   });
 }
 
@@ -114,7 +107,7 @@ export function placeValue(context: RecipeContext, options: AcquireOptions): Byt
 }
 
 function identityOf({ identity }: RecipeContext, { label }: AcquireOptions): Identity {
-  return { ...identity, label: label ?? identity.label };
+  return label === undefined ? identity : { ...identity, label };
 }
 
 function lockDelayOf({ lockDelayMs = 0, session }: AcquireOptions): number {

@@ -1,6 +1,7 @@
 import { onAbort } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
+import type { Nonce } from '../lease/nonces.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import type { RequestOp } from '../store/messages.js';
 import { modifiedAt } from '../store/ops.js';
@@ -9,7 +10,7 @@ import type { Leaving } from './enter.js';
 import { withHead } from './head.js';
 import { farewell } from './keep-or-leave.js';
 import { leave } from './leave.js';
-import { Line, type Turn } from './line.js';
+import { type HeldTurn, Line, type Turn } from './line.js';
 import type { Rule } from './rule.js';
 
 /** Who wants its turn. */
@@ -18,16 +19,6 @@ export interface Caller {
   value(callers: number): Bytes;
   /** Called when the store has answered the wish for its place. */
   entered(): void;
-}
-
-/** A turn in a line in which a whole session stands: whoever gets it must tell how it has ended. */
-export interface SharedTurn extends Turn {
-  /** What stands in the place. */
-  readonly value: Bytes;
-  /** Takes the place away. Resolves when the store has answered, or the session is over. */
-  leave(): Promise<void>;
-  /** The place is lost. */
-  lost(): void;
 }
 
 export interface CrowdLimits {
@@ -40,7 +31,7 @@ export interface CrowdLimits {
 interface Waiter {
   readonly caller: Caller;
   readonly signal: AbortSignal;
-  readonly turn: Deferred<SharedTurn>;
+  readonly turn: Deferred<HeldTurn>;
 }
 
 /**
@@ -62,7 +53,7 @@ export class Crowd {
   /** The places of ours that are in the line, or may be. */
   #places = 0;
   /** Whose own place is being made: the next one's comes after it. */
-  #entering: Waiter | undefined;
+  #entering: Caller | undefined;
   /** Whether more have come than may have places of their own, until nobody waits here. */
   #crowded = false;
   /** The place of all who wait, until one of them has its turn. */
@@ -78,7 +69,12 @@ export class Crowd {
   }
 
   /** Waits for its turn. Throws as `Line.join`; `LOST` for the place of a crowd gets the first of them only. */
-  async take(caller: Caller, signal: AbortSignal): Promise<SharedTurn> {
+  take(caller: Caller, signal: AbortSignal): Promise<HeldTurn> {
+    const isNext = this.#waiting.size === 0 && this.#entering === undefined && this.#places < this.#limits.ownPlaces;
+    return isNext ? this.#enterAlone(caller, signal) : this.#wait(caller, signal);
+  }
+
+  async #wait(caller: Caller, signal: AbortSignal): Promise<HeldTurn> {
     const waiter: Waiter = { caller, signal, turn: deferred() };
     this.#waiting.add(waiter);
     if (this.#places + this.#waiting.size > this.#limits.ownPlaces) this.#crowded = true;
@@ -97,79 +93,85 @@ export class Crowd {
     if (first === undefined && this.#places === 0) this.#idle();
     if (first === undefined || this.#places >= (this.#crowded ? 1 : this.#limits.ownPlaces)) return;
     if (this.#crowded) this.#enterForAll();
-    else if (this.#entering === undefined) void this.#enterAlone(first);
+    else if (this.#entering === undefined) {
+      this.#forget(first);
+      first.turn.resolve(this.#enterAlone(first.caller, first.signal));
+    }
   }
 
-  /** Never rejects. */
-  async #enterAlone(waiter: Waiter): Promise<void> {
-    const { caller, signal, turn } = waiter;
-    this.#remove(waiter);
+  async #enterAlone(caller: Caller, signal: AbortSignal): Promise<HeldTurn> {
     this.#places += 1;
-    this.#entering = waiter;
+    this.#entering = caller;
     const entered = () => {
-      if (this.#entering !== waiter) return;
+      if (this.#entering !== caller) return;
       this.#entering = undefined;
       this.#advance();
     };
     try {
       const value = caller.value(1);
       const own = await this.#line(caller, entered).join(value, signal);
-      turn.resolve(this.#sharedTurn(own, value, value));
+      return this.#crowdTurn(own, value, value);
     } catch (error) {
-      turn.reject(error);
-      this.#placeGone();
+      this.placeGone();
       entered();
+      throw error;
     }
   }
 
   /** The place of all stays for the others; the last one waits until it is gone. */
   #stopWaiting(waiter: Waiter, reason: unknown): void {
-    if (!this.#remove(waiter)) return;
+    if (!this.#forget(waiter)) return;
     const shared = this.#waiting.size === 0 ? this.#shared : undefined;
     shared?.giveUp.abort(reason);
     void Promise.resolve(shared?.settled).then(() => waiter.turn.reject(reason));
   }
 
   /** Whether it waited here. */
-  #remove(waiter: Waiter): boolean {
+  #forget(waiter: Waiter): boolean {
     const waited = this.#waiting.delete(waiter);
     if (this.#waiting.size === 0) this.#crowded = false;
     return waited;
   }
 
-  /** A place of ours is no more, and nothing has come instead. */
-  #placeGone(): void {
+  /** A place of ours is no more, or left to itself, and nothing has come instead. */
+  placeGone(): void {
     this.#places -= 1;
     const { aborted, reason } = this.#session.signal;
     if (aborted && this.#places === 0) {
       for (const waiter of this.#waiting) {
-        this.#remove(waiter);
+        this.#forget(waiter);
         waiter.turn.reject(reason);
       }
     }
     this.#advance();
   }
 
-  /** Resolves when the place of `turn` is gone. */
-  async #leave(turn: Turn): Promise<void> {
-    if (this.#places === 1 && this.#waiting.size > 0) {
-      this.#places = 0;
-      const gone = deferred<boolean>();
-      const { giveUp, settled } = this.#enterForAll({
-        key: turn.key,
-        createRevision: turn.fence,
-        gone: () => {
-          turn.nonce?.free();
-          gone.resolve(true);
-        },
-      });
-      onAbort(giveUp.signal, () => gone.resolve(false));
-      void settled.then(() => gone.resolve(false));
-      if (await gone.promise) return;
-    } else {
-      this.#placeGone();
-    }
-    await leave(this.#context, this.#session, turn);
+  /** For a turn that was given here and has not ended. Resolves when the place is gone. */
+  leave(turn: Turn): Promise<void> {
+    if (this.#places === 1 && this.#waiting.size > 0) return this.#leaveToNext(turn);
+    this.placeGone();
+    return this.remove(turn);
+  }
+
+  /** For a turn that has ended: takes away what it has left. */
+  remove(turn: Turn): Promise<void> {
+    return leave(this.#context, this.#session, turn);
+  }
+
+  async #leaveToNext(turn: Turn): Promise<void> {
+    this.#places = 0;
+    const gone = deferred<boolean>();
+    const { giveUp, settled } = this.#enterForAll({
+      key: turn.key,
+      createRevision: turn.fence,
+      gone: () => {
+        turn.nonce?.free();
+        gone.resolve(true);
+      },
+    });
+    onAbort(giveUp.signal, () => gone.resolve(false));
+    void settled.then(() => gone.resolve(false));
+    if (!(await gone.promise)) await this.remove(turn);
   }
 
   #enterForAll(instead?: Leaving) {
@@ -189,20 +191,20 @@ export class Crowd {
       const turn = await this.#line(first.caller, () => {}).join(value, signal, { instead });
       this.#shared = undefined;
       const next = this.#nextWaiter();
-      if (next === undefined) await farewell(this.#context, this.#leave(turn));
-      else if (next === first) next.turn.resolve(this.#sharedTurn(turn, value, value));
-      else next.turn.resolve(this.#sharedTurn(turn, value, next.caller.value(this.#waiting.size + 1)));
+      if (next === undefined) await farewell(this.#context, this.leave(turn));
+      else if (next === first) next.turn.resolve(this.#crowdTurn(turn, value, value));
+      else next.turn.resolve(this.#crowdTurn(turn, value, next.caller.value(this.#waiting.size + 1)));
     } catch (error) {
       this.#shared = undefined;
       // Given up: whoever waits now has come since.
       if (!signal.aborted) this.#nextWaiter()?.turn.reject(error);
-      this.#placeGone();
+      this.placeGone();
     }
   }
 
   #nextWaiter(): Waiter | undefined {
     const [next] = this.#waiting;
-    if (next !== undefined) this.#remove(next);
+    if (next !== undefined) this.#forget(next);
     return next;
   }
 
@@ -214,23 +216,10 @@ export class Crowd {
   }
 
   /** `written`: what stands in the place; `name`: what it is to tell of its owner. */
-  #sharedTurn(turn: Turn, written: Bytes, name: Bytes): SharedTurn {
+  #crowdTurn(turn: Turn, written: Bytes, name: Bytes): HeldTurn {
     const value = this.#tellsNext(turn) ? withHead(name, turn.fence, turn) : name;
     if (value !== written) this.#rewrite(turn, value);
-    let over = false;
-    const end = () => {
-      const first = !over;
-      over = true;
-      return first;
-    };
-    return {
-      ...turn,
-      value,
-      leave: () => (end() ? this.#leave(turn) : leave(this.#context, this.#session, turn)),
-      lost: () => {
-        if (end()) this.#placeGone();
-      },
-    };
+    return new CrowdTurn(this, turn, value);
   }
 
   /** Not of a turn that came at once: it may be over as soon. */
@@ -248,5 +237,35 @@ export class Crowd {
     // Not over what its holder has written since.
     const txn = { compare: [modifiedAt(key, fence)], success: [put] };
     void untilAnswered(runtime, this.#session.signal, () => store.txn(txn)).catch(() => {});
+  }
+}
+
+/** A turn in a line in which a whole session stands: the crowd hears once how it has ended. */
+class CrowdTurn implements HeldTurn {
+  readonly key: Bytes;
+  readonly fence: bigint;
+  readonly nonce: Nonce | undefined;
+  readonly value: Bytes;
+  readonly #crowd: Crowd;
+  #over = false;
+
+  constructor(crowd: Crowd, { key, fence, nonce }: Turn, value: Bytes) {
+    this.key = key;
+    this.fence = fence;
+    this.nonce = nonce;
+    this.value = value;
+    this.#crowd = crowd;
+  }
+
+  leave(): Promise<void> {
+    if (this.#over) return this.#crowd.remove(this);
+    this.#over = true;
+    return this.#crowd.leave(this);
+  }
+
+  lost(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#crowd.placeGone();
   }
 }

@@ -122,12 +122,14 @@ export function isBusy(rule: Rule, answers: readonly RangeResponse[]): boolean {
 }
 
 /** The txn has made the place, and its last `reads` answers tell who stands before it. */
-async function entered(store: Store, rule: Rule, place: NewPlace, txn: TxnResponse, reads: number): Promise<Entry> {
+function entered(store: Store, rule: Rule, place: NewPlace, txn: TxnResponse, reads: number): Entry | Promise<Entry> {
   const { header } = txn;
   const { key, stem } = place;
   const createRevision = header.revision;
-  const pages = rangesFrom(txn, txn.responses.length - reads);
-  return { key, createRevision, seen: await seenIn(store, rule, { key, createRevision, stem }, pages, header), header };
+  const seen = seenIn(rule, createRevision, rangesFrom(txn, txn.responses.length - reads), header);
+  if (seen !== undefined) return { key, createRevision, seen, header };
+  const whole = look(store, rule, { key, createRevision, stem }, true);
+  return whole.then((all) => ({ key, createRevision, seen: all, header }));
 }
 
 /** An earlier run made the place, though its answer was lost; or, for a key that the caller named, another call. */

@@ -19,7 +19,6 @@ export const stopGraceMs = 1000;
 /** The turn of a line's place, in this process's hands: a lock that is held, a leadership. */
 export class Hold implements Held {
   readonly name: string;
-  readonly key: string;
   readonly fence: bigint;
   protected readonly context: SessionContext;
   protected readonly session: Session;
@@ -28,9 +27,12 @@ export class Hold implements Held {
   #ended: AbortController | undefined;
   /** Why work was told to stop while this is kept, with or without anybody to hear it. */
   #stopped: { readonly reason: unknown } | undefined;
-  readonly #listeners = new LossListeners();
-  readonly #cleanups: (() => void)[] = [];
+  /** Made when somebody listens. */
+  #listeners: LossListeners | undefined;
   readonly #time: HoldTime;
+  readonly #guard: KeyGuard;
+  #stopTimer = () => {};
+  #unlinkSession = () => {};
   #over: Ending | undefined;
 
   /** `maxHoldMs` as in `HoldOptions`. */
@@ -39,13 +41,15 @@ export class Hold implements Held {
     this.session = session;
     this.name = name;
     this.turn = turn;
-    this.key = utf8Text(turn.key);
     this.fence = turn.fence;
     this.#time = new HoldTime(context.runtime, maxHoldMs);
-    const guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
-    this.#cleanups.push(guard.start());
-    this.#cleanups.push(this.#time.start(() => this.held));
-    this.#cleanups.push(onSessionEnd(session, (error) => this.end(error)));
+    this.#guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
+    this.#stopTimer = this.#time.start(() => this.held);
+    this.#unlinkSession = onSessionEnd(session, (error) => this.end(error));
+  }
+
+  get key(): string {
+    return utf8Text(this.turn.key);
   }
 
   get leaseId(): bigint {
@@ -90,6 +94,7 @@ export class Hold implements Held {
   }
 
   onLost(listener: (error: ConclaveError) => void): () => void {
+    this.#listeners ??= new LossListeners();
     return this.#listeners.add(listener, this.#over?.error);
   }
 
@@ -160,10 +165,16 @@ export class Hold implements Held {
       return;
     }
     this.#over = ending;
-    for (const cleanup of this.#cleanups.splice(0)) cleanup();
+    this.#guard.stop();
+    this.#stopTimer();
+    this.#unlinkSession();
     if (this.#stopped === undefined && this.#ended !== undefined) this.#ended.abort(ending.error);
-    if (ending.released) this.#listeners.clear();
-    else this.#listeners.tell(ending.error);
+    if (ending.released) {
+      this.#listeners?.clear();
+    } else {
+      this.turn.lost?.();
+      this.#listeners?.tell(ending.error);
+    }
   }
 }
 

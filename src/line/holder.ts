@@ -10,7 +10,8 @@ export interface Holder extends Identity {
 }
 
 export function encodeHolder(identity: Identity, sinceMs: number, callers = 1): Bytes {
-  return utf8(JSON.stringify({ ...identity, sinceMs: Math.round(sinceMs), ...(callers > 1 && { callers }) }));
+  const holder: Holder = { ...identity, sinceMs: Math.round(sinceMs) };
+  return utf8(JSON.stringify(callers > 1 ? { ...holder, callers } : holder));
 }
 
 /** Whatever is not a holder of ours reads as nothing known: what is read here never decides anything. */

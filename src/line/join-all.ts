@@ -5,13 +5,13 @@ import type { Session, SessionContext } from '../lease/session.js';
 import type { RangeResponse, TxnRequest } from '../store/messages.js';
 import { get, put, rangeAt, rangesFrom } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
-import type { HeldTurn, Wish } from './acquire.js';
+import type { Wish } from './acquire.js';
 import type { RecipeContext } from './context.js';
 import { busyReads, isBusy, termsOf } from './enter.js';
 import type { Hold } from './hold.js';
 import { farewell, keepOrLeave } from './keep-or-leave.js';
 import { leaveAll, sweep, sweepLate } from './leave.js';
-import { Line, type Turn } from './line.js';
+import { type HeldTurn, Line, type Turn } from './line.js';
 import { newPlaceKey } from './place.js';
 import { noneIn } from './rule.js';
 

@@ -3,7 +3,7 @@ import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 
 /** How long a failed call waits for its place to be gone before it rejects anyway; the clean-up goes on behind it. */
 export const farewellMs = 1000;
@@ -33,15 +33,10 @@ export async function keepOrLeave<E, T>(
 ): Promise<T> {
   const either = linkCall(signal, footing.signal);
   let doubtful = false;
-  const noting = async () => {
-    try {
-      return await acquisition.attempt();
-    } catch (error) {
-      doubtful ||= unanswered(error);
-      throw error;
-    }
+  const doubt = () => {
+    doubtful = true;
   };
-  const entered = untilAnswered(context.runtime, either.signal, noting);
+  const entered = untilAnswered(context.runtime, either.signal, () => acquisition.attempt(), doubt);
   try {
     const entry = await abortable(entered, either.signal);
     const turn = await acquisition.proceed(entry, either.signal);

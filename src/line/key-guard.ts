@@ -16,24 +16,21 @@ export class KeyGuard {
   readonly #session: Session;
   readonly #turn: Turn;
   readonly #gone: (loss: LossReason) => void;
-  #cleanup: () => void = () => {};
+  #cleanup: () => void;
   #stopped = false;
 
+  /** Starts after a moment. */
   constructor(context: SessionContext, session: Session, turn: Turn, gone: (loss: LossReason) => void) {
     this.#context = context;
     this.#session = session;
     this.#turn = turn;
     this.#gone = gone;
+    this.#cleanup = context.runtime.setTimer(startAfterMs, () => this.#watch((turn.asOf ?? turn.fence) + 1n));
   }
 
-  /** Starts after a moment; returns the clean-up. */
-  start(): () => void {
-    const { fence, asOf = fence } = this.#turn;
-    this.#cleanup = this.#context.runtime.setTimer(startAfterMs, () => this.#watch(asOf + 1n));
-    return () => {
-      this.#stopped = true;
-      this.#cleanup();
-    };
+  stop(): void {
+    this.#stopped = true;
+    this.#cleanup();
   }
 
   #watch(startRevision: bigint): void {

@@ -4,7 +4,7 @@ import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { Nonce } from '../lease/nonces.js';
 import type { SessionContext } from '../lease/session.js';
-import { type Compare, CompareResult, CompareTarget, type RequestOp, type ResponseHeader } from '../store/messages.js';
+import { type Compare, CompareResult, CompareTarget, type RequestOp, type TxnResponse } from '../store/messages.js';
 import { createdAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { Entry } from './enter.js';
@@ -34,9 +34,10 @@ export interface OwnPlace {
  * (etcd #22082). Resolves when the store has answered, or the session is over and the lease takes the key.
  */
 export async function leave(context: SessionContext, footing: Footing, place: OwnPlace): Promise<void> {
+  const { key, fence, nonce } = place;
   try {
-    await removePlace(context, footing.signal, place.key, place.fence);
-    place.nonce?.free();
+    await removePlace(context, footing.signal, key, fence);
+    nonce?.free();
   } catch (error) {
     if (!footing.signal.aborted) throw error;
   }
@@ -68,21 +69,26 @@ export function confirmed({ runtime }: SessionContext, name: string, leaving: Pr
     const message = `${name}: the store did not confirm the release within ${releaseTimeoutMs} ms`;
     const giveUp = () => reject(new ConclaveError('TIMEOUT', message, { outcome: 'unknown' }));
     const stopTimer = runtime.setTimer(releaseTimeoutMs, giveUp);
-    leaving.then(resolve, reject).finally(stopTimer);
+    const over = () => {
+      stopTimer();
+      resolve();
+    };
+    leaving.then(over, (error: unknown) => {
+      stopTimer();
+      reject(error);
+    });
   });
 }
 
-/**
- * Deletes the place `key` if it is still the one created at `createRevision`; resolves with the header of the answer.
- */
-export async function removePlace(
+/** Deletes the place `key` if it is still the one created at `createRevision`. */
+export function removePlace(
   { store, runtime }: SessionContext,
   signal: AnySignal,
   key: Bytes,
   createRevision: bigint,
-): Promise<ResponseHeader> {
+): Promise<TxnResponse> {
   const txn = { compare: [createdAt(key, createRevision)], success: [remove(key)] };
-  return (await untilAnswered(runtime, signal, () => store.txn(txn))).header;
+  return untilAnswered(runtime, signal, () => store.txn(txn));
 }
 
 /**
@@ -163,14 +169,13 @@ function removeUnless(context: SessionContext, footing: Footing, stem: Stem, kep
 /** Deletes what `compare` compares, if it holds; whether the first try was answered. */
 async function removeIf({ store, runtime }: SessionContext, footing: Footing, compare: Compare): Promise<boolean> {
   const txn = { compare: [compare], success: [remove(compare.key, compare)] };
-  let tries = 0;
-  const attempt = () => {
-    tries += 1;
-    return store.txn(txn);
+  let answered = true;
+  const doubt = () => {
+    answered = false;
   };
   try {
-    await untilAnswered(runtime, footing.signal, attempt);
-    return tries === 1;
+    await untilAnswered(runtime, footing.signal, () => store.txn(txn), doubt);
+    return answered;
   } catch (error) {
     // The lease is over: the key goes with it. Or the store refuses: then it refused to make the place, too.
     if (!ConclaveError.is(error)) throw error;

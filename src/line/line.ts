@@ -25,6 +25,13 @@ export interface Turn extends OwnPlace {
   readonly length?: number | undefined;
   /** How its holder leaves, if that is more than to delete the key. */
   leave?(): Promise<void>;
+  /** Called when its holder has lost it. */
+  lost?(): void;
+}
+
+/** A turn with the value that stands in its place. */
+export interface HeldTurn extends Turn {
+  readonly value: Bytes;
 }
 
 /** How to join. */
@@ -57,7 +64,8 @@ export interface NamedTurn extends Turn {
 export const lookAgainMs = 10_000;
 
 /** A place to be made: one that may be moved, or a named one with its `since`. */
-type Wanted = NewPlace & (NamedByNonce | { readonly stem?: undefined; readonly since: bigint });
+type Wanted = NewPlace &
+  (NamedByNonce | { readonly stem?: undefined; readonly nonce?: undefined; readonly since: bigint });
 
 /**
  * One waiting line: places under a prefix in the order of their create revisions. Whose turn it is says the rule of its
@@ -90,14 +98,10 @@ export class Line {
    * @throws `signal.reason` itself; ConclaveError `SESSION_LOST` when the session ends, `LOST` when somebody deleted
    * the place.
    */
-  async join(value: Bytes, signal: AbortSignal, { tail, instead }: JoinOptions = {}): Promise<Turn> {
+  join(value: Bytes, signal: AbortSignal, { tail, instead }: JoinOptions = {}): Promise<Turn> {
     const place = this.#newPlace(value, tail);
     const attempt = () => enter(this.#context.store, this.#rule, place, instead);
-    return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
-      const { key, createRevision, admitted, length } = await this.#untilAdmitted(entry, place.stem, either);
-      const waited = admitted.revision !== createRevision;
-      return { key, fence: createRevision, nonce: place.nonce, waited, length };
-    });
+    return this.#keepOrLeave(place, attempt, signal, (entry, either) => this.#untilAdmitted(entry, place, either));
   }
 
   /**
@@ -110,7 +114,7 @@ export class Line {
     const attempt = () => enter(this.#context.store, this.#rule, place);
     return this.#keepOrLeave(place, attempt, signal, async (entry, either) => {
       if (entry.found !== undefined) await named.onFound?.(entry.found, either);
-      const { admitted } = await this.#untilAdmitted(entry, undefined, either);
+      const { admitted } = await this.#untilAdmitted(entry, place, either);
       return { key, fence: entry.createRevision, entered: entry.header, admitted };
     });
   }
@@ -135,7 +139,8 @@ export class Line {
     const { stands } = this.#rule;
     const lease = this.#footing.leaseId;
     const nonce = this.#footing.nonces.take(stands);
-    return { ...newPlaceKey(nonce.text, stands, lease, tail), value, lease, nonce };
+    const { key, stem } = newPlaceKey(nonce.text, stands, lease, tail);
+    return { key, stem, value, lease, nonce };
   }
 
   /** `keepOrLeave` for one place. */
@@ -162,9 +167,9 @@ export class Line {
   /** One round per change in front of the place, per move of it, or per `lookAgainMs`; ends with `signal`. */
   async #untilAdmitted(
     entry: Entry,
-    stem: Stem | undefined,
+    { stem, nonce }: Wanted,
     signal: AnySignal,
-  ): Promise<Standing & Pick<Turn, 'length'> & { readonly admitted: ResponseHeader }> {
+  ): Promise<Turn & Pick<NamedTurn, 'admitted'>> {
     let standing: Standing = { key: entry.key, createRevision: entry.createRevision, stem };
     let seen = entry.seen;
     while (seen.verdict.type !== 'admitted') {
@@ -178,9 +183,10 @@ export class Line {
       }
     }
     // Admitted by another read than the one that made the place: somebody may have seen it waiting in between.
-    const waited = seen.header.revision !== standing.createRevision;
+    const { key, createRevision } = standing;
+    const waited = seen.header.revision !== createRevision;
     if (waited && this.#rule.passesOn) void passOn(this.#context, this.#footing, standing);
-    return { ...standing, admitted: seen.header, length: seen.length };
+    return { key, fence: createRevision, nonce, waited, length: seen.length, admitted: seen.header };
   }
 
   /** `wait`: what the last look has said. `heard`: what has happened since. */

@@ -3,17 +3,12 @@ import { ConclaveError } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import { createdAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
+import type { Wish } from './acquire.js';
 import type { LockHeld } from './held.js';
 import { Hold } from './hold.js';
-import type { Turn } from './line.js';
+import type { HeldTurn } from './line.js';
 import type { Rule } from './rule.js';
 import { downgraded } from './shared.js';
-
-/** The turn of a lock's place, with what is known of the place besides. */
-export interface LockTurn extends Turn {
-  readonly rule: Rule;
-  readonly value: Bytes;
-}
 
 /** A lock in this process's hands, to write or to read. */
 export class LockHold extends Hold implements LockHeld {
@@ -21,9 +16,15 @@ export class LockHold extends Hold implements LockHeld {
   readonly #value: Bytes;
   #downgrading: Promise<void> | undefined;
 
-  constructor(context: SessionContext, session: Session, name: string, turn: LockTurn, maxHoldMs?: number) {
+  constructor(
+    context: SessionContext,
+    session: Session,
+    { name, rule }: Pick<Wish<LockHold>, 'name' | 'rule'>,
+    turn: HeldTurn,
+    maxHoldMs?: number,
+  ) {
     super(context, session, name, turn, maxHoldMs);
-    this.#rule = turn.rule;
+    this.#rule = rule;
     this.#value = turn.value;
   }
 

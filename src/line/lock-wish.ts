@@ -1,5 +1,6 @@
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import type { Session } from '../lease/session.js';
 import { take, tryTake, type Wish } from './acquire.js';
 import { type LockOptions, linePrefix, type RecipeContext } from './context.js';
 import { exclusive } from './exclusive.js';
@@ -7,8 +8,10 @@ import type { LockHeld } from './held.js';
 import { type Workable, whileHeld } from './hold.js';
 import { HoldAll } from './hold-all.js';
 import { InnerHold } from './inner-hold.js';
+import type { HeldTurn } from './line.js';
 import { mutexKind } from './line-kind.js';
 import { LockHold } from './lock-hold.js';
+import type { Rule } from './rule.js';
 import { shared } from './shared.js';
 
 type Mode = 'read' | 'write';
@@ -19,23 +22,33 @@ export function lockPrefix(context: RecipeContext, name: string): Bytes {
 }
 
 /** The wish for the lock `name`, to read or to write. */
-export function lockWish(name: string, prefix: Bytes, mode: Mode): Wish<LockHold> {
-  const rule = mode === 'read' ? shared(prefix) : exclusive(prefix, true);
-  const what = mode === 'read' ? `read lock ${JSON.stringify(name)}` : `lock ${JSON.stringify(name)}`;
-  const make: Wish<LockHold>['make'] = (context, session, turn, maxHoldMs) =>
-    new LockHold(context, session, name, { ...turn, rule }, maxHoldMs);
-  return { name, what, rule, make };
+export class LockWish implements Wish<LockHold> {
+  readonly name: string;
+  readonly rule: Rule;
+
+  constructor(name: string, prefix: Bytes, mode: Mode) {
+    this.name = name;
+    this.rule = mode === 'read' ? shared(prefix) : exclusive(prefix, true);
+  }
+
+  get what(): string {
+    return `${this.rule.kind === 'shared' ? 'read lock' : 'lock'} ${JSON.stringify(this.name)}`;
+  }
+
+  make(context: RecipeContext, session: Session, turn: HeldTurn, maxHoldMs?: number): LockHold {
+    return new LockHold(context, session, this, turn, maxHoldMs);
+  }
 }
 
 /** One lock that can be taken, or tried, or taken for the time of some work: alone or with other readers. */
 export class LockTaker {
   readonly #context: RecipeContext;
-  readonly #wish: Wish<LockHold>;
+  readonly #wish: LockWish;
   readonly #mode: Mode;
 
   constructor(context: RecipeContext, name: string, prefix: Bytes, mode: Mode) {
     this.#context = context;
-    this.#wish = lockWish(name, prefix, mode);
+    this.#wish = new LockWish(name, prefix, mode);
     this.#mode = mode;
   }
 

@@ -1,4 +1,4 @@
-import { type Bytes, concatBytes, fromLatin1, latin1, prefixEnd, utf8 } from '../core/bytes.js';
+import { type Bytes, concatBytes, fromLatin1, latin1, prefixEnd, utf8, withLatin1 } from '../core/bytes.js';
 import type { KeyValue } from '../store/messages.js';
 
 /** One waiter's or holder's key in a line. Places are ordered by `createRevision`: the first holds. */
@@ -21,7 +21,7 @@ export function newPlaceKey(
   leaseId: bigint,
   tail = '',
 ): { readonly key: Bytes; readonly stem: Stem } {
-  const stem = concatBytes(prefix, utf8(`${leaseId.toString(16)}.${nonce}`));
+  const stem = withLatin1(prefix, `${leaseId.toString(16)}.${nonce}`);
   const key = tail === '' ? stem : concatBytes(stem, utf8(`.0.${tail}`));
   return { key, stem: { key: stem, rangeEnd: prefixEnd(stem) } };
 }

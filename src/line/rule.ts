@@ -82,9 +82,16 @@ export function newestIn(
   { before, whole }: Extent,
   { limit = pageSize, keysOnly }: { readonly limit?: bigint; readonly keysOnly?: boolean } = {},
 ): RequestOp {
-  const maxCreateRevision = before === undefined ? undefined : before - 1n;
-  const order = { sortOrder: SortOrder.descend, sortTarget: SortTarget.create, maxCreateRevision };
-  return { type: 'range', request: { ...span, ...order, limit: whole ? 0n : limit, keysOnly } };
+  const request = {
+    key: span.key,
+    rangeEnd: span.rangeEnd,
+    limit: whole ? 0n : limit,
+    sortOrder: SortOrder.descend,
+    sortTarget: SortTarget.create,
+    maxCreateRevision: before === undefined ? undefined : before - 1n,
+    keysOnly,
+  };
+  return { type: 'range', request };
 }
 
 /** The places in a page of `newestIn` that are older than `createRevision`. */
@@ -96,7 +103,8 @@ export function eldersIn(page: RangeResponse, prefix: Bytes, createRevision: big
 
 /** A compare over a range holds if it holds for every key in it, or there is none. */
 export function noneIn(span: Span): Compare {
-  return { ...span, target: CompareTarget.create, result: CompareResult.equal, createRevision: 0n };
+  const { key, rangeEnd } = span;
+  return { key, rangeEnd, target: CompareTarget.create, result: CompareResult.equal, createRevision: 0n };
 }
 
 export function deletionOf(key: Bytes): Bell {

@@ -1,7 +1,18 @@
 import { type Bytes, concatBytes, latin1, sameBytes, utf8 } from '../core/bytes.js';
+import type { Compare, RangeResponse, RequestOp } from '../store/messages.js';
 import { modifiedAt } from '../store/ops.js';
-import { admitAlone } from './admit.js';
-import { deletionOf, eldersIn, newestIn, noneIn, type Rule, tagged } from './rule.js';
+import { type Admission, admitAlone, type Wait } from './admit.js';
+import {
+  type Bell,
+  deletionOf,
+  type Extent,
+  eldersIn,
+  newestIn,
+  noneIn,
+  type Rule,
+  type Span,
+  tagged,
+} from './rule.js';
 
 /** Readers' keys stand behind all others, which begin with a lease in hex: who looks for writers reads no readers. */
 const sharedTag = 'r.';
@@ -35,22 +46,42 @@ export function isDowngraded(value: Bytes): boolean {
  * those of Go and etcdctl too.
  */
 export function shared(prefix: Bytes): Rule {
-  const readers = tagged(prefix, sharedTag);
-  const writers = { key: prefix, rangeEnd: readers };
-  return {
-    kind: 'shared',
-    prefix,
-    stands: readers,
-    free: [noneIn(writers)],
-    passesOn: false,
-    reads: (extent) => [newestIn(writers, extent)],
-    admit: ([page], createRevision) => {
-      if (page === undefined) return undefined;
-      const elders = eldersIn(page, prefix, createRevision).filter(({ value }) => !isDowngraded(value));
-      return elders.length === 0 && page.more ? undefined : admitAlone(elders);
-    },
-    stillWaits: (wait) => (wait.type === 'wait' ? modifiedAt(wait.behind.key, wait.behind.modRevision) : undefined),
-    // A writer that reads only now lets readers in: its puts count as well.
-    bells: (wait, own) => (wait.type === 'wait' ? [{ key: wait.behind.key }, deletionOf(own)] : [deletionOf(own)]),
-  };
+  return new Shared(prefix);
+}
+
+class Shared implements Rule {
+  readonly kind = 'shared';
+  readonly prefix: Bytes;
+  readonly stands: Bytes;
+  readonly passesOn = false;
+  readonly #writers: Span;
+
+  constructor(prefix: Bytes) {
+    this.prefix = prefix;
+    this.stands = tagged(prefix, sharedTag);
+    this.#writers = { key: prefix, rangeEnd: this.stands };
+  }
+
+  get free(): readonly Compare[] {
+    return [noneIn(this.#writers)];
+  }
+
+  reads(extent: Extent): readonly RequestOp[] {
+    return [newestIn(this.#writers, extent)];
+  }
+
+  admit([page]: readonly RangeResponse[], createRevision: bigint | undefined): Admission | undefined {
+    if (page === undefined) return undefined;
+    const elders = eldersIn(page, this.prefix, createRevision).filter(({ value }) => !isDowngraded(value));
+    return elders.length === 0 && page.more ? undefined : admitAlone(elders);
+  }
+
+  stillWaits(wait: Wait): Compare | undefined {
+    return wait.type === 'wait' ? modifiedAt(wait.behind.key, wait.behind.modRevision) : undefined;
+  }
+
+  /** A writer that reads only now lets readers in: its puts count as well. */
+  bells(wait: Wait, own: Bytes): readonly Bell[] {
+    return wait.type === 'wait' ? [{ key: wait.behind.key }, deletionOf(own)] : [deletionOf(own)];
+  }
 }

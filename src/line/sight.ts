@@ -46,20 +46,18 @@ export async function look(store: Store, rule: Rule, standing: Standing, whole =
   });
   const { header } = txn;
   if (!txn.succeeded) return { verdict: goneOrMoved(stem === undefined ? undefined : rangeAt(txn, 0).kvs[0]), header };
-  return seenIn(store, rule, standing, rangesFrom(txn, 0), header);
+  return seenIn(rule, createRevision, rangesFrom(txn, 0), header) ?? look(store, rule, standing, true);
 }
 
-/** What the answers to the rule's reads show; if that is not enough, what a look at the whole does. */
-export async function seenIn(
-  store: Store,
+/** What the answers to the rule's reads show; undefined: not enough, a look at the whole does. */
+export function seenIn(
   rule: Rule,
-  standing: Standing,
+  createRevision: bigint,
   pages: readonly RangeResponse[],
   header: ResponseHeader,
-): Promise<Seen> {
-  const verdict = rule.admit(pages, standing.createRevision);
-  if (verdict === undefined) return look(store, rule, standing, true);
-  return { verdict, header, length: Number(pages[0]?.count ?? 0) };
+): Seen | undefined {
+  const verdict = rule.admit(pages, createRevision);
+  return verdict && { verdict, header, length: Number(pages[0]?.count ?? 0) };
 }
 
 /**
@@ -110,7 +108,7 @@ async function lookUnless(
   if (txn.succeeded) return { ...known, header };
   const own = rangeAt(txn, 0).kvs[0];
   if (own?.createRevision !== createRevision) return { verdict: goneOrMoved(stem && own), header };
-  return seenIn(store, rule, standing, rangesFrom(txn, 1), header);
+  return seenIn(rule, createRevision, rangesFrom(txn, 1), header) ?? look(store, rule, standing, true);
 }
 
 function goneOrMoved(to: Place | undefined): Verdict {

@@ -8,7 +8,7 @@ import type { Hold } from '../line/hold.js';
 import { HoldAll } from '../line/hold-all.js';
 import { assertHoldTime } from '../line/hold-time.js';
 import { type Asker, joinAllIfFree, joinInOrder, tryInOrder, txnOperationsMax } from '../line/join-all.js';
-import { lockPrefix, lockWish } from '../line/lock-wish.js';
+import { LockWish, lockPrefix } from '../line/lock-wish.js';
 import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import type { Load } from '../line/weighted.js';
 
@@ -135,7 +135,7 @@ function orderedFrom(context: RecipeContext, entry: LockEntry): Ordered {
 
 function lockEntry(context: RecipeContext, name: string, mode: 'read' | 'write'): Ordered {
   const prefix = lockPrefix(context, name);
-  return { wish: lockWish(name, prefix, mode), order: latin1(prefix) };
+  return { wish: new LockWish(name, prefix, mode), order: latin1(prefix) };
 }
 
 function semaphoreEntry(

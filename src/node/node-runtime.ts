@@ -34,14 +34,14 @@ export class NodeRuntime implements Runtime {
    */
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY) return () => {};
-    const dueMs = performance.now() + (Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs));
-    const arm = (remainingMs: number) => setTimeout(onTimeout, Math.min(Math.ceil(remainingMs), longestDelayMs));
+    const waitMs = Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs);
+    const dueMs = performance.now() + waitMs;
     const onTimeout = () => {
       const remainingMs = dueMs - performance.now();
-      if (remainingMs > 0) timer = arm(remainingMs);
+      if (remainingMs > 0) timer = timeout(onTimeout, remainingMs);
       else fn();
     };
-    let timer = arm(dueMs - performance.now());
+    let timer = timeout(onTimeout, waitMs);
     return () => clearTimeout(timer);
   }
 
@@ -53,4 +53,8 @@ export class NodeRuntime implements Runtime {
     this.#chanceUsed += length;
     return this.#chance.subarray(this.#chanceUsed - length, this.#chanceUsed);
   }
+}
+
+function timeout(fn: () => void, delayMs: number): NodeJS.Timeout {
+  return setTimeout(fn, Math.min(Math.ceil(delayMs), longestDelayMs));
 }

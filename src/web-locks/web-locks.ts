@@ -7,7 +7,7 @@ import type { Entry } from '../line/enter.js';
 import { exclusive } from '../line/exclusive.js';
 import { type Hold, whileHeld } from '../line/hold.js';
 import { Line } from '../line/line.js';
-import { lockPrefix, lockWish } from '../line/lock-wish.js';
+import { LockWish, lockPrefix } from '../line/lock-wish.js';
 import { shared } from '../line/shared.js';
 import { lineName } from './line-name.js';
 import { readSnapshot, type WebLockSnapshot } from './snapshot.js';
@@ -103,8 +103,8 @@ export class WebLocks {
   #acquireOnce(line: string, wish: WebLockWish, entered: OnEntered): Promise<Hold | null> {
     const context = this.#context;
     const prefix = lockPrefix(context, line);
-    const { what, rule, make } = lockWish(line, prefix, wish.mode === 'shared' ? 'read' : 'write');
-    return onSession(context, what, { signal: wish.signal }, async (session, signal, mayHaveEntered) => {
+    const lock = new LockWish(line, prefix, wish.mode === 'shared' ? 'read' : 'write');
+    return onSession(context, lock.what, { signal: wish.signal }, async (session, signal, mayHaveEntered) => {
       const value = placeValue(context, {});
       const thief = new AbortController();
       const either = linkSignals(signal, thief.signal);
@@ -117,12 +117,12 @@ export class WebLocks {
         const stealing = stealTurn(context, rules, entry, ends.signal).finally(ends.unlink);
         stealing.catch((error: unknown) => thief.abort(error));
       };
-      const joining = new Line(context, session, rule, onEntry);
+      const joining = new Line(context, session, lock.rule, onEntry);
       try {
         const turn = wish.ifAvailable
           ? await joining.joinIfFree(value, either.signal)
           : await joining.join(value, either.signal);
-        return turn === undefined ? null : make(context, session, { ...turn, value });
+        return turn === undefined ? null : lock.make(context, session, { ...turn, value });
       } finally {
         either.unlink();
       }

@@ -74,7 +74,7 @@ export class Places {
     return this.answered(caller, async (signal) => {
       const { header, kvs } = await untilAnswered(this.#runtime, signal, () => context.store.range({ key }));
       const [there] = kvs;
-      return there === undefined ? header : removePlace(context, signal, key, there.createRevision);
+      return there === undefined ? header : (await removePlace(context, signal, key, there.createRevision)).header;
     });
   }
 

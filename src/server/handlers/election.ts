@@ -5,7 +5,6 @@ import { removePlace } from '../../line/leave.js';
 import { plainPrefix } from '../../line/place.js';
 import { seeFirst } from '../../line/sight.js';
 import { etcdError } from '../../store/etcd-errors.js';
-import type { ResponseHeader } from '../../store/messages.js';
 import type { HeaderOnly } from '../../wire/codec/common.js';
 import type {
   CampaignRequest,
@@ -85,9 +84,8 @@ function resignHandler(places: Places): UnaryHandler<ResignRequest, HeaderOnly> 
     handle: ({ leader }, caller) =>
       answering(texts.notLeader, async () => {
         const { key, rev } = given(leader);
-        const resign = (signal: AbortSignal): Promise<ResponseHeader> =>
-          removePlace(places.contextOf(caller), signal, key, rev);
-        return { header: await places.answered(caller, resign) };
+        const resign = (signal: AbortSignal) => removePlace(places.contextOf(caller), signal, key, rev);
+        return { header: (await places.answered(caller, resign)).header };
       }),
   };
 }

@@ -8,12 +8,12 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/crowd.js',
-        find: `            this.#places = 0;
-            const gone = deferred();`,
-        replace: `            const handed = this.#nextWaiter();
-            handed.turn.resolve(this.#sharedTurn(turn, handed.caller.value(1), handed.caller.value(1)));
-            return;
-            const gone = deferred();`,
+        find: `        this.#places = 0;
+        const gone = deferred();`,
+        replace: `        const handed = this.#nextWaiter();
+        handed.turn.resolve(this.#crowdTurn(turn, handed.caller.value(1), handed.caller.value(1)));
+        return;
+        const gone = deferred();`,
       },
     ],
     workloads: ['lock-crowd'],
@@ -76,7 +76,7 @@ export const crowdMutants: readonly Mutant[] = [
     name: 'a nonce that is used again though a request with it was never answered',
     origin: 'etcd #22082: a request that is applied late meets another place of the same name',
     edits: [
-      { file: 'lease/nonces.js', find: 'spoil: () => spoil(this),', replace: 'spoil: () => { },' },
+      { file: 'lease/nonces.js', find: 'this.#owner.drop(this.#set);', replace: '' },
       {
         file: 'line/leave.js',
         find: 'void sweepLate(context, footing, place, 0n);',
@@ -92,9 +92,9 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/line.js',
-        find: 'return { key, fence: createRevision, nonce: place.nonce, waited, length };',
-        replace: `place.nonce.free();
-            return { key, fence: createRevision, waited, length };`,
+        find: 'return { key, fence: createRevision, nonce, waited, length: seen.length, admitted: seen.header };',
+        replace: `nonce?.free();
+        return { key, fence: createRevision, waited, length: seen.length, admitted: seen.header };`,
       },
     ],
     workloads: ['lock', 'election'],

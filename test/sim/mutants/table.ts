@@ -70,8 +70,8 @@ export const mutants: readonly Mutant[] = [
       {
         file: 'line/place.js',
         // biome-ignore lint/suspicious/noTemplateCurlyInString: code to look for
-        find: 'utf8(`${leaseId.toString(16)}.${nonce}`)',
-        replace: 'utf8(leaseId.toString(16))',
+        find: '`${leaseId.toString(16)}.${nonce}`',
+        replace: 'leaseId.toString(16)',
       },
       {
         file: 'line/leave.js',
@@ -164,7 +164,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/leave.js',
-        find: 'await untilAnswered(runtime, footing.signal, attempt);',
+        find: 'await untilAnswered(runtime, footing.signal, () => store.txn(txn), doubt);',
         replace: 'await store.txn(txn, { timeoutMs: 50 });',
       },
       {
