@@ -109,7 +109,10 @@ export function part({ context, what, prefix }: MeetingPlace, met: Met, options:
     session.assertAlive();
     // Goes on behind a caller who gives up: whoever was told to go stays in nobody's way.
     const going = untilAnswered(runtime, session.signal, () => store.txn(go));
-    going.then(nonce.free, () => {});
+    going.then(
+      () => nonce.free(),
+      () => {},
+    );
     const gone = await abortable(going, signal);
     await untilPassed(context, signal, others(rangeAt(gone, gone.responses.length - 1).kvs), async () =>
       others((await store.range(below(prefix))).kvs),

@@ -11,7 +11,7 @@ import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './e
 import { goneHead } from './head.js';
 import { keepOrLeave } from './keep-or-leave.js';
 import { leave, type NamedByNonce, type OwnPlace, passOn, sweep, sweepLate, sweepNamed } from './leave.js';
-import { newPlaceKey, type Place, type Stem } from './place.js';
+import { newPlaceKey, type Place } from './place.js';
 import { type Rule, sameWait } from './rule.js';
 import { look, lookAfterHead, lookAgain, type Seen, type Standing } from './sight.js';
 
