@@ -176,9 +176,13 @@ export interface Facts {
   /** By `server`: a job that was added for a tick, and the rhythm of the schedule at that revision, if it is there. */
   readonly 'schedule.tick': { name: string; atMs: number; revision: bigint; rhythm: string | null };
 
-  /** By `server`: all keys of the transactions from this revision on, and which it wrote. */
+  /**
+   * By `server`: all keys of the transactions from this revision on, and which it wrote. `earliestMs`: since when it
+   * may have been so, where it was seen late.
+   */
   readonly 'stm.state': {
     revision: bigint;
+    earliestMs?: number;
     values: Readonly<Record<string, string>>;
     changed: readonly string[];
   };

@@ -5,6 +5,8 @@ import { broken, type Violation } from './violation.js';
 /** What the keys of the transactions were from a revision on. */
 interface State {
   readonly at: number;
+  /** It may have come earlier than it was seen. */
+  readonly earliestMs?: number;
   readonly values: Readonly<Record<string, string>>;
   /** The keys that this revision wrote. */
   readonly changed: readonly string[];
@@ -50,10 +52,15 @@ function writing(run: Operation<'stm.run'>, states: readonly State[]): Violation
 function readOnly(run: OkOperation<'stm.run'>, states: readonly State[]): Violation[] {
   const since = states.findLastIndex(({ at }) => at < run.from);
   const possible = [{}, ...states.map(({ values }) => values)].filter(
-    (_, i) => i - 1 >= since && (states[i - 1]?.at ?? 0) <= run.endAt,
+    (_, i) => i - 1 >= since && cameBefore(states[i - 1], run),
   );
   if (possible.some((values) => sameAs(run, values))) return [];
   return [broken('stm: serializable', `${run.input.id} has read what there never was`, run.invoke, run.end)];
+}
+
+function cameBefore(state: State | undefined, { endAt, end }: OkOperation<'stm.run'>): boolean {
+  if (state?.earliestMs === undefined) return (state?.at ?? 0) <= endAt;
+  return state.earliestMs <= (end?.atMs ?? Number.POSITIVE_INFINITY);
 }
 
 function sameAs(run: OkOperation<'stm.run'>, values: State['values']): boolean {

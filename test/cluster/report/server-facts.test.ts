@@ -155,3 +155,20 @@ describe('a party of a double barrier', () => {
     expect(serverFacts([party], 'barrier', [])).toEqual([]);
   });
 });
+
+describe('what transactions wrote', () => {
+  it('may have been so since their writer had begun, however late it is seen', () => {
+    let nowMs = 40;
+    const recorder = new Recorder({ nowMs: () => nowMs++ });
+    const turn = { reads: [], appends: ['stm-data/a'], clears: ['stm-data/b'] };
+    recorder.invoke('c1', 'stm', 'stm.run', { id: 'x', ...turn }).ok({ seen: {} });
+    const seen = { ...deleted(90), create: 2n, version: 1n };
+    const log = [
+      { ...seen, key: 'stm-data/a', value: 'w x', deleted: false },
+      { ...seen, key: 'stm-data/b' },
+    ];
+    expect(serverFacts(log, 'stm', recorder.history)).toMatchObject([
+      { atMs: 90, data: { earliestMs: 40, values: { 'stm-data/a': 'w x' }, changed: ['stm-data/a', 'stm-data/b'] } },
+    ]);
+  });
+});

@@ -22,7 +22,7 @@ export function serverFacts(events: readonly Witnessed[], work: string, history:
   if (work === 'registry') return statesOf(events, 'services/users/', 'registry/users', instancesOf);
   if (work === 'config') return statesOf(events, 'config/app/', 'config/app', settingsOf);
   if (work === 'cache') return statesOf(events, 'cache-data/', 'cache/cache-data/', cachedOf);
-  if (work === 'stm') return transactionStates(events);
+  if (work === 'stm') return transactionStates(events, history);
   if (work === 'ephemeral') return statesOf(events, 'e/', 'ephemeral', ephemeralOf);
   if (work === 'barrier') return lostParties(history, events);
   if (work === 'queue') return queueFacts(events, groupsIn(history));
@@ -66,8 +66,12 @@ function statesOf(
   return states;
 }
 
-/** What the keys of the transactions are after each revision that wrote one of them. */
-function transactionStates(events: readonly Witnessed[]): Note[] {
+/**
+ * What the keys of the transactions are after each revision that wrote one of them. The witness sees it late: it may
+ * have been so since whoever wrote it had begun.
+ */
+function transactionStates(events: readonly Witnessed[], history: History): Note[] {
+  const begun = new Map(operationsOf(history, 'stm.run').map(({ input, invoke }) => [input.id, invoke.atMs]));
   const values: Record<string, string> = {};
   const written = groupBy(
     events.filter(({ key }) => key.startsWith('stm-data/')),
@@ -78,8 +82,15 @@ function transactionStates(events: readonly Witnessed[]): Note[] {
       if (deleted) delete values[key];
       else values[key] = value;
     }
-    const data = { revision, values: { ...values }, changed: each.map(({ key }) => key) };
-    return { type: 'note', atMs: each[0]?.atMs ?? 0, process: 'server', object: 'stm', fact: 'stm.state', data };
+    const atMs = each[0]?.atMs ?? 0;
+    const writers = each.map(({ value }) => begun.get(value.split(' ').at(-1) ?? '') ?? atMs);
+    const data = {
+      revision,
+      earliestMs: Math.min(...writers),
+      values: { ...values },
+      changed: each.map(({ key }) => key),
+    };
+    return { type: 'note', atMs, process: 'server', object: 'stm', fact: 'stm.state', data };
   });
 }
 

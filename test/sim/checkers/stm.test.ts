@@ -86,6 +86,24 @@ describe('stm', () => {
       },
     ],
     [
+      'Serializable - a reader saw what was seen late by others - pass',
+      [],
+      (tale) => {
+        tale.wait(10);
+        run(tale, 'z', ['a'], []).ok({ seen: { a: 'x' } });
+        tale.note('server', 'stm', 'stm.state', { revision: 2n, values: { a: 'x' }, changed: ['a'], earliestMs: 5 });
+      },
+    ],
+    [
+      'Serializable - a reader saw what came only later - fail',
+      ['stm: serializable'],
+      (tale) => {
+        run(tale, 'z', ['a'], []).ok({ seen: { a: 'x' } });
+        tale.wait(10);
+        tale.note('server', 'stm', 'stm.state', { revision: 2n, values: { a: 'x' }, changed: ['a'], earliestMs: 5 });
+      },
+    ],
+    [
       'Serializable - a reader saw what was over before it came - fail',
       ['stm: serializable'],
       (tale) => {
