@@ -30,6 +30,7 @@ export const counterRows: readonly Row[] = [
   }),
   {
     id: 'counter/increment-4x16',
+    fullOnly: true,
     title: 'one counter, 4 processes with 16 callers each: additions of all',
     unit: 'additions/s',
     better: 'more',

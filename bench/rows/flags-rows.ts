@@ -41,6 +41,7 @@ export const flagsRows: readonly Row[] = [
     title: 'one of 10,000 flags changes: from the put to its new value, CPU of the process that puts and evaluates',
     unit: 'CPU µs/change',
     better: 'less',
+    fullOnly: true,
     comparisons: [{ of: conclave, to: flagd, aim: 10 }],
     bounds: [{ of: conclave, detail: 'flags made anew', atMost: 1 }],
     open: openChange,
@@ -50,6 +51,7 @@ export const flagsRows: readonly Row[] = [
     title: '10,000 flags that have been evaluated: memory of each',
     unit: 'B/flag',
     better: 'less',
+    fullOnly: true,
     rounds: 3,
     comparisons: [{ of: conclave, to: flagd }],
     open: openMemory,
@@ -62,6 +64,7 @@ export const flagsRows: readonly Row[] = [
   {
     ...fanOut(true, undefined),
     id: 'flags/openfeature-fan-out',
+    fullOnly: true,
     title: 'the same through the client of OpenFeature, whose own work is in it',
   },
 ];

@@ -35,6 +35,7 @@ export const queueRows: readonly Row[] = [
       title: `claim and acknowledge, ${consumers} ${consumers === 1 ? 'consumer' : 'consumers'}`,
       unit: 'jobs/s',
       better: 'more',
+      fullOnly: consumers > 1,
       comparisons: consumers === 1 ? [{ of: memory, to: etcd }] : [{ of: processes, to: etcd }],
       open: (lab) => openComplete(lab, consumers),
     }),

@@ -29,6 +29,7 @@ export const registryRows: readonly Row[] = [
     title: '10,000 instances in one service: memory of a discoverer for each',
     unit: 'B/instance',
     better: 'less',
+    fullOnly: true,
     rounds: 3,
     comparisons: [{ of: conclave, to: etcd3, aim: 1 }],
     open: (lab) => openOnce(lab, ({ bytesPerInstance }) => ({ value: bytesPerInstance })),
