@@ -18,16 +18,17 @@ export type InLine<T> = (line: Line, session: Session, signal: AbortSignal) => P
 /**
  * Opens the session if need be and runs `work`, all within the caller's signal and timeout. The shared session may turn
  * out to be gone from the server when a place is asked for: then a fresh one asks, once.
- * @throws ConclaveError `INVALID_ARGUMENT` for a bad `lockDelayMs`.
+ * @throws ConclaveError `INVALID_ARGUMENT` for a bad `lockDelayMs` or `maxHoldMs`.
  */
 export function onSession<T>(
   context: RecipeContext,
   what: string,
-  options: AcquireOptions,
+  options: HoldOptions,
   work: OnSession<T>,
 ): Promise<T> {
   const { sessions } = context;
   return withDeadline(context.runtime, what, options, async (signal) => {
+    assertHoldTime(options.maxHoldMs);
     const delayMs = lockDelayOf(options);
     const session = options.session ?? sessions.withReserve(delayMs);
     let entered = false;
@@ -53,7 +54,7 @@ export function inLine<T>(
   context: RecipeContext,
   what: string,
   rule: Rule,
-  options: AcquireOptions,
+  options: HoldOptions,
   work: InLine<T>,
 ): Promise<T> {
   return onSession(context, what, options, (session, signal, entered) =>
@@ -71,8 +72,7 @@ export interface Wish<H extends Hold> {
 }
 
 /** Waits for its turn. Whatever fails leaves nothing. */
-export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>, options: HoldOptions): Promise<H> {
-  assertHoldTime(options.maxHoldMs);
+export function take<H extends Hold>(context: RecipeContext, wish: Wish<H>, options: HoldOptions): Promise<H> {
   return onSession(context, wish.what, options, async (session, signal, entered) => {
     const { rule } = wish;
     if (rule.kind !== 'exclusive') {
@@ -88,12 +88,11 @@ export async function take<H extends Hold>(context: RecipeContext, wish: Wish<H>
 }
 
 /** Its turn if that has come already, else null with nothing left behind. */
-export async function tryTake<H extends Hold>(
+export function tryTake<H extends Hold>(
   context: RecipeContext,
   wish: Wish<H>,
   options: HoldOptions,
 ): Promise<H | null> {
-  assertHoldTime(options.maxHoldMs);
   return inLine(context, wish.what, wish.rule, options, async (line, session, signal) => {
     const value = placeValue(context, options);
     const turn = await line.joinIfFree(value, signal);

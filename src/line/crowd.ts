@@ -89,13 +89,14 @@ export class Crowd {
 
   /** Lets those who wait here into the line, as far as they may. As long as somebody waits there is a place of ours. */
   #advance(): void {
-    const [first] = this.#waiting;
-    if (first === undefined && this.#places === 0) this.#idle();
-    if (first === undefined || this.#places >= (this.#crowded ? 1 : this.#limits.ownPlaces)) return;
-    if (this.#crowded) this.#enterForAll();
-    else if (this.#entering === undefined) {
-      this.#forget(first);
-      first.turn.resolve(this.#enterAlone(first.caller, first.signal));
+    const { size } = this.#waiting;
+    if (size === 0 && this.#places === 0) this.#idle();
+    if (size === 0 || this.#places >= (this.#crowded ? 1 : this.#limits.ownPlaces)) return;
+    if (this.#crowded) {
+      this.#enterForAll();
+    } else if (this.#entering === undefined) {
+      const next = this.#nextWaiter();
+      next?.turn.resolve(this.#enterAlone(next.caller, next.signal));
     }
   }
 

@@ -145,7 +145,7 @@ async function found(
 }
 
 function made({ key, stem }: NewPlace): RequestOp {
-  return stem === undefined ? get(key) : get(stem.key, stem);
+  return { type: 'range', request: stem ?? { key } };
 }
 
 function notMade({ key, stem }: NewPlace): Compare {

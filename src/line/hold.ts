@@ -31,8 +31,8 @@ export class Hold implements Held {
   #listeners: LossListeners | undefined;
   readonly #time: HoldTime;
   readonly #guard: KeyGuard;
-  #stopTimer = () => {};
-  #unlinkSession = () => {};
+  readonly #stopTimer: (() => void) | undefined;
+  readonly #unlinkSession: (() => void) | undefined;
   #over: Ending | undefined;
 
   /** `maxHoldMs` as in `HoldOptions`. */
@@ -166,8 +166,9 @@ export class Hold implements Held {
     }
     this.#over = ending;
     this.#guard.stop();
-    this.#stopTimer();
-    this.#unlinkSession();
+    // Undefined: it ends while it is made.
+    this.#stopTimer?.();
+    this.#unlinkSession?.();
     if (this.#stopped === undefined && this.#ended !== undefined) this.#ended.abort(ending.error);
     if (ending.released) {
       this.#listeners?.clear();

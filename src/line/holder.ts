@@ -9,9 +9,10 @@ export interface Holder extends Identity {
   readonly callers?: number | undefined;
 }
 
-export function encodeHolder(identity: Identity, sinceMs: number, callers = 1): Bytes {
-  const holder: Holder = { ...identity, sinceMs: Math.round(sinceMs) };
-  return utf8(JSON.stringify(callers > 1 ? { ...holder, callers } : holder));
+export function encodeHolder({ host, pid, label }: Identity, sinceMs: number, callers = 1): Bytes {
+  const some = callers > 1 ? callers : undefined;
+  const holder: Holder = { host, pid, label, sinceMs: Math.round(sinceMs), callers: some };
+  return utf8(JSON.stringify(holder));
 }
 
 /** Whatever is not a holder of ours reads as nothing known: what is read here never decides anything. */

@@ -4,7 +4,7 @@ import type { Session } from '../lease/session.js';
 import { take, tryTake, type Wish } from './acquire.js';
 import { type LockOptions, linePrefix, type RecipeContext } from './context.js';
 import { exclusive } from './exclusive.js';
-import type { LockHeld } from './held.js';
+import type { Held, HeldAll, LockHeld } from './held.js';
 import { type Workable, whileHeld } from './hold.js';
 import { HoldAll } from './hold-all.js';
 import { InnerHold } from './inner-hold.js';
@@ -52,12 +52,14 @@ export class LockTaker {
     this.#mode = mode;
   }
 
-  async take(options: LockOptions = {}): Promise<LockHeld & Workable> {
-    return this.#inner(options) ?? take(this.#context, this.#wish, options);
+  take(options: LockOptions = {}): Promise<LockHeld & Workable> {
+    const { within } = options;
+    return within === undefined ? take(this.#context, this.#wish, options) : this.#inner(within, options);
   }
 
-  async try(options: LockOptions = {}): Promise<LockHeld | null> {
-    return this.#inner(options) ?? tryTake(this.#context, this.#wish, options);
+  try(options: LockOptions = {}): Promise<LockHeld | null> {
+    const { within } = options;
+    return within === undefined ? tryTake(this.#context, this.#wish, options) : this.#inner(within, options);
   }
 
   async with<T>(options: LockOptions, work: (held: LockHeld) => Promise<T> | T): Promise<T> {
@@ -65,8 +67,7 @@ export class LockTaker {
   }
 
   /** What is within something that is held already. */
-  #inner({ within, signal }: LockOptions): InnerHold | undefined {
-    if (within === undefined) return undefined;
+  async #inner(within: Held | HeldAll, { signal }: LockOptions): Promise<InnerHold> {
     signal?.throwIfAborted();
     const outer = within instanceof HoldAll ? within.partFor(this.#wish.rule) : within;
     if (!(outer instanceof LockHold && outer.covers(this.#wish.rule))) {

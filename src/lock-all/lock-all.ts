@@ -6,7 +6,6 @@ import type { HoldOptions, RecipeContext } from '../line/context.js';
 import type { HeldAll } from '../line/held.js';
 import type { Hold } from '../line/hold.js';
 import { HoldAll } from '../line/hold-all.js';
-import { assertHoldTime } from '../line/hold-time.js';
 import { type Asker, joinAllIfFree, joinInOrder, tryInOrder, txnOperationsMax } from '../line/join-all.js';
 import { LockWish, lockPrefix } from '../line/lock-wish.js';
 import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
@@ -83,7 +82,6 @@ async function takeAll(
   options: HoldOptions,
   getting: Getting,
 ): Promise<HeldAll | null> {
-  assertHoldTime(options.maxHoldMs);
   const { given, sorted } = wantedOf(context, entries);
   const wishes = sorted.map(({ wish }) => wish);
   const what = `locks ${wishes.map(({ name }) => JSON.stringify(name)).join(', ')}`;

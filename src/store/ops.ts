@@ -70,7 +70,9 @@ export function rangeAt(txn: Pick<TxnResponse, 'responses'>, index: number): Ran
 
 /** The answers from `index` on, all of them to ranges. */
 export function rangesFrom(txn: Pick<TxnResponse, 'responses'>, index: number): RangeResponse[] {
-  return txn.responses.slice(index).map((_, i) => rangeAt(txn, index + i));
+  const ranges: RangeResponse[] = [];
+  for (let at = index; at < txn.responses.length; at++) ranges.push(rangeAt(txn, at));
+  return ranges;
 }
 
 export function putAt(txn: Pick<TxnResponse, 'responses'>, index: number): PutResponse {

@@ -156,7 +156,8 @@ export class TxnMember extends Member<TxnResponse> {
   protected read(header: ResponseHeader, responses: readonly ResponseOp[]): TxnResponse {
     if (!this.#isNested) return { header, succeeded: true, responses };
     const [own] = responses;
-    return own?.type === 'txn' ? { ...own.response, header } : mismatch(own, 'txn');
+    if (own?.type !== 'txn') return mismatch(own, 'txn');
+    return { header, succeeded: own.response.succeeded, responses: own.response.responses };
   }
 }
 
@@ -182,7 +183,9 @@ export class ReadMember extends Member<RangeResponse> {
   }
 
   protected read(header: ResponseHeader, [own]: readonly ResponseOp[]): RangeResponse {
-    return own?.type === 'range' ? { ...own.response, header } : mismatch(own, 'range');
+    if (own?.type !== 'range') return mismatch(own, 'range');
+    const { kvs, more, count } = own.response;
+    return { header, kvs, more, count };
   }
 }
 
