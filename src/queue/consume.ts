@@ -23,7 +23,9 @@ export interface WorkOptions<T> {
 
 const defaultTimeLimitMs = 600_000;
 
-/** From the abort for being out of time to the job's being given up, though the handler may go on. */
+/**
+ * From the abort for being out of time, or for a lost claim, to the job's being given up, though its handler goes on.
+ */
 const graceMs = 5_000;
 
 /**
@@ -76,14 +78,22 @@ async function handle<T>(
 /** What came of a handler. */
 type Ran = { readonly error: unknown } | { readonly result: unknown };
 
-/** One that does not settle after its time is left to itself. */
+/** One that does not settle after its time, or once its claim is lost, is left to itself. */
 async function withinLimit<T>(runtime: Runtime, job: Job<T>, handler: Handler<T>, timeLimitMs: number): Promise<Ran> {
   let stopTimer = () => {};
-  const outOfTime = new Promise<Ran>((resolve) => {
-    const error = new ConclaveError('TIMEOUT', `job ${job.id}: not done within ${timeLimitMs} ms`);
-    stopTimer = runtime.setTimer(timeLimitMs, () => {
-      job.stop(error);
+  let unlink = () => {};
+  const givenUp = new Promise<Ran>((resolve) => {
+    const giveUp = (error: unknown) => {
+      stopTimer();
       stopTimer = runtime.setTimer(graceMs, () => resolve({ error }));
+    };
+    stopTimer = runtime.setTimer(timeLimitMs, () => {
+      const error = new ConclaveError('TIMEOUT', `job ${job.id}: not done within ${timeLimitMs} ms`);
+      job.stop(error);
+      giveUp(error);
+    });
+    unlink = onAbort(job.signal, (reason) => {
+      if (!job.held && !job.settled) giveUp(reason);
     });
   });
   const run = async (): Promise<Ran> => {
@@ -96,8 +106,9 @@ async function withinLimit<T>(runtime: Runtime, job: Job<T>, handler: Handler<T>
     }
   };
   try {
-    return await Promise.race([run(), outOfTime]);
+    return await Promise.race([run(), givenUp]);
   } finally {
+    unlink();
     stopTimer();
   }
 }

@@ -68,10 +68,10 @@ export class Due {
     this.#forget(key);
     const leftMs = Math.max(0, this.#dueIn(kv, seenMs));
     if (leftMs === Number.POSITIVE_INFINITY) return;
-    const waitMs = Math.min(leftMs, longestTimerMs);
-    const stopTimer = runtime.setTimer(waitMs, () => {
+    const stopTimer = runtime.setTimer(Math.min(leftMs, longestTimerMs), () => {
       this.#timers.delete(key);
-      if (waitMs < leftMs) return this.#wait(kv, seenMs);
+      // The wall clock may have been set back, and by that one it is not due.
+      if (this.#dueIn(kv, seenMs) > 0) return this.#wait(kv, seenMs);
       this.#due.set(key, kv);
       this.#bell.resolve();
     });

@@ -264,7 +264,11 @@ export class Queue<T = unknown> {
     }
   }
 
-  #asked<R>(what: string, options: WaitOptions, ask: (site: AdminSite, signal: AbortSignal) => Promise<R>): Promise<R> {
+  async #asked<R>(
+    what: string,
+    options: WaitOptions,
+    ask: (site: AdminSite, signal: AbortSignal) => Promise<R>,
+  ): Promise<R> {
     const site = { context: this.#context, keys: this.#keys };
     return withDeadline(this.#context.runtime, `${what} of ${this.name}`, options, (signal) => ask(site, signal));
   }

@@ -330,6 +330,33 @@ describe('handlers', () => {
   });
 });
 
+it('QUEUE-16: one that goes on though its lease was lost holds up nothing', async () => {
+  await inQueueWorld(async (world) => {
+    const ttlMs = 2_000;
+    const { client, queue } = open(world, ttlMs);
+    await world.until(queue.enqueueAll(['stuck', 'next']));
+    const seen: [unknown, number][] = [];
+    const failures: unknown[] = [];
+    const end = consuming(
+      queue,
+      ({ payload, attempt }) => {
+        seen.push([payload, attempt]);
+        return attempt === 1 && payload === 'stuck' ? new Promise(() => {}) : undefined;
+      },
+      { onFailure: (error) => failures.push(error) },
+    );
+    await world.advance(100);
+    client.store.partition();
+    await world.advance(2 * ttlMs);
+    client.store.heal();
+    // What is stated for handlers, and what a new session takes.
+    await world.advance(5_000 + ttlMs);
+    expect(seen.map(([payload, attempt]) => `${payload} ${attempt}`).sort()).toEqual(['next 1', 'stuck 1', 'stuck 2']);
+    expect(failures).toEqual([expect.objectContaining({ code: 'SESSION_LOST' })]);
+    await world.until(end());
+  });
+});
+
 describe('cost', () => {
   it('QUEUE-17: a new job wakes one idle consumer, and costs a claim and an ack however many wait', async () => {
     await inQueueWorld(async (world) => {

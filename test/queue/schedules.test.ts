@@ -121,6 +121,21 @@ describe('a schedule', () => {
     });
   });
 
+  it('QUEUE-24: a clock that is set back while a tick is awaited leaves none out', async () => {
+    await inQueueWorld(async (world) => {
+      const one = open(world);
+      await world.until(one.queue.schedule('s', { everyMs: 10 * second, payload: 'x' }));
+      const seen: number[] = [];
+      const end = ticking(one.queue, seen);
+      await world.advance(12 * second);
+      one.client.runtime.jumpWall(-5 * second);
+      await world.advance(40 * second);
+      expect(seen).toEqual([10, 20, 30, 40]);
+      await world.until(end());
+      await atEnd(world, one);
+    });
+  });
+
   it('QUEUE-25: its jobs are added beside each other, or left out, or one behind the other', async () => {
     await inQueueWorld(async (world) => {
       const one = open(world);
