@@ -84,7 +84,13 @@ export function withDeadline<T>(
   fn: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { signal, timeoutMs } = options;
-  return signal === undefined && timeoutMs === undefined ? fn(unabortable) : bounded(runtime, what, options, fn);
+  if (signal !== undefined || timeoutMs !== undefined) return bounded(runtime, what, options, fn);
+  // Without a frame of its own: most calls have no limit.
+  try {
+    return fn(unabortable);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 interface Deadlined {

@@ -5,6 +5,7 @@ import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { linePrefix, type RecipeContext } from '../line/context.js';
 import { Doorbell } from '../line/doorbell.js';
+import { isOverfull } from '../store/etcd-errors.js';
 import { WatchFilter } from '../store/messages.js';
 import {
   type AdminSite,
@@ -117,12 +118,14 @@ export class Queue<T = unknown> {
   /**
    * Runs `handler` on one job after the other until `signal` aborts, then rejects with its reason: it takes no more
    * jobs, waits for the handlers that run, and settles what they did. A handler that throws fails its job, see
-   * `Job.fail`. After a lost lease it goes on with a fresh session, through outages of the store as long as they last.
-   * @throws Whatever the store refuses for good.
+   * `Job.fail`. After a lost lease it goes on with a fresh session, through outages of the store, and while that is
+   * full, as long as they last.
+   * @throws Whatever the store refuses for good; ConclaveError `INVALID_ARGUMENT`.
    */
   async consume(handler: Handler<T>, options: WorkOptions<T> = {}): Promise<never> {
     const { signal } = options;
     const { runtime } = this.#context;
+    if (typeof handler !== 'function') throw new ConclaveError('INVALID_ARGUMENT', 'the handler is no function');
     assertWhole('concurrency', options.concurrency ?? 1, 1);
     assertWhole('timeLimitMs', options.timeLimitMs ?? 1, 1);
     // Bounded by `signal`.
@@ -133,9 +136,10 @@ export class Queue<T = unknown> {
         await work(runtime, consumer, handler, options).finally(() => consumer.close());
       } catch (error) {
         signal?.throwIfAborted();
-        if (!ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE')) throw error;
+        if (ConclaveError.is(error, 'SESSION_LOST', 'LOST')) continue;
+        if (!ConclaveError.is(error, 'UNAVAILABLE') && !isOverfull(error)) throw error;
         // The next session asks the store before anything else, and a connection that was closed says so at once.
-        if (error.code === 'UNAVAILABLE') await pause(runtime, outagePauseMs, signal);
+        await pause(runtime, outagePauseMs, signal);
       }
     }
   }

@@ -25,6 +25,14 @@ describe('withDeadline()', () => {
     expect(await error).toMatchObject({ code: 'TIMEOUT', message: 'lock "x": not done within 1000 ms' });
   });
 
+  it.each([{}, { timeoutMs: 1_000 }])('rejects when it throws at once, with the options %o', async (options) => {
+    const call = () =>
+      withDeadline(new SimRuntime(), 'it', options, () => {
+        throw new Error('at once');
+      });
+    await expect(call()).rejects.toThrow('at once');
+  });
+
   it('rejects with the reason of the signal, before anything runs if it has aborted', async () => {
     const sim = new SimRuntime();
     const controller = new AbortController();

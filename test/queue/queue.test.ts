@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Job } from '../../src/queue/job.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { errorOf, type SimWorld } from '../support/sim-world.js';
 import { below, consuming, inQueueWorld } from './support.js';
@@ -11,14 +12,15 @@ function open(world: SimWorld, ttlMs = 60_000) {
   return { client, queue: client.conclave.queue('q', options) };
 }
 
+const isClaim = (name: string, request: unknown) =>
+  name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'txn';
+
 it('QUEUE-2, QUEUE-8: who reads the answer to its claim after its deadline is not given the job', async () => {
   await inQueueWorld(async (world) => {
     const ttlMs = 10_000;
     const { client, queue } = open(world, ttlMs);
     const consumer = await world.until(queue.consumer());
     await world.until(queue.enqueue('x'));
-    const isClaim = (name: string, request: unknown) =>
-      name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'txn';
     client.store.delay(isClaim, { replyMs: 100 });
     const taken = errorOf(consumer.take());
     await world.advance(50);
@@ -353,6 +355,21 @@ it('QUEUE-16: one that goes on though its lease was lost holds up nothing', asyn
     await world.advance(5_000 + ttlMs);
     expect(seen.map(([payload, attempt]) => `${payload} ${attempt}`).sort()).toEqual(['next 1', 'stuck 1', 'stuck 2']);
     expect(failures).toEqual([expect.objectContaining({ code: 'SESSION_LOST' })]);
+    await world.until(end());
+  });
+});
+
+it('QUEUE-10: consume() goes on when a full store has room again; a handler that is none claims nothing', async () => {
+  await inQueueWorld(async (world) => {
+    const { client, queue } = open(world);
+    expect(await errorOf(queue.consume('work' as never))).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    const done: unknown[] = [];
+    const end = consuming(queue, ({ payload }) => done.push(payload));
+    await world.advance(100);
+    for (const full of ['noSpace', 'tooManyRequests'] as const) client.store.refuse(isClaim, etcdError(full));
+    await world.until(queue.enqueueAll(['a', 'b']));
+    await world.advance(10_000);
+    expect([done, client.store.pendingFaults]).toEqual([['a', 'b'], 0]);
     await world.until(end());
   });
 });
