@@ -78,7 +78,7 @@ export const lockCrowdWorkload: Workload = {
 
 /** Every line is long: the head of each tells who comes next. */
 export const lockHeadsWorkload: Workload = {
-  ...lockWorkloadOf('lock-heads', true, [2, 3, 4]),
+  ...lockWorkloadOf('lock-heads', true, [3, 4, 5]),
   crowds: { ownPlaces: 3, longLine: 2 },
 };
 
@@ -111,7 +111,7 @@ function lockWorkloadOf(name: string, fenced: boolean, tasksOf: readonly number[
       const tasks = random.pick(tasksOf);
       const turns = random.pick([1, 1, 2, 3]);
       const breaks = random.pick([0, 0, 0.25]);
-      const limits = { maxHold: random.pick([0, 0, 0.5]), delay: random.pick([0, 0, 0, 0.5]) };
+      const limits = { maxHold: random.pick([0, 0, 0.5]), delay: random.pick([0, 0, 0.5]) };
       const draw = () => drawOperation(random, names, fenced, breaks, limits);
       return Array.from({ length: clients }, () =>
         Array.from({ length: tasks }, () => Array.from({ length: turns }, draw)),

@@ -79,41 +79,47 @@ type TakeTurn = {
   readonly verdict: 'ack' | 'nack' | 'leave';
 };
 
-/** A queue with producers and consumers who lose their leases; judged by what was acknowledged. */
-export const queueWorkload: Workload = {
-  name: 'queue',
-  recordsKv: false,
-  hasWatchers: false,
-  // What a job of unknown fate leaves behind; groups are judged by `queue.groups`.
-  outlivesMs: keepResultMs,
-  keeps: (key) =>
-    /^queues\/q\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
-  checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
-  draw: (random, clients) =>
-    Array.from({ length: clients }, (_, client) => [
-      ...Array.from({ length: random.pick([1, 1, 2]) }, (__, task) => [
-        ...Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
-          drawOperation(random, `${client}.${task}.${turn}`),
-        ),
-        ...(task === 0 ? [{ how: 'drain' } as const] : []),
-      ]),
-    ]),
-  stage: () => new QueueStage(),
-};
+type How = Exclude<QueueOperation['how'], 'drain'>;
 
-function drawOperation(random: Prng, name: string): QueueOperation {
+const everything: readonly How[] = [
+  ...(['produce', 'produce', 'produce', 'take', 'take', 'take', 'consume', 'purge', 'switch'] as const),
+];
+
+/** A queue with producers and consumers who lose their leases; judged by what was acknowledged. */
+export const queueWorkload = queueWorkloadOf('queue', everything);
+
+/** Little but claims, which outlive their leases. */
+export const queueClaimsWorkload = queueWorkloadOf('queue-claims', ['produce', 'take', 'take']);
+
+/** Little but pauses and resumes. */
+export const queueSwitchWorkload = queueWorkloadOf('queue-switch', ['produce', 'switch', 'switch']);
+
+function queueWorkloadOf(name: string, hows: readonly How[]): Workload {
+  return {
+    name,
+    recordsKv: false,
+    hasWatchers: false,
+    // What a job of unknown fate leaves behind; groups are judged by `queue.groups`.
+    outlivesMs: keepResultMs,
+    keeps: (key) =>
+      /^queues\/q\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
+    checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
+    draw: (random, clients) =>
+      Array.from({ length: clients }, (_, client) => [
+        ...Array.from({ length: random.pick([1, 1, 2]) }, (__, task) => [
+          ...Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
+            drawOperation(random, hows, `${client}.${task}.${turn}`),
+          ),
+          ...(task === 0 ? [{ how: 'drain' } as const] : []),
+        ]),
+      ]),
+    stage: () => new QueueStage(),
+  };
+}
+
+function drawOperation(random: Prng, hows: readonly How[], name: string): QueueOperation {
   const idleMs = Math.round(random.between(0, random.pick([10, 500, 2000])));
-  const how = random.pick([
-    'produce',
-    'produce',
-    'produce',
-    'take',
-    'take',
-    'take',
-    'consume',
-    'purge',
-    'switch',
-  ] as const);
+  const how = random.pick(hows);
   if (how === 'purge') {
     const items = Array.from({ length: random.pick([1, 3]) }, (_, i) => `${name}.${i}`);
     return { how, idleMs, items, group: random.pick(['', 'g']), states: random.pick(purges) };

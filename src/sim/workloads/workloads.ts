@@ -9,7 +9,7 @@ import { kvWorkload } from './kv.js';
 import { leaseWorkload } from './lease.js';
 import { lockCrowdWorkload, lockHeadsWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { partitionWorkload } from './partition.js';
-import { queueWorkload } from './queue.js';
+import { queueClaimsWorkload, queueSwitchWorkload, queueWorkload } from './queue.js';
 import { registryWorkload } from './registry.js';
 import { scheduleWorkload } from './schedule.js';
 import { sharedLocksWorkload } from './shared-locks.js';
@@ -35,6 +35,8 @@ export const workloads: readonly Workload[] = [
   scheduleWorkload,
   cacheWorkload,
   ephemeralWorkload,
+  queueClaimsWorkload,
+  queueSwitchWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -43,7 +43,7 @@ export const queueMutants: readonly Mutant[] = [
         replace: 'encodeSlot({ settled: fence.toString() }))',
       },
     ],
-    workloads: ['queue'],
+    workloads: ['queue-claims'],
     rules: ['queue: no ack by an expired claim', 'queue: done'],
   },
   {
@@ -97,7 +97,7 @@ export const queueMutants: readonly Mutant[] = [
         replace: '',
       },
     ],
-    workloads: ['queue'],
+    workloads: ['queue-switch'],
     rules: ['queue: paused as said'],
   },
   {
