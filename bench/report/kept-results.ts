@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Kept, Row, Sample } from '../row.js';
 import { chartsOf } from './chart.js';
 import type { Environment } from './environment.js';
-import { markdownOf } from './markdown.js';
+import { markdownOf, verdictsOf } from './markdown.js';
 
 /** As they stand in `results.json`, by row. */
 type Stored = Record<string, { readonly origin: string; readonly load: number; samples: Record<string, Sample[]> }>;
@@ -30,8 +30,9 @@ export class KeptResults {
     const stored = JSON.parse(readFileSync(this.#file, 'utf8')) as Stored;
     for (const row of this.#rows) {
       const found = stored[row.id];
-      if (found !== undefined)
-        this.#kept.set(row.id, { ...found, row, samples: new Map(Object.entries(found.samples)) });
+      if (found === undefined) continue;
+      const kept = { ...found, row, samples: new Map(Object.entries(found.samples)) };
+      if (hasAll(kept)) this.#kept.set(row.id, kept);
     }
   }
 
@@ -66,5 +67,15 @@ export class KeptResults {
 
   get #file(): string {
     return join(this.#folder, 'results.json');
+  }
+}
+
+/** A row may have come to ask for more than was measured then. */
+function hasAll(kept: Kept): boolean {
+  try {
+    verdictsOf(kept);
+    return true;
+  } catch {
+    return false;
   }
 }

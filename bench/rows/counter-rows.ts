@@ -21,6 +21,7 @@ export const counterRows: readonly Row[] = [
       title: `one counter, ${who}: additions`,
       unit: 'additions/s',
       better: 'more',
+      fullOnly: callers === 1,
       comparisons: [
         { of: conclave, to: bare },
         { of: conclave, to: bare, detail: 'client CPU µs' },

@@ -28,7 +28,7 @@ export const embeddedRows: readonly Row[] = (['put', 'txn', 'get', 'lock'] as co
     unit: 'calls/s',
     because: becauseOf(operation, callers),
     better: 'more' as const,
-    fullOnly: operation === 'txn',
+    fullOnly: operation === 'txn' || operation === 'get',
     // Gathered calls are what `memory:` has no need of: the aim is for what a call costs alone.
     comparisons: [
       { of: memory, to: etcd, aim: callers === 1 ? 20 : undefined },

@@ -59,6 +59,7 @@ export const flagsRows: readonly Row[] = [
   {
     ...fanOut(false, 1 / 1.2),
     id: 'flags/fan-out',
+    fullOnly: true,
     title: '100 processes with 10,000 flags: from the put until every one evaluates the new value, p50',
   },
   {

@@ -39,8 +39,8 @@ function row(call: CallKind, concurrency: number): Row {
     because: concurrency === 1 ? hops : oneThread,
     better: 'more',
     comparisons: [isAhead ? { ...first, aim: 1 } : first, ...others],
-    // The quick run has all of the puts, and of the others the middle.
-    fullOnly: call !== 'put' && concurrency !== 64,
+    // The quick run has all of the puts, and of the gets the middle.
+    fullOnly: call === 'txn' || (call === 'get' && concurrency !== 64),
     point: { chart: `server-${call}`, x: concurrency, xLabel: 'calls at a time' },
     open: (lab) =>
       openServers(lab, allKinds, (server) => ({
