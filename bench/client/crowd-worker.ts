@@ -32,9 +32,9 @@ async function hold({ url, count }: Extract<CrowdJob, { type: 'hold' }>): Promis
     return n < count ? conclave.lock(`bench/held/${n}`).then((each) => void held.push(each)) : undefined;
   });
   const seconds = (performance.now() - startedAtMs) / 1_000;
-  const cycleWhileMs = await cycleMs(conclave);
   // The watches on the held keys are there by then.
   await pause(1_000);
+  const cycleWhileMs = await cycleMs(conclave);
   const cpuBefore = process.cpuUsage();
   await pause(idleMs);
   const { user, system } = process.cpuUsage(cpuBefore);

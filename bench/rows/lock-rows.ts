@@ -25,7 +25,7 @@ const aims = [
     because: 'one caller waits for two requests and what is around them, and npm etcd3 for three',
   },
   { callers: 16, etcd3: 12, bare: undefined, because: 'batches of 16 at most, each an etcd request of its own' },
-  { callers: 128, etcd3: 25, bare: 4, because: 'what is around the two txns of a lock cannot be gathered' },
+  { callers: 128, etcd3: 25, bare: 4, because: 'client and etcd share two cores, and each is busy most of the time' },
 ];
 
 /** Locks that nobody else wants, of one process on one etcd. */
