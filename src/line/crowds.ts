@@ -15,20 +15,13 @@ const longLineFrom = 256;
 /** The crowds of a connection: one for each session and line in which callers of it stand. */
 export class Crowds {
   readonly #limits: CrowdLimits;
-  readonly #bySession = new WeakMap<Session, Map<string, Crowd>>();
 
   constructor({ ownPlaces = ownPlacesMax, longLine = longLineFrom }: Partial<CrowdLimits> = {}) {
     this.#limits = { ownPlaces, longLine };
   }
 
   of(context: SessionContext, session: Session, rule: Rule): Crowd {
-    const crowds = this.#bySession.get(session) ?? new Map<string, Crowd>();
-    this.#bySession.set(session, crowds);
-    const line = latin1(rule.stands);
-    const known = crowds.get(line);
-    if (known !== undefined) return known;
-    const crowd = new Crowd(context, session, rule, this.#limits, () => crowds.delete(line));
-    crowds.set(line, crowd);
-    return crowd;
+    const line = `line ${latin1(rule.stands)}`;
+    return session.companions.of(Crowd, line, (over) => new Crowd(context, session, rule, this.#limits, over));
   }
 }

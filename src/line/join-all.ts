@@ -42,9 +42,12 @@ export async function joinAllIfFree(
     const nonce = session.nonces.take(stands);
     return { ...newPlaceKey(nonce.text, stands, session.leaseId, tail), nonce };
   });
+  const none = <T>(answer: T): T => {
+    for (const { nonce } of places) nonce.free();
+    return answer;
+  };
   const txn = allOrNone(session, wishes, places, value);
-  if (txn.compare.length > txnOperationsMax) return undefined;
-
+  if (txn.compare.length > txnOperationsMax) return none(undefined);
   const acquisition = {
     attempt: async () => {
       const answer = await store.txn(txn);
@@ -67,10 +70,7 @@ export async function joinAllIfFree(
     },
   };
   const turns = await keepOrLeave(context, session, acquisition, signal);
-  if (typeof turns !== 'object') {
-    for (const { nonce } of places) nonce.free();
-    return turns;
-  }
+  if (typeof turns !== 'object') return none(turns);
   return turns.map((turn, i) => (wishes[i] as Wish<Hold>).make(context, session, turn));
 }
 

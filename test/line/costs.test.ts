@@ -107,6 +107,10 @@ describe('what an operation costs', () => {
         keys: 2,
       },
       'lockAll, free': { use: ({ conclave }) => conclave.lockAll(['x', 'y']), keys: 2 },
+      'lockAll, too many for one txn': {
+        use: ({ conclave }) => conclave.lockAll(Array.from({ length: 128 }, (_, i) => ({ read: `n${i}` }))),
+        keys: 128,
+      },
       campaign: { use: ({ conclave }) => conclave.election('e').campaign('v'), keys: 1 },
     };
 
