@@ -64,12 +64,12 @@ export function nextTick(rhythm: Rhythm, afterMs: number): number | undefined {
 const longestFoldMs = 4 * 3_600_000;
 const foldStepMs = 900_000;
 
-/** The last tick up to `nowMs`, given one, `tickMs`, that is not later. */
+/** The last tick up to `nowMs`, given one, `tickMs`, that is not later. Clocks may tell parts of a millisecond. */
 export function lastTick(rhythm: Rhythm, tickMs: number, nowMs: number): number {
   if ('everyMs' in rhythm) return Math.floor(nowMs / rhythm.everyMs) * rhythm.everyMs;
   // After `from` there is one that is due, after `to` there is none: halved, a year of minutes takes 35 questions, not
   // 525,600.
-  let [from, to] = [tickMs - 1, nowMs];
+  let [from, to] = [Math.floor(tickMs) - 1, Math.ceil(nowMs)];
   if (!isDue(rhythm, tickMs, nowMs)) return tickMs;
   while (to - from > 1) {
     const middle = from + Math.floor((to - from) / 2);

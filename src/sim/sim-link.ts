@@ -15,6 +15,8 @@ export interface Message {
 /** What becomes of a message. */
 export interface Fate {
   delayMs: number;
+  /** Before which it is not sent on its way. */
+  heldUntilMs: number;
   /**
    * `silently`: nobody hears of it until a timeout or the end of the connection; `reset`: its call ends with an error
    * on both sides. On a stream nothing that was sent after it arrives either: TCP does not leave gaps.
@@ -50,8 +52,16 @@ export class SimLink {
 
   /** Draws what becomes of `message` if it is sent now. */
   fateOf(message: Message): Fate {
-    const fate: Fate = { delayMs: this.drawDelayMs(), lost: undefined, twice: false, body: message.body };
+    const { nowMs } = this.#world;
+    const fate: Fate = {
+      delayMs: this.drawDelayMs(),
+      heldUntilMs: nowMs,
+      lost: undefined,
+      twice: false,
+      body: message.body,
+    };
     for (const rule of this.#rules) rule(message, fate, this.#random);
+    fate.delayMs += fate.heldUntilMs - nowMs;
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, this.#world.nowMs + fate.delayMs);
     this.#world.hash.number(fate.delayMs);
     return fate;

@@ -42,6 +42,12 @@ describe('a rhythm', () => {
     ).toBe(at('2027-01-01T00:00:00Z'));
   });
 
+  it('takes a clock that tells parts of a millisecond', () => {
+    const minutely = rhythmOf({ cron: '* * * * *' });
+    const tick = at('2027-01-01T00:00:00Z');
+    expect(lastTick(minutely, tick - 60_000, tick + 0.5)).toBe(tick);
+  });
+
   it('is the last of those that one comes to step by step', () => {
     const rhythms: Rhythm[] = [
       rhythmOf({ cron: '*/7 2-4 * * *' }),

@@ -63,6 +63,17 @@ describe('each fault word', () => {
     expect(() => faultWordOf('rain')).toThrow('no fault is called rain');
   });
 
+  it.each([
+    ['partition', { client, directions: ['toServer', 'toClient'], givesUp: false }],
+    ['fade', { client, slowMs: 0, cutMs: 0 }],
+  ])('%s holds a message until it ends, and no longer when there are three at once', async (word, params) => {
+    const plan = planOf(word, params, 800);
+    const faults = plan.faults.flatMap((fault) => [fault, fault, { ...fault, untilMs: fault.untilMs - 100 }]);
+    const { history } = await runPlan({ ...plan, faults });
+    const { history: once } = await runPlan(plan);
+    expect(answersOf(history)).toEqual(answersOf(once));
+  });
+
   it('that lasts ends when everything heals', async () => {
     const partition = planOf('partition', { client, directions: ['toServer'], givesUp: false });
     const { history } = await runPlan(partition);
@@ -72,6 +83,13 @@ describe('each fault word', () => {
     expect(after.length).toBeLessThan(10);
   });
 });
+
+/** When each answer was there, to 10 ms: the network takes one. */
+function answersOf(run: History): string[] {
+  return run
+    .filter((entry) => entry.type === 'ok' || entry.type === 'unknown')
+    .map(({ type, process, atMs }) => `${process} ${type} ${Math.round(atMs / 10)}`);
+}
 
 function failed(code: string): (run: History) => boolean {
   return (run) =>

@@ -1,4 +1,4 @@
-import type { Message } from '../sim-link.js';
+import type { Fate, Message } from '../sim-link.js';
 import { drawTarget, type FaultWord, faultWord, linksOf, slotsOf, type Target, together } from './fault-word.js';
 
 type Direction = Message['direction'];
@@ -55,7 +55,7 @@ export const partition: FaultWord = faultWord<{
   (field, { client, directions, givesUp }, { untilMs }) => {
     const rules = linksOf(field, client).map((link) =>
       link.add((message, fate) => {
-        if (directions.includes(message.direction)) fate.delayMs += Math.max(0, untilMs - field.world.nowMs);
+        if (directions.includes(message.direction)) holdUntil(fate, untilMs);
       }),
     );
     return together([
@@ -85,10 +85,15 @@ export const fade: FaultWord = faultWord<{ readonly client: Target; readonly slo
     const rules = linksOf(field, client).map((link) =>
       link.add((message, fate, random) => {
         const sinceMs = field.world.nowMs - atMs;
-        if (sinceMs > cutMs) fate.delayMs += Math.max(0, untilMs - field.world.nowMs);
+        if (sinceMs > cutMs) holdUntil(fate, untilMs);
         else if (message.direction === 'toClient') fate.delayMs += random.between(0.5, 1) * slowMs;
       }),
     );
     return together(rules);
   },
 );
+
+/** Of several faults that hold a message, the one that ends last lets it go. */
+function holdUntil(fate: Fate, untilMs: number): void {
+  fate.heldUntilMs = Math.max(fate.heldUntilMs, untilMs);
+}
