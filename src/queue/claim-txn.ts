@@ -1,4 +1,4 @@
-import { type Bytes, concatBytes, utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
 import { noneIn, type Span } from '../line/rule.js';
 import {
   type Compare,
@@ -11,6 +11,7 @@ import {
 } from '../store/messages.js';
 import { bytesOf, get, modifiedAt, put, rangeAt, rangesFrom, remove } from '../store/ops.js';
 import type { ClaimSite, Front } from './claim.js';
+import { keyAfter } from './keys.js';
 import { encodeSlot, type Slot } from './slot.js';
 import { encodeTicket, type Ticket, ticketOf } from './ticket.js';
 
@@ -105,10 +106,8 @@ function noneSince(span: Span, revision: bigint): Compare {
 }
 
 function upTo(first: KeyValue, last: KeyValue): Span {
-  return { key: first.key, rangeEnd: concatBytes(last.key, zero) };
+  return { key: first.key, rangeEnd: keyAfter(last.key) };
 }
-
-const zero = new Uint8Array([0]);
 
 /** What was claimed, in the order of the jobs. */
 export function wonIn(txn: TxnResponse, slots: readonly Slot[], jobs: readonly KeyValue[]): readonly Won[] {

@@ -2,6 +2,7 @@ import { utf8Text } from '../core/bytes.js';
 import { numberOr } from '../core/plain.js';
 import type { KeyValue, RequestOp } from '../store/messages.js';
 import { put, remove } from '../store/ops.js';
+import { freeKey } from './dedupe.js';
 import { jsonObject } from './json.js';
 import type { QueueKeys } from './keys.js';
 import type { Ticket } from './ticket.js';
@@ -30,8 +31,7 @@ export function removeJob(keys: QueueKeys, { seq, kib, dedupe }: Pick<Ticket, 's
 
 /** What is there of a job besides its ticket. */
 export function removeTraces(keys: QueueKeys, { seq, dedupe }: Pick<Ticket, 'seq' | 'dedupe'>): RequestOp[] {
-  const ops = [remove(keys.job(seq)), remove(keys.progressOf(seq))];
-  return dedupe === undefined ? ops : [...ops, remove(keys.dedupeOf(dedupe))];
+  return [remove(keys.job(seq)), remove(keys.progressOf(seq)), ...freeKey(keys, { seq, dedupe })];
 }
 
 /** From the keys below `gone/`. */

@@ -17,6 +17,7 @@ import { bytesOf, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
 import { comeBack } from './come-back.js';
+import { freeKey } from './dedupe.js';
 import { Due } from './due.js';
 import type { Floors } from './floors.js';
 import { comeBackToGroup, leaveGroup, moveGroupOn } from './group.js';
@@ -158,7 +159,7 @@ function giveBack(keys: QueueKeys, floors: Floors, { slot, ...ticket }: TakenTic
   const isLast = ticket.attempts >= ticket.maxAttempts;
   const dead = encodeTicket({ ...ticket, reason: 'its last consumer was lost' });
   const back = isLast
-    ? [put(keys.deadOf(ticket.seq), dead), ...leaveGroup(keys, ticket)]
+    ? [put(keys.deadOf(ticket.seq), dead), ...freeKey(keys, ticket), ...leaveGroup(keys, ticket)]
     : [comeBack(keys, ticket, floors)];
   return {
     type: 'txn',

@@ -1,4 +1,4 @@
-import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { type Span, below as spanBelow } from '../line/rule.js';
 
 const seqDigits = 16;
@@ -121,6 +121,13 @@ export class QueueKeys {
 export function below(prefix: string): Span {
   return spanBelow(utf8(prefix));
 }
+
+/** The first key that can come after `key`: where a walk goes on, or a range ends that has `key` in it. */
+export function keyAfter(key: Bytes): Bytes {
+  return concatBytes(key, zero);
+}
+
+const zero = new Uint8Array([0]);
 
 /** The number at the end of a key. */
 export function seqAt(key: Bytes): number {

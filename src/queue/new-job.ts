@@ -2,7 +2,7 @@ import { utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { jsonOf, kibOf } from './json.js';
 import { priorityLimit } from './keys.js';
-import { checkDelay, delayLimitMs, type QueueSettings } from './options.js';
+import { checkDelay, delayLimitMs, oneOf, type QueueSettings } from './options.js';
 import type { NewJob } from './step.js';
 
 export interface JobOptions {
@@ -27,7 +27,7 @@ const keyLimit = 512;
 /** @throws ConclaveError `INVALID_ARGUMENT` for whatever cannot be a job of this queue. */
 export function newJob(
   payload: unknown,
-  { priority = 0, delayMs = 0, group, keepResultMs }: JobOptions,
+  { priority = 0, delayMs = 0, group, keepResultMs, whenFull = 'reject' }: JobOptions,
   { maxAttempts, maxJobKib }: QueueSettings,
   dedupe: string | undefined,
 ): NewJob {
@@ -39,6 +39,7 @@ export function newJob(
   if (dedupe !== undefined) checkKey('a dedupe key', dedupe);
   if (group !== undefined) checkKey('a group', group);
   if (keepResultMs !== undefined) checkResultMs(keepResultMs);
+  oneOf('whenFull', whenFull, ['reject', 'wait']);
   const json = jsonOf(payload, 'a job', maxJobKib);
   return {
     payload: json,

@@ -57,3 +57,9 @@ export function checkDelay(delayMs: number): void {
   if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= delayLimitMs) return;
   throw new ConclaveError('INVALID_ARGUMENT', `delayMs must be from 0 to ${delayLimitMs}, got ${String(delayMs)}`);
 }
+
+/** @throws ConclaveError `INVALID_ARGUMENT` */
+export function oneOf(what: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `${what} must be one of ${allowed.join(', ')}, got ${String(value)}`);
+}

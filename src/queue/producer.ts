@@ -4,12 +4,12 @@ import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
-import { rangeAt } from '../store/ops.js';
+import { modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { goneOf } from './gone.js';
 import { recordOf } from './record.js';
 import { duplicatesIn, fits, type NewJob, type QueueEnd, readEnd, type StepSite, sizeOf, stepTxn } from './step.js';
-import { makerOf, nextTail, tailOf } from './tail.js';
+import { makerOf, nextTail, type Tail, tailOf } from './tail.js';
 
 /** What became of a job that was to be added. */
 export interface Added {
@@ -103,21 +103,28 @@ export class Producer {
 
   /** Bounded by `signal`: each further round means that somebody else has added something, or had the dedupe key. */
   async #addAll(batches: readonly Batch[], signal: AbortSignal): Promise<void> {
-    const maker = randomHex(this.#context.runtime).slice(0, 8);
+    const maker = this.#newMaker();
     let left = batches;
     while (left.length > 0) {
-      const end = await this.#endWithRoom(left, signal);
-      left = refuseWhatIsTooMuch(left, end, this.#site);
+      const { end, jobs } = await this.#endWithRoom(left, signal);
+      left = refuseWhatIsTooMuch(jobs, end, this.#site);
       if (left.length > 0) left = await this.#tryStep(left, maker, end, signal);
     }
   }
 
-  /** The end as it was seen last, unless that seems full: what is gone since was not seen. */
-  async #endWithRoom(batches: readonly Batch[], signal: AbortSignal): Promise<QueueEnd> {
-    const size = sizeOf(batches.flatMap(({ jobs }) => jobs));
-    if (this.#end !== undefined && fits(this.#end, size, this.#site)) return this.#end;
-    this.#end = await readEnd(this.#context, this.#site.keys, signal);
-    return this.#end;
+  /**
+   * The end as it was seen last, unless that seems full: what is gone since was not seen. Then those whose key another
+   * job has are told so, full or not.
+   */
+  async #endWithRoom(
+    batches: readonly Batch[],
+    signal: AbortSignal,
+  ): Promise<{ readonly end: QueueEnd; readonly jobs: readonly Batch[] }> {
+    const jobs = batches.flatMap((batch) => batch.jobs);
+    if (this.#end !== undefined && fits(this.#end, sizeOf(jobs), this.#site)) return { end: this.#end, jobs: batches };
+    const { end, there } = await readEnd(this.#context, this.#site.keys, jobs, signal);
+    this.#end = end;
+    return { end, jobs: tellDuplicates(batches, there) };
   }
 
   /** Resolves to what is still to be added. */
@@ -130,7 +137,15 @@ export class Producer {
     const { store, runtime } = this.#context;
     const jobs = batches.flatMap((batch) => batch.jobs);
     const request = stepTxn(this.#site, jobs, maker, end.tail, runtime);
-    const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+    let isDoubtful = false;
+    const txn = await untilAnswered(
+      runtime,
+      signal,
+      () => store.txn(request, { signal }),
+      () => {
+        isDoubtful = true;
+      },
+    );
     if (txn.succeeded) {
       const tail = tailOf({ value: utf8(nextTail(end.tail, maker, sizeOf(jobs))), modRevision: txn.header.revision });
       this.#end = { ...end, tail };
@@ -142,14 +157,37 @@ export class Producer {
       const by = makerOf(tail, end.tail.step + 1) ?? recordOf(rangeAt(txn, 2).kvs[0]).maker;
       if (by === '') throw tooLate();
       if (by === maker) return resolveAll(batches, end.tail.seq);
-    }
-    const there = duplicatesIn(txn);
-    return batches.filter(({ jobs: [job], added }) => {
-      const seq = job?.dedupe === undefined ? undefined : there.get(job.dedupe);
-      if (seq !== undefined) added.resolve([{ seq, duplicate: true }]);
-      return seq === undefined;
-    });
+    } else if (isDoubtful) await this.#pass(tail, signal);
+    return tellDuplicates(batches, duplicatesIn(txn));
   }
+
+  /**
+   * A step of no jobs. One that was refused for a dedupe key, and was sent before without an answer, could be applied
+   * yet: when the key is free again, and its caller has long been told of the other job.
+   */
+  async #pass(tail: Tail, signal: AbortSignal): Promise<void> {
+    const { store, runtime } = this.#context;
+    const key = this.#site.keys.tail;
+    const request = {
+      compare: [modifiedAt(key, tail.revision)],
+      success: [put(key, nextTail(tail, this.#newMaker(), sizeOf([])))],
+    };
+    this.#end = undefined;
+    await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+  }
+
+  #newMaker(): string {
+    return randomHex(this.#context.runtime).slice(0, 8);
+  }
+}
+
+/** Resolves those whose dedupe key another job has; returns the others. */
+function tellDuplicates(batches: readonly Batch[], there: ReadonlyMap<string, number>): readonly Batch[] {
+  return batches.filter(({ jobs: [job], added }) => {
+    const seq = job?.dedupe === undefined ? undefined : there.get(job.dedupe);
+    if (seq !== undefined) added.resolve([{ seq, duplicate: true }]);
+    return seq === undefined;
+  });
 }
 
 function resolveAll(batches: readonly Batch[], before: number): readonly Batch[] {

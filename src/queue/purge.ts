@@ -1,4 +1,4 @@
-import { concatBytes, utf8Text } from '../core/bytes.js';
+import { utf8Text } from '../core/bytes.js';
 import { numberOr } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
 import type { KeyValue, TxnRequest } from '../store/messages.js';
@@ -7,7 +7,7 @@ import { type AdminSite, answered, folderOf, type JobState } from './admin.js';
 import { removeTraces } from './gone.js';
 import { leaveGroup, moveGroupOn } from './group.js';
 import { jsonObject } from './json.js';
-import { below, type QueueKeys } from './keys.js';
+import { below, keyAfter, type QueueKeys } from './keys.js';
 import { requestsIn, withRequest } from './requests.js';
 import { tailOf } from './tail.js';
 import { type Ticket, ticketOf } from './ticket.js';
@@ -48,11 +48,9 @@ export async function purgeState(site: AdminSite, state: JobState, signal: Abort
     );
     count += removed ?? 0;
     limit = removed === undefined ? Math.max(1, limit >> 1) : perRequest;
-    if (removed !== undefined) from = concatBytes(last.key, zero);
+    if (removed !== undefined) from = keyAfter(last.key);
   }
 }
-
-const zero = new Uint8Array([0]);
 
 /** Up to the second ticket of one group: a txn may let go of a group once. */
 function distinct(kvs: readonly KeyValue[], { paused }: QueueKeys): readonly KeyValue[] {

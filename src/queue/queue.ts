@@ -7,16 +7,8 @@ import { linePrefix, type RecipeContext } from '../line/context.js';
 import { Doorbell } from '../line/doorbell.js';
 import { isOverfull } from '../store/etcd-errors.js';
 import { WatchFilter } from '../store/messages.js';
-import {
-  type AdminSite,
-  cancelJob,
-  type JobInfo,
-  type JobState,
-  listJobs,
-  type QueueStats,
-  redriveJob,
-  statsOf,
-} from './admin.js';
+import { type AdminSite, checkState, type JobInfo, type JobState, listJobs } from './admin.js';
+import { cancelJob } from './cancel.js';
 import { type Handler, type WorkOptions, work } from './consume.js';
 import { Consumer } from './consumer.js';
 import { QueueKeys } from './keys.js';
@@ -26,9 +18,11 @@ import { setPaused } from './pause.js';
 import { checkPayload } from './payload.js';
 import { jobsPerStep, kibPerStep, Producer } from './producer.js';
 import { purgeState } from './purge.js';
+import { redriveJob } from './redrive.js';
 import { type JobOutcome, outcomeOf } from './result.js';
 import { checkScheduleName, type ScheduleOptions, specOf } from './schedule.js';
 import { declareSchedule, listSchedules, removeSchedule, type ScheduleInfo } from './schedules.js';
+import { type QueueStats, statsOf } from './stats.js';
 import { type NewJob, sizeOf } from './step.js';
 
 /** Where queues live, below the namespace. */
@@ -150,19 +144,19 @@ export class Queue<T = unknown> {
   }
 
   /** The first jobs of a state, at most `limit` (default: 100), in the order in which their turn comes. */
-  list(
+  async list(
     state: JobState,
     options: WaitOptions & { readonly limit?: number | undefined } = {},
   ): Promise<readonly JobInfo<T>[]> {
     const { limit = 100 } = options;
     assertWhole('limit', limit, 1);
+    checkState(state);
     return this.#asked('list', options, (site, signal) => listJobs<T>(site, state, limit, signal));
   }
 
   /** The job that is handed out next, or null. */
   async peek(options: WaitOptions = {}): Promise<JobInfo<T> | null> {
-    // One more: the mark of a paused queue stands in front of them.
-    return (await this.list('ready', { ...options, limit: 2 }))[0] ?? null;
+    return (await this.list('ready', { ...options, limit: 1 }))[0] ?? null;
   }
 
   /**
@@ -179,7 +173,10 @@ export class Queue<T = unknown> {
     return this.#changed('resume', options, (site, signal) => setPaused(site, false, signal));
   }
 
-  /** Puts a dead letter back at its old place, with all its attempts; false: there is none of that id. */
+  /**
+   * Hands a dead letter out again, with all its attempts; false: there is none of that id.
+   * @throws ConclaveError `CONFLICT` while another job of its dedupe key is in the queue.
+   */
   redrive(id: string, options: WaitOptions = {}): Promise<boolean> {
     return this.#changed('redrive', options, (site, signal) => redriveJob(site, seqOf(id), signal));
   }

@@ -20,6 +20,10 @@ export interface JobRecord {
   /** Of the payload, rounded up. */
   readonly kib: number;
   readonly dedupe: string | undefined;
+  readonly priority: number;
+  readonly group: string | undefined;
+  /** When its first delay is over, by the producer's wall clock; undefined: it had none. */
+  readonly dueMs: number | undefined;
   /** What it was added for, if a schedule did. */
   readonly tick: Tick | undefined;
 }
@@ -30,13 +34,16 @@ export function encodeRecord(payload: string, rest: Omit<JobRecord, 'payload'>):
 }
 
 export function recordOf(kv: KeyValue | undefined): JobRecord {
-  const { payload, enqueuedMs, maker, kib, dedupe, tick } = jsonObject(kv?.value);
+  const { payload, enqueuedMs, maker, kib, dedupe, priority, group, dueMs, tick } = jsonObject(kv?.value);
   return {
     payload,
     enqueuedMs: numberOr(enqueuedMs, 0),
     maker: typeof maker === 'string' ? maker : '',
     kib: numberOr(kib, 1),
     dedupe: typeof dedupe === 'string' ? dedupe : undefined,
+    priority: numberOr(priority, 0),
+    group: typeof group === 'string' ? group : undefined,
+    dueMs: numberOr(dueMs, undefined),
     tick: tickOf(tick),
   };
 }

@@ -5,7 +5,7 @@ import { type Rhythm, type RhythmOptions, rhythmOf } from '../cron/rhythm.js';
 import type { KeyValue } from '../store/messages.js';
 import { jsonObject } from './json.js';
 import { type JobOptions, newJob } from './new-job.js';
-import { delayLimitMs, type QueueSettings } from './options.js';
+import { delayLimitMs, oneOf, type QueueSettings } from './options.js';
 import type { NewJob } from './step.js';
 
 /** What comes of a tick that found nobody to take care of it in time. */
@@ -80,11 +80,6 @@ export function specOf(name: string, options: ScheduleOptions, settings: QueueSe
   const ownGroup = overlap === 'allow' ? group : groupOf(name);
   const job = newJob(payload, { priority, keepResultMs, group: ownGroup }, settings, undefined);
   return { rhythm, missed, lateMs, overlap, job };
-}
-
-function oneOf(what: string, value: string, allowed: readonly string[]): void {
-  if (allowed.includes(value)) return;
-  throw new ConclaveError('INVALID_ARGUMENT', `${what} must be one of ${allowed.join(', ')}, got ${String(value)}`);
 }
 
 /** Of the jobs of one schedule that are not to overlap. */

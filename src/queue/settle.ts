@@ -5,6 +5,7 @@ import { bytesOf, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js'
 import { untilAnswered } from '../store/repeat.js';
 import type { ClaimSite } from './claim.js';
 import { comeBack } from './come-back.js';
+import { freeKey } from './dedupe.js';
 import { removeJob } from './gone.js';
 import { leaveGroup } from './group.js';
 import { encodeSlot, type Slot, slotState } from './slot.js';
@@ -83,6 +84,7 @@ function consequences({ keys, floors }: ClaimSite, ticket: Ticket, verdict: Verd
     case 'dead':
       return [
         put(keys.deadOf(ticket.seq), encodeTicket({ ...ticket, reason: verdict.reason })),
+        ...freeKey(keys, ticket),
         ...leaveGroup(keys, ticket),
       ];
     case 'drop':

@@ -1,12 +1,11 @@
-import { numberOr } from '../core/plain.js';
 import type { Runtime } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
 import type { RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
-import { createdAt, get, modifiedAt, put, rangeAt } from '../store/ops.js';
+import { createdAt, get, modifiedAt, put, rangeAt, rangesFrom } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
+import { keptIn, takeKey } from './dedupe.js';
 import { type Gone, goneOf } from './gone.js';
 import { comeForward } from './group.js';
-import { jsonObject } from './json.js';
 import { below, type QueueKeys } from './keys.js';
 import type { QueueSettings } from './options.js';
 import { encodeRecord, type Tick } from './record.js';
@@ -56,14 +55,19 @@ export function fits({ tail, gone }: QueueEnd, more: Size, { settings }: StepSit
   return tail.jobs - gone.jobs + more.jobs <= settings.maxJobs && tail.kib - gone.kib + more.kib <= settings.maxKib;
 }
 
+/** The end of the queue, and which of the jobs' dedupe keys others have. */
 export async function readEnd(
   { store, runtime }: SessionContext,
   keys: QueueKeys,
+  jobs: readonly NewJob[],
   signal: AbortSignal,
-): Promise<QueueEnd> {
-  const request = { success: [get(keys.tail), countsOf(keys)] };
+): Promise<{ readonly end: QueueEnd; readonly there: ReadonlyMap<string, number> }> {
+  const request = { success: [get(keys.tail), countsOf(keys), ...dedupesOf(keys, jobs).map((key) => get(key))] };
   const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
-  return { tail: tailOf(rangeAt(txn, 0).kvs[0]), gone: goneOf(rangeAt(txn, 1).kvs) };
+  return {
+    end: { tail: tailOf(rangeAt(txn, 0).kvs[0]), gone: goneOf(rangeAt(txn, 1).kvs) },
+    there: keptIn(rangesFrom(txn, 2).flatMap(({ kvs }) => kvs)),
+  };
 }
 
 /** Guarded by the tail as it was: that can be true once only, however often the request arrives. */
@@ -75,7 +79,7 @@ export function stepTxn(
   runtime: Runtime,
 ): TxnRequest {
   const nowMs = Math.round(runtime.wallMs());
-  const dedupes = jobs.flatMap(({ dedupe }) => (dedupe === undefined ? [] : [keys.dedupeOf(dedupe)]));
+  const dedupes = dedupesOf(keys, jobs);
   const groups = new Set<string>();
   const puts = jobs.flatMap((job, i) => putsOf(keys, job, tail.seq + 1 + i, nowMs, maker, groups));
   return {
@@ -87,13 +91,7 @@ export function stepTxn(
 
 /** The numbers of the jobs that have the dedupe keys already, from the else of `stepTxn`. */
 export function duplicatesIn(txn: TxnResponse): ReadonlyMap<string, number> {
-  const found = txn.responses.slice(3).flatMap((_, i) => rangeAt(txn, i + 3).kvs);
-  return new Map(
-    found.map(({ value }): [string, number] => {
-      const { key, seq } = jsonObject(value);
-      return [String(key), numberOr(seq, 0)];
-    }),
-  );
+  return keptIn(rangesFrom(txn, 3).flatMap(({ kvs }) => kvs));
 }
 
 /** `groups` are those of the jobs before it in this step, which nobody has settled by then. */
@@ -105,23 +103,30 @@ function putsOf(
   maker: string,
   groups: Set<string>,
 ): RequestOp[] {
-  const { payload, delayMs, dedupe, kib, group, tick, ...rest } = job;
-  const ticket: Ticket = { ...rest, seq, attempts: 0, dedupe, kib, group };
+  const { payload, delayMs, tick, ...rest } = job;
+  const { priority, dedupe, group, kib } = job;
+  const ticket: Ticket = { ...rest, seq, attempts: 0 };
+  const dueMs = delayMs > 0 ? nowMs + Math.ceil(delayMs) : undefined;
   return [
-    put(keys.job(seq), encodeRecord(payload, { enqueuedMs: nowMs, maker, kib, dedupe, tick })),
-    placeOf(keys, ticket, delayMs, nowMs, groups),
-    ...(dedupe === undefined ? [] : [put(keys.dedupeOf(dedupe), JSON.stringify({ key: dedupe, seq }))]),
+    put(keys.job(seq), encodeRecord(payload, { enqueuedMs: nowMs, maker, kib, dedupe, priority, group, dueMs, tick })),
+    dueMs === undefined
+      ? placeOf(keys, ticket, groups)
+      : put(keys.delayedOf(seq, dueMs), encodeTicket({ ...ticket, delayMs })),
+    ...(dedupe === undefined ? [] : [takeKey(keys, { seq, dedupe })]),
   ];
 }
 
-function placeOf(keys: QueueKeys, ticket: Ticket, delayMs: number, nowMs: number, groups: Set<string>): RequestOp {
+function placeOf(keys: QueueKeys, ticket: Ticket, groups: Set<string>): RequestOp {
   const { seq, group } = ticket;
-  if (delayMs > 0) return put(keys.delayedOf(seq, nowMs + Math.ceil(delayMs)), encodeTicket({ ...ticket, delayMs }));
   if (group === undefined || !groups.has(group)) {
     if (group !== undefined) groups.add(group);
     return comeForward(keys, ticket);
   }
   return put(keys.waitingOf(group, seq), encodeTicket(ticket));
+}
+
+function dedupesOf(keys: QueueKeys, jobs: readonly NewJob[]): string[] {
+  return jobs.flatMap(({ dedupe }) => (dedupe === undefined ? [] : [keys.dedupeOf(dedupe)]));
 }
 
 function countsOf(keys: QueueKeys): RequestOp {

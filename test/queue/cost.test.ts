@@ -29,6 +29,12 @@ it('costs what the README says: groups, progress, results, purges, schedules and
     await world.until(queue.enqueueAll(Array.from({ length: 40 }, (_, i) => i)));
     // The tail first, then a look at the keys, one at the jobs and the removal per twenty, and the end.
     expect(await costOf(() => queue.purge({ states: ['ready'] }))).toEqual([2 + 2 * 3, 0]);
+    const { id } = await world.until(queue.enqueue('gone', { delayMs: 60_000 }));
+    expect(await costOf(() => queue.cancel(id))).toEqual([3, 0]);
+    const failed = await world.until(queue.enqueue('failed'));
+    await world.until((await world.until(consumer.take())).retry({ delayMs: 60_000 }));
+    // It is found among those that wait for their time.
+    expect(await costOf(() => queue.cancel(failed.id))).toEqual([4, 0]);
     await world.until(consumer.close());
     const options = { everyMs: 5_000, payload: 'x' };
     expect(await costOf(() => queue.schedule('s', options))).toEqual([2, 0]);

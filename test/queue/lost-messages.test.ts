@@ -102,6 +102,27 @@ const grouped: Scenario = async (world, { conclave }) => {
   await world.advance(60_000);
 };
 
+/** A dedupe key that goes from job to job: by a dead letter, its redrive, a cancel and an ack. */
+const keyed: Scenario = async (world, { conclave }) => {
+  const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+  const queue = conclave.queue('q');
+  const dedupeKey = 'k';
+  const consumer = await world.until(other.consumer());
+  expect(await world.until(queue.enqueue('a', { dedupeKey }))).toEqual({ id: '1', duplicate: false });
+  await world.until((await world.until(consumer.take())).dead('broken'));
+  expect(await world.until(queue.enqueue('b', { dedupeKey, group: 'g', delayMs: 50_000 }))).toMatchObject({ id: '2' });
+  expect(await world.until(queue.enqueue('c', { dedupeKey }))).toEqual({ id: '2', duplicate: true });
+  expect(await world.until(queue.cancel('2'))).toBe(true);
+  expect(await world.until(queue.redrive('1'))).toBe(true);
+  expect(await world.until(queue.enqueue('d', { dedupeKey }))).toEqual({ id: '1', duplicate: true });
+  const job = await world.until(consumer.take());
+  expect([job.payload, job.attempt]).toEqual(['a', 1]);
+  await world.until(job.ack());
+  await world.advance(60_000);
+  expect(await below(world, 'q/jobs/')).toEqual([]);
+  await world.until(consumer.close());
+};
+
 /** Ticks of two processes, one of which suffers; what a schedule is said to be, and that it ends. */
 const scheduled: Scenario = async (world, { conclave }) => {
   const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
@@ -146,6 +167,12 @@ async function hitEachOf(scenario: Scenario, plant: (client: Client, skip: numbe
 it('QUEUE-10, QUEUE-18, QUEUE-19, QUEUE-20, QUEUE-21: the same of groups, progress, results, purge', async () => {
   await hitEachOf(grouped, ({ store }, skip) => store.loseReply(anyCall, skip));
   await hitEachOf(grouped, ({ store }, skip) => store.applyLate(anyCall, 3_000, skip));
+});
+
+it('QUEUE-3, QUEUE-10, QUEUE-15: the same of dedupe keys, redrives and cancels', async () => {
+  await hitEachOf(keyed, ({ store }, skip) => store.loseReply(anyCall, skip));
+  await hitEachOf(keyed, ({ store }, skip) => store.applyLate(anyCall, 3_000, skip));
+  await hitEachOf(keyed, ({ store }, skip) => store.applyLate(anyCall, 30_000, skip));
 });
 
 it('QUEUE-10, QUEUE-23: the same of schedules: no tick twice', async () => {

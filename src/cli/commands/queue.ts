@@ -7,7 +7,7 @@ import type { Queue } from '../../queue/queue.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
-import { print, printJson } from '../output.js';
+import { complain, print, printJson } from '../output.js';
 import { payloadOf } from '../payload.js';
 import { duration, table } from '../table.js';
 import { count, durationMs, name as queueName, ttlMs, wholeNumber } from '../values.js';
@@ -43,7 +43,7 @@ export function defineQueue(command: Command): void {
   const limit = () => new Option('--limit <n>', 'of each state').argParser(count).default(100);
   add(command, 'ls <name>', 'list jobs, those whose turn comes first', ls, [states(), limit()]);
   add(command, 'dead <name>', 'list dead letters, with the reason', dead, [limit()]);
-  add(command, 'stats <name>', 'how many jobs of each state, and the oldest one’s age', stats);
+  add(command, 'stats <name>', 'how many jobs of each state, and the age of the oldest that is not dead', stats);
   const all = new Option('--all', 'every dead letter there is');
   add(command, 'redrive <name> [ids...]', 'put dead letters back, with all their attempts', redrive, [all]);
   add(command, 'cancel <name> <ids...>', 'take jobs away for good, whatever their state', cancel);
@@ -185,11 +185,20 @@ const stats: Ask = async (queue, _, flags, signal) => {
 const redrive: Ask = async (queue, ids, flags, signal) => {
   if (flags.all !== true && ids.length === 0) throw new CliFailure(ExitCode.invalidInput, 'give ids, or --all');
   const chosen = flags.all ? (await queue.list('dead', { limit: 1_000_000, signal })).map(({ id }) => id) : ids;
+  let refused = 0;
   for (const id of chosen) {
-    const done = await queue.redrive(id, { signal });
-    if (!done && flags.all !== true) throw new CliFailure(ExitCode.error, `no dead letter has the id ${id}`);
-    report({ id, redriven: done }, id, flags);
+    try {
+      const done = await queue.redrive(id, { signal });
+      if (done) report({ id, redriven: true }, id, flags);
+      else if (flags.all !== true) throw new CliFailure(ExitCode.error, `no dead letter has the id ${id}`);
+    } catch (error) {
+      // Another job of its dedupe key is there: that keeps no other from its turn.
+      if (flags.all !== true || !ConclaveError.is(error, 'CONFLICT')) throw error;
+      complain(error.message);
+      refused += 1;
+    }
   }
+  if (refused > 0) throw new CliFailure(ExitCode.error, `dead letters that stay: ${refused}`);
 };
 
 const cancel: Ask = async (queue, ids, flags, signal) => {

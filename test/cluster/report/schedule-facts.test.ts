@@ -23,7 +23,16 @@ const said = (mod: bigint, nextMs: number) =>
 
 /** A tick: the schedule is moved on, and its job is added. */
 function tick(mod: bigint, seq: number, atMs: number): Witnessed[] {
-  const record = { enqueuedMs: 0, maker: '', kib: 1, dedupe: undefined, tick: { schedule: 'tick', atMs } };
+  const record = {
+    enqueuedMs: 0,
+    maker: '',
+    kib: 1,
+    priority: 0,
+    dedupe: undefined,
+    group: undefined,
+    dueMs: undefined,
+    tick: { schedule: 'tick', atMs },
+  };
   return [said(mod, atMs + everyMs), put(mod, `jobs/${seqOf(seq)}`, encodeRecord('null', record))];
 }
 
