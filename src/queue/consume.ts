@@ -1,4 +1,5 @@
 import { onAbort } from '../core/abort.js';
+import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import type { Consumer } from './consumer.js';
@@ -44,7 +45,12 @@ export async function work<T>(
   const worker = async () => {
     try {
       // Bounded by `signal` and the consumer's life.
-      for (;;) await handle(runtime, await consumer.take({ signal: stop.signal }), handler, options);
+      for (;;) {
+        const job = await consumer.take({ signal: stop.signal });
+        if (stop.signal.aborted) await job.giveBack();
+        stop.signal.throwIfAborted();
+        await handle(runtime, job, handler, options);
+      }
     } catch (error) {
       stop.abort(error);
     }
@@ -65,7 +71,7 @@ async function handle<T>(
   { timeLimitMs = defaultTimeLimitMs, onFailure }: WorkOptions<T>,
 ): Promise<void> {
   const ran = await withinLimit(runtime, job, handler, timeLimitMs);
-  if ('error' in ran) onFailure?.(ran.error, job);
+  if ('error' in ran) callUser(() => onFailure?.(ran.error, job));
   if (!job.held) return;
   try {
     await ('error' in ran ? job.fail(ran.error) : job.ack(ran.result));

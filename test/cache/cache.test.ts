@@ -6,6 +6,7 @@ import type { StandardSchema } from '../../src/core/standard-schema.js';
 import { put, remove } from '../../src/store/ops.js';
 import { removeAll } from '../config/support/config-world.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+import { nextUncaught } from '../support/uncaught.js';
 
 /** Past all faults, in one txn; resolves to its revision. */
 async function write(world: SimWorld, values: Readonly<Record<string, string | null>>): Promise<bigint> {
@@ -359,14 +360,7 @@ describe('a cache', () => {
     inWorld(async (world) => {
       const { conclave } = world.client();
       const cache = conclave.cache('a/', text);
-      const uncaught = new Promise<unknown>((resolve) => {
-        const others = process.rawListeners('uncaughtException');
-        process.removeAllListeners('uncaughtException');
-        process.once('uncaughtException', (error) => {
-          for (const each of others) process.on('uncaughtException', each as () => void);
-          resolve(error);
-        });
-      });
+      const uncaught = nextUncaught();
       cache.events.on('change', () => {
         throw new Error('mine');
       });

@@ -3,7 +3,8 @@ import type { Job } from '../../src/queue/job.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { errorOf, type SimWorld } from '../support/sim-world.js';
-import { below, consuming, inQueueWorld } from './support.js';
+import { nextUncaught } from '../support/uncaught.js';
+import { below, consuming, inQueueWorld, stop } from './support.js';
 
 const options = { maxAttempts: 3, backoff: { firstMs: 1_000, mostMs: 60_000 } };
 
@@ -236,7 +237,7 @@ describe('priorities, pause and cancel', () => {
   });
 });
 
-it('tells how old the oldest job is, whatever its state', async () => {
+it('tells how old the oldest job is that is no dead letter', async () => {
   await inQueueWorld(async (world) => {
     const { queue } = open(world);
     expect((await world.until(queue.stats())).oldestMs).toBeUndefined();
@@ -248,10 +249,12 @@ it('tells how old the oldest job is, whatever its state', async () => {
     const consumer = await world.until(queue.consumer());
     const [young, old] = await world.until(Promise.all([consumer.take(), consumer.take()]));
     expect((await world.until(queue.stats())).oldestMs).toBeCloseTo(6_000, -2);
-    await world.until(old.ack());
-    expect((await world.until(queue.stats())).oldestMs).toBeCloseTo(1_000, -2);
-    await world.until(young.ack());
+    await world.until(old.dead('broken'));
+    expect(await world.until(queue.stats())).toMatchObject({ dead: 1, oldestMs: expect.closeTo(1_000, -2) });
+    await world.until(young.dead('broken'));
+    expect(await world.until(queue.stats())).toMatchObject({ dead: 2, oldestMs: undefined });
     await world.until(consumer.close());
+    expect(await world.until(queue.purge())).toBe(2);
   });
 });
 
@@ -356,6 +359,51 @@ it('QUEUE-16: one that goes on though its lease was lost holds up nothing', asyn
     expect(seen.map(([payload, attempt]) => `${payload} ${attempt}`).sort()).toEqual(['next 1', 'stuck 1', 'stuck 2']);
     expect(failures).toEqual([expect.objectContaining({ code: 'SESSION_LOST' })]);
     await world.until(end());
+  });
+});
+
+it('QUEUE-9: what comes when the work is told to stop is not begun, and goes back as it was', async () => {
+  await inQueueWorld(async (world) => {
+    const { queue } = open(world);
+    await world.until(queue.enqueueAll(['a', 'b', 'c', 'd']));
+    const enough = new AbortController();
+    const begun: unknown[] = [];
+    const handler = (job: Job) => {
+      begun.push(job.payload);
+      enough.abort(stop);
+    };
+    // One request claims all four.
+    expect(await errorOf(world.until(queue.consume(handler, { concurrency: 4, signal: enough.signal })))).toBe(stop);
+    expect(begun).toEqual(['a']);
+    expect((await world.until(queue.list('ready'))).map(({ payload, attempts }) => [payload, attempts])).toEqual([
+      ['b', 0],
+      ['c', 0],
+      ['d', 0],
+    ]);
+    expect(await world.until(queue.purge())).toBe(3);
+  });
+});
+
+it('QUEUE-16: a listener for failures that throws stops nothing', async () => {
+  await inQueueWorld(async (world) => {
+    const { queue } = open(world);
+    await world.until(queue.enqueueAll(['bad', 'good']));
+    const done: unknown[] = [];
+    const uncaught = nextUncaught();
+    const work = ({ payload }: Job) => {
+      if (payload === 'bad') throw new Error('no');
+      done.push(payload);
+    };
+    const onFailure = () => {
+      throw new Error('mine');
+    };
+    const end = consuming(queue, work, { onFailure });
+    await world.advance(100);
+    expect(await uncaught).toMatchObject({ message: 'mine' });
+    expect(done).toEqual(['good']);
+    expect(await world.until(queue.list('delayed'))).toMatchObject([{ payload: 'bad', attempts: 1 }]);
+    await world.until(end());
+    expect(await world.until(queue.purge())).toBe(1);
   });
 });
 
