@@ -325,12 +325,8 @@ export class Connection implements StreamHost {
       );
     } else if (type === FrameType.ping) {
       checkSize('PING', start, end, 8);
-      if (isAck) {
-        this.#listener.onPong(bytes.subarray(start, end));
-      } else {
-        output.frame(FrameType.ping, Flag.ack, 0, bytes, start, end);
-        this.#sender.reply();
-      }
+      if (isAck) this.#listener.onPong(bytes.subarray(start, end));
+      else this.#sender.pong(bytes, start, end);
     } else if (isAck) {
       checkSize('SETTINGS that confirm', start, end, 0);
     } else {

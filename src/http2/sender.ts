@@ -11,6 +11,8 @@ export interface ByteSink {
   write(chunks: readonly Buffer[]): boolean;
   /** Calls `fn` once, when this turn's work is done. */
   defer(fn: () => void): void;
+  /** Calls `fn` once, in a moment: answers to pings wait so long for company. Default: `defer`. */
+  linger?(fn: () => void): void;
 }
 
 /** DATA waits on its streams when so much is waiting to be written: memory is then bounded where it is counted. */
@@ -34,6 +36,7 @@ export class Sender {
   #window = initialPeerSettings.initialWindowBytes;
   #isCongested = false;
   #isFlushing = false;
+  #isLingering = false;
   #replies = 0;
   #flushes = 0;
 
@@ -114,9 +117,16 @@ export class Sender {
 
   /** Counts an answer that the peer has asked for, and must read. @throws Http2Error when it does not. */
   reply(): void {
-    this.#replies += 1;
-    if (this.#replies > maxReplies) throw new Http2Error(Code.calm, 'answers are asked for and not read');
+    this.#count();
     this.flushSoon();
+  }
+
+  /** The same for the answer to a ping. */
+  pong(payload: Uint8Array, start: number, end: number): void {
+    this.output.frame(FrameType.ping, Flag.ack, 0, payload, start, end);
+    this.#count();
+    if (this.#sink.linger === undefined) this.flushSoon();
+    else this.#linger();
   }
 
   /** Writes what there is at the end of this turn. */
@@ -145,6 +155,20 @@ export class Sender {
     this.#isCongested = false;
     this.#pumpAll();
     this.flush();
+  }
+
+  #count(): void {
+    this.#replies += 1;
+    if (this.#replies > maxReplies) throw new Http2Error(Code.calm, 'answers are asked for and not read');
+  }
+
+  #linger(): void {
+    if (this.#isLingering) return;
+    this.#isLingering = true;
+    this.#sink.linger?.(() => {
+      this.#isLingering = false;
+      this.flush();
+    });
   }
 
   get #isFull(): boolean {

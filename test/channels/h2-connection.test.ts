@@ -182,6 +182,20 @@ describe('connections of H2Channel', () => {
     await channel.close();
   });
 
+  it('answers a ping 10 ms later if no call has taken the answer along', async () => {
+    const runtime = new SimRuntime();
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address, clock: runtime });
+    const { call, connection } = await underWay(server, channel);
+    connection.write(encodeFrame(FrameType.ping, Flag.none, 0, Buffer.from('byitself')));
+    connection.answer(1, revision7);
+    await call;
+    await runtime.advance(10);
+    const { payload } = await connection.next(({ type, flags }) => type === FrameType.ping && flags === Flag.ack);
+    expect(payload.toString('latin1')).toBe('byitself');
+    await channel.close();
+  });
+
   it('asks nobody who owes nothing, as etcd wants it, and half as often when it is told to', async () => {
     const runtime = new SimRuntime();
     await using server = await FrameServer.start();

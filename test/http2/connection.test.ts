@@ -156,6 +156,23 @@ describe('a client and a server', () => {
     expect(client.pongs).toEqual(['12345678']);
   });
 
+  it('answer pings with what is written next, or in a moment, where the sink can wait', () => {
+    const { client, server } = greeted(new Side('client', roomySettings, undefined, true));
+    server.connection.ping(Buffer.from('with-it.'));
+    exchange(client, server);
+    expect(server.pongs).toEqual([]);
+    const before = client.writes;
+    open(client);
+    exchange(client, server);
+    expect([server.pongs, client.writes]).toEqual([['with-it.'], before + 1]);
+    server.connection.ping(Buffer.from('byitself'));
+    exchange(client, server);
+    expect(server.pongs).toHaveLength(1);
+    client.moment();
+    exchange(client, server);
+    expect([server.pongs.at(-1), client.writes]).toEqual(['byitself', before + 2]);
+  });
+
   it('split a head above the largest frame, and refuse a list above the limit on its stream alone', () => {
     const { client, server } = greeted(
       new Side('client'),

@@ -24,13 +24,15 @@ export class Side implements ConnectionListener {
   writes = 0;
   #written: Buffer[] = [];
   #deferred: (() => void)[] = [];
+  #lingering: (() => void)[] = [];
   readonly #onTake: (heard: Heard) => boolean;
 
-  /** `onTake`: told of each stream that the peer opens; false refuses it. */
+  /** `onTake`: told of each stream that the peer opens; false refuses it. `lingers`: whether its sink can. */
   constructor(
     role: ConnectionOptions['role'],
     settings: LocalSettings = roomySettings,
     onTake: (heard: Heard) => boolean = () => true,
+    lingers = false,
   ) {
     this.#onTake = onTake;
     const write = (chunks: readonly Buffer[]) => {
@@ -39,7 +41,14 @@ export class Side implements ConnectionListener {
       return this.takes;
     };
     const defer = (fn: () => void) => void this.#deferred.push(fn);
-    this.connection = new Connection({ role, settings, sink: { write, defer }, listener: this });
+    const linger = (fn: () => void) => void this.#lingering.push(fn);
+    const sink = { write, defer, ...(lingers && { linger }) };
+    this.connection = new Connection({ role, settings, sink, listener: this });
+  }
+
+  /** What its sink was to call in a moment is called. */
+  moment(): void {
+    for (const fn of this.#lingering.splice(0)) fn();
   }
 
   /** The turn is over: gives what was written since the last time. */
