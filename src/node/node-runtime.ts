@@ -1,9 +1,13 @@
 import { randomFillSync } from 'node:crypto';
 import type { ClockReading, Runtime } from '../core/runtime.js';
 import { BootClock } from './boot-clock.js';
+import { TimerLane } from './timer-lane.js';
 
 /** The longest delay `setTimeout` takes; more makes it fire at once (Node warns and uses 1 ms). */
 const longestDelayMs = 2 ** 31 - 1;
+
+/** Delays of whole milliseconds up to this are the same again and again: limits of calls, grace, looks. */
+const laneDelayMs = 60_000;
 
 /** So much chance is asked for at once: the system call costs as much for one byte. */
 const chanceBytes = 4_096;
@@ -11,6 +15,7 @@ const chanceBytes = 4_096;
 /** Real time and real chance. Its timers keep the process alive, as a held lock should. */
 export class NodeRuntime implements Runtime {
   readonly #boot = new BootClock();
+  readonly #lanes = new Map<number, TimerLane>();
   #chance = Buffer.alloc(0);
   #chanceUsed = 0;
 
@@ -35,6 +40,7 @@ export class NodeRuntime implements Runtime {
   setTimer(delayMs: number, fn: () => void): () => void {
     if (delayMs === Number.POSITIVE_INFINITY) return () => {};
     const waitMs = Number.isNaN(delayMs) ? 0 : Math.max(0, delayMs);
+    if (waitMs <= laneDelayMs && Number.isInteger(waitMs)) return this.#lane(waitMs).add(fn);
     const dueMs = performance.now() + waitMs;
     const onTimeout = () => {
       const remainingMs = dueMs - performance.now();
@@ -43,6 +49,15 @@ export class NodeRuntime implements Runtime {
     };
     let timer = timeout(onTimeout, waitMs);
     return () => clearTimeout(timer);
+  }
+
+  #lane(delayMs: number): TimerLane {
+    let lane = this.#lanes.get(delayMs);
+    if (lane === undefined) {
+      lane = new TimerLane(delayMs, () => this.#lanes.delete(delayMs));
+      this.#lanes.set(delayMs, lane);
+    }
+    return lane;
   }
 
   randomBytes(length: number): Uint8Array {

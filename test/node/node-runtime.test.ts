@@ -33,12 +33,13 @@ describe('NodeRuntime', () => {
     expect(new Set(drawn).size).toBe(10_000);
   });
 
-  it('reads the clock that counts sleep again when another one has moved', () => {
+  it('reads the clock that counts sleep again when a step has passed, or the wall clock has not gone with it', () => {
     let reads = 0;
     const clock = new BootClock(() => 1_000 * ++reads);
-    expect([clock.at(5, 70), clock.at(5.4, 70), clock.at(5.9, 70)]).toEqual([1_000, 1_000, 1_000]);
-    // Time passes; then the machine sleeps, which the monotonic clock does not see; then the wall clock is set back.
-    expect([clock.at(6, 70), clock.at(6.1, 9_070), clock.at(6.2, 8_000)]).toEqual([2_000, 3_000, 4_000]);
+    expect([clock.at(5, 70), clock.at(5.4, 70), clock.at(14.9, 80)]).toEqual([1_000, 1_000, 1_000]);
+    expect([clock.at(15, 80), clock.at(24, 89)]).toEqual([2_000, 2_000]);
+    // The machine sleeps, which the monotonic clock does not see; then the wall clock is set back.
+    expect([clock.at(24.1, 9_089), clock.at(24.2, 8_000), clock.at(24.3, 8_000)]).toEqual([3_000, 4_000, 4_000]);
   });
 });
 
@@ -79,5 +80,75 @@ describe('NodeRuntime timers', () => {
   it('hold nothing open for an infinite delay', () => {
     new NodeRuntime().setTimer(Number.POSITIVE_INFINITY, () => {});
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('of one delay are one timer of Node’s, and each fires once, when it is due', () => {
+    const runtime = new NodeRuntime();
+    const fired: string[] = [];
+    const set = (name: string) => runtime.setTimer(100, () => fired.push(`${name} ${performance.now()}`));
+    const startMs = performance.now();
+    const at = (name: string, ms: number) => `${name} ${startMs + ms}`;
+    set('a');
+    vi.advanceTimersByTime(30);
+    const takeBack = set('b');
+    set('c');
+    expect(vi.getTimerCount()).toBe(1);
+    takeBack();
+    vi.advanceTimersByTime(99);
+    expect(fired).toEqual([at('a', 100)]);
+    vi.advanceTimersByTime(1);
+    expect(fired).toEqual([at('a', 100), at('c', 130)]);
+    takeBack();
+    expect(vi.getTimerCount()).toBe(0);
+    set('d');
+    vi.advanceTimersByTime(1_000);
+    expect(fired).toEqual([at('a', 100), at('c', 130), at('d', 230)]);
+  });
+
+  it('of one delay may set and take back others while they fire', () => {
+    const runtime = new NodeRuntime();
+    const fired: string[] = [];
+    let takeBack = () => {};
+    runtime.setTimer(100, () => {
+      fired.push('first');
+      takeBack();
+      runtime.setTimer(100, () => fired.push('later'));
+    });
+    takeBack = runtime.setTimer(100, () => fired.push('taken back'));
+    runtime.setTimer(100, () => fired.push('last'));
+    vi.advanceTimersByTime(100);
+    expect(fired).toEqual(['first', 'last']);
+    vi.advanceTimersByTime(100);
+    expect(fired).toEqual(['first', 'last', 'later']);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('of one delay fire though one before them throws', () => {
+    const runtime = new NodeRuntime();
+    let calls = 0;
+    runtime.setTimer(100, () => {
+      throw new Error('planted');
+    });
+    runtime.setTimer(100, () => calls++);
+    expect(() => vi.advanceTimersByTime(100)).toThrow('planted');
+    vi.advanceTimersByTime(1);
+    expect(calls).toBe(1);
+  });
+});
+
+describe('a process', () => {
+  /** Timers that keep it alive. */
+  const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+
+  it.each([5_000, 5_000.5])('is kept alive by a timer of %d ms until it is taken back', (delayMs) => {
+    const runtime = new NodeRuntime();
+    const before = timers();
+    for (let i = 0; i < 3; i++) {
+      const [one, other] = [runtime.setTimer(delayMs, () => {}), runtime.setTimer(delayMs, () => {})];
+      one();
+      expect(timers()).toBe(before + 1);
+      other();
+      expect(timers()).toBe(before);
+    }
   });
 });

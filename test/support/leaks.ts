@@ -53,10 +53,10 @@ export class LeakWatch {
    * As `TCPSocketWrap x2`, timers with the line that started them. Looks again for a second before it says so: support
    * code, no test waits for time, and where nothing leaks the first look is enough.
    */
-  async leaks(): Promise<string[]> {
+  async leaks(most = looks): Promise<string[]> {
     for (let look = 1; ; look++) {
       const leaks = [...this.#timers.pending, ...this.#resources()];
-      if (leaks.length === 0 || look === looks) return leaks;
+      if (leaks.length === 0 || look === most) return leaks;
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
   }
