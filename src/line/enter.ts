@@ -35,19 +35,47 @@ export interface Leaving {
   gone(): void;
 }
 
+export interface EnterOptions {
+  /**
+   * Whether an earlier try was never answered, or was another call's. If not, there is nothing of this place yet, and
+   * the request need not look for it: it is shorter, and etcd has less to do. Default: true.
+   */
+  readonly again?: boolean | undefined;
+  readonly instead?: Leaving | undefined;
+}
+
 /**
  * Takes a place at the end of the line and sees who stands before it, in one round trip. Safe to send again when the
  * answer was lost: the key holds a nonce, so the second run finds what the first one made (etcd #14890). The first
  * place of all in a line with an agreement costs another round trip. So does one that comes instead of another that was
- * taken away meanwhile.
+ * taken away meanwhile, and one whose request somebody on the way has sent twice.
  * @throws the agreement's mismatch.
  */
-export async function enter(store: Store, rule: Rule, place: NewPlace, instead?: Leaving): Promise<Entry> {
+export async function enter(
+  store: Store,
+  rule: Rule,
+  place: NewPlace,
+  { again = true, instead }: EnterOptions = {},
+): Promise<Entry> {
   if (instead !== undefined) {
-    const entry = await enterInstead(store, rule, place, instead);
+    const entry = await enterInstead(store, rule, place, instead, again);
     instead.gone();
     if (entry !== undefined) return entry;
+  } else if (!again && rule.agreement === undefined) {
+    const entry = await enterNew(store, rule, place);
+    if (entry !== undefined) return entry;
   }
+  return enterOrFind(store, rule, place);
+}
+
+/** Undefined: the place is there already. For a line without agreement. */
+async function enterNew(store: Store, rule: Rule, place: NewPlace): Promise<Entry | undefined> {
+  const reads = rule.reads({ whole: false });
+  const txn = await store.txn({ compare: [createdAt(place.key, 0n)], success: [putPlace(place), ...reads] });
+  return txn.succeeded ? entered(store, rule, place, txn, reads.length) : undefined;
+}
+
+async function enterOrFind(store: Store, rule: Rule, place: NewPlace): Promise<Entry> {
   const { agreement } = rule;
   const reads = rule.reads({ whole: false });
   // Bounded: each round more means that another call has made the agreement meanwhile, or dissolved it.
@@ -64,22 +92,26 @@ export async function enter(store: Store, rule: Rule, place: NewPlace, instead?:
   }
 }
 
-/** Undefined: the other place was gone, and so was this one. Neither is there then; for a line without agreement. */
+/**
+ * Undefined: the other place was gone, and so was this one; or, the first time, one of both. For a line without
+ * agreement.
+ */
 async function enterInstead(
   store: Store,
   rule: Rule,
   place: NewPlace,
   { key, createRevision }: Leaving,
+  again: boolean,
 ): Promise<Entry | undefined> {
   const reads = rule.reads({ whole: false });
   const txn = await store.txn({
-    compare: [notMade(place), createdAt(key, createRevision)],
+    compare: [again ? notMade(place) : createdAt(place.key, 0n), createdAt(key, createRevision)],
     success: [remove(key), putPlace(place), ...reads],
-    failure: [made(place)],
+    failure: again ? [made(place)] : [],
   });
-  const own = txn.succeeded ? undefined : rangeAt(txn, 0).kvs[0];
-  if (own !== undefined) return found(store, rule, place, own, txn.header);
-  return txn.succeeded ? entered(store, rule, place, txn, reads.length) : undefined;
+  if (txn.succeeded) return entered(store, rule, place, txn, reads.length);
+  const own = again ? rangeAt(txn, 0).kvs[0] : undefined;
+  return own && found(store, rule, place, own, txn.header);
 }
 
 /**

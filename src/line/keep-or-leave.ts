@@ -10,8 +10,8 @@ export const farewellMs = 1000;
 
 /** An acquisition: what is sent, what comes after its answer, and how to take away whatever of it may stay. */
 export interface Acquisition<E, T> {
-  /** Safe to run twice. */
-  attempt(): Promise<E>;
+  /** Safe to run twice. `again`: an earlier try was not answered. */
+  attempt(again: boolean): Promise<E>;
   /** `signal` ends with the caller's and with the session. */
   proceed(entry: E, signal: AnySignal): Promise<T>;
   /** Takes away what was made. `entered` is the answer to come; `doubtful`: whether a try was never answered. */
@@ -36,7 +36,7 @@ export async function keepOrLeave<E, T>(
   const doubt = () => {
     doubtful = true;
   };
-  const entered = untilAnswered(context.runtime, either.signal, () => acquisition.attempt(), doubt);
+  const entered = untilAnswered(context.runtime, either.signal, (again) => acquisition.attempt(again), doubt);
   try {
     const entry = await abortable(entered, either.signal);
     const turn = await acquisition.proceed(entry, either.signal);

@@ -100,7 +100,7 @@ export class Line {
    */
   join(value: Bytes, signal: AbortSignal, { tail, instead }: JoinOptions = {}): Promise<Turn> {
     const place = this.#newPlace(value, tail);
-    const attempt = () => enter(this.#context.store, this.#rule, place, instead);
+    const attempt = (again: boolean) => enter(this.#context.store, this.#rule, place, { again, instead });
     return this.#keepOrLeave(place, attempt, signal, (entry, either) => this.#untilAdmitted(entry, place, either));
   }
 
@@ -146,7 +146,7 @@ export class Line {
   /** `keepOrLeave` for one place. */
   #keepOrLeave<E extends Entry | undefined, T extends Turn | undefined>(
     place: Wanted,
-    attempt: () => Promise<E>,
+    attempt: (again: boolean) => Promise<E>,
     signal: AbortSignal,
     then: (entry: E, either: AnySignal) => Promise<T>,
   ): Promise<T> {

@@ -8,18 +8,18 @@ const lastPauseMs = 1000;
 /**
  * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
  * passes one that ends with its session. Other errors are the answer. `doubt` is called for each try that was not
- * answered.
+ * answered; `again` tells `attempt` that there was one.
  */
 export async function untilAnswered<T>(
   runtime: Runtime,
   signal: AnySignal,
-  attempt: () => Promise<T>,
+  attempt: (again: boolean) => Promise<T>,
   doubt?: () => void,
 ): Promise<T> {
-  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
+  for (let pauseMs = firstPauseMs, again = false; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs), again = true) {
     signal.throwIfAborted();
     try {
-      return await attempt();
+      return await attempt(again);
     } catch (error) {
       if (!unanswered(error)) throw error;
       doubt?.();

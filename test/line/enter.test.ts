@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { utf8 } from '../../src/core/bytes.js';
+import { utf8, utf8Text } from '../../src/core/bytes.js';
 import { enter, enterIfFree } from '../../src/line/enter.js';
 import { exclusive } from '../../src/line/exclusive.js';
 import { put } from '../../src/store/ops.js';
@@ -50,6 +50,36 @@ describe('taking a place', () => {
         expect(await world.keys('line/')).toHaveLength(2);
         await world.truth.txn({ success: [{ type: 'deleteRange', request: { key: utf8('elsewhere') } }] });
       }),
+  );
+
+  it('LINE-3: a first try that somebody on the way has sent twice finds the one place', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place, stray } = await leased(world, client);
+      const first = await enter(client.store, rule, place('line/1'), { again: false });
+      await stray('line/2');
+      const second = await enter(client.store, rule, place('line/1'), { again: false });
+      expect(second.createRevision).toBe(first.createRevision);
+      expect(second.seen.verdict).toEqual({ type: 'admitted' });
+      expect(await world.keys('line/')).toHaveLength(2);
+    }));
+
+  it.each(['once', 'twice'])('LINE-3: one that comes instead of another does so once, though it was sent %s', (sent) =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const { place } = await leased(world, client);
+      const { createRevision } = await enter(client.store, rule, place('line/1'), { again: false });
+      const waiting = await enter(client.store, rule, place('line/2'), { again: false });
+      let gone = 0;
+      const instead = { key: utf8('line/1'), createRevision, gone: () => gone++ };
+      const options = { again: false, instead };
+      const entry = await enter(client.store, rule, place('line/3'), options);
+      const again = sent === 'once' ? entry : await enter(client.store, rule, place('line/3'), options);
+      expect(again.createRevision).toBe(entry.createRevision);
+      expect(again.seen.verdict).toMatchObject({ type: 'wait', behind: { createRevision: waiting.createRevision } });
+      expect(gone).toBe(sent === 'once' ? 1 : 2);
+      expect((await world.keys('line/')).map(({ key }) => utf8Text(key))).toEqual(['line/2', 'line/3']);
+    }),
   );
 
   it('LINE-2: keys of nested names and keys without a lease block nobody, however many they are', () =>

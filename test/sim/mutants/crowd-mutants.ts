@@ -38,8 +38,8 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/enter.js',
-        find: 'const entry = await enterInstead(store, rule, place, instead);',
-        replace: 'instead.gone();\n        const entry = await enterInstead(store, rule, place, instead);',
+        find: 'const entry = await enterInstead(store, rule, place, instead, again);',
+        replace: 'instead.gone();\n        const entry = await enterInstead(store, rule, place, instead, again);',
       },
     ],
     workloads: ['lock-crowd'],

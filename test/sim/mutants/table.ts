@@ -195,7 +195,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'election/proclaim.js',
-        find: 'compare: [createdAt(key, term), modifiedAt(key, valueRevision)],',
+        find: 'compare: valueRevision === term ? [createdAt(key, term), stands] : [stands],',
         replace: 'compare: [],',
       },
       {
@@ -347,8 +347,10 @@ export const mutants: readonly Mutant[] = [
       },
       {
         file: 'line/enter.js',
-        find: 'return entered(store, rule, place, txn, reads.length);',
-        replace: 'return entered(store, rule, place, { ...txn, responses: counted.responses }, reads.length);',
+        find: `return entered(store, rule, place, txn, reads.length);
+        const own = rangeAt(txn, 0)`,
+        replace: `return entered(store, rule, place, { ...txn, responses: counted.responses }, reads.length);
+        const own = rangeAt(txn, 0)`,
       },
     ],
     workloads: ['shared-locks'],
