@@ -2,7 +2,7 @@ import type { AnySignal } from '../core/abort.js';
 import { type Bytes, sameBytes } from '../core/bytes.js';
 import type { SessionContext } from '../lease/session.js';
 import type { ResponseHeader, TxnRequest } from '../store/messages.js';
-import { createdAt, get, modifiedAt, rangeAt } from '../store/ops.js';
+import { createdAt, modifiedAt } from '../store/ops.js';
 import { unanswered, untilAnswered } from '../store/repeat.js';
 
 /** The place that proclaims. */
@@ -11,7 +11,7 @@ export interface Candidacy {
   readonly term: bigint;
   /** Hangs the key on this lease; absent: on the one it has. */
   readonly leaseId?: bigint | undefined;
-  /** The mod revision of the value that stands, as far as it is known. */
+  /** The mod revision of the value that stands in this term, as far as it is known. */
   readonly valueRevision: bigint;
 }
 
@@ -44,20 +44,25 @@ export async function proclaim(
   for (;;) {
     const txn = await untilAnswered(runtime, signal, send);
     if (txn.succeeded) return { header: txn.header, valueRevision: txn.header.revision };
-    const found = rangeAt(txn, 0).kvs[0];
+    const { header, kvs } = await untilAnswered(runtime, signal, () => store.range({ key: candidacy.key }));
+    const [found] = kvs;
     if (found?.createRevision !== candidacy.term) return undefined;
     valueRevision = found.modRevision;
     // An earlier try did it, and only its answer was lost.
-    if (doubtful && sameBytes(found.value, value)) return { header: txn.header, valueRevision };
+    if (doubtful && sameBytes(found.value, value)) return { header, valueRevision };
   }
 }
 
-/** On top of the value that is known to stand, so that it fails if it comes after another. */
+/**
+ * On top of the value that is known to stand, so that it fails if it comes after another, or in another term: a later
+ * value's revision was found in this one, and belongs to no other; the first one's is the term itself, and may only be
+ * claimed. It does not read what stands instead: that is rare, and would cost every proclamation.
+ */
 function change({ key, term, leaseId }: Candidacy, valueRevision: bigint, value: Bytes): TxnRequest {
   const lease = leaseId === undefined ? { ignoreLease: true } : { lease: leaseId };
+  const stands = modifiedAt(key, valueRevision);
   return {
-    compare: [createdAt(key, term), modifiedAt(key, valueRevision)],
+    compare: valueRevision === term ? [createdAt(key, term), stands] : [stands],
     success: [{ type: 'put', request: { key, value, ...lease } }],
-    failure: [get(key)],
   };
 }
