@@ -95,25 +95,41 @@ export class Committer {
     const { store, runtime } = this.#context;
     const mark = randomHex(runtime);
     const request = commitTxn(commitment, witness, mark);
+    let isDoubtful = false;
+    const doubt = () => {
+      isDoubtful = true;
+    };
     try {
-      const sending = untilAnswered(runtime, signal, () => store.txn(request));
-      const txn = await abortable(sending, signal);
-      return await this.#told(txn, witness, mark);
+      const sending = untilAnswered(runtime, signal, () => store.txn(request), doubt);
+      const isDone = await this.#told(await abortable(sending, signal), witness, mark);
+      if (isDone || !isDoubtful) this.#free.add(witness);
+      else await abortable(this.#discard(witness), signal);
+      return isDone;
     } catch (error) {
-      // Without its witness it can't be applied any more, if it was not yet.
-      if (!isRefusal(error))
-        void leave(this.#context, witness.session, { key: witness.key, fence: witness.createRevision });
-      else this.#free.add(witness);
+      if (isRefusal(error) && !isDoubtful) this.#free.add(witness);
+      else {
+        const discarded = this.#discard(witness);
+        discarded.catch(() => {});
+        if (isRefusal(error)) await abortable(discarded, signal);
+      }
       if (ConclaveError.is(error, 'LEASE_NOT_FOUND')) await witness.session.verify();
       witness.session.signal.throwIfAborted();
       throw error;
     }
   }
 
+  /**
+   * Without its witness a commit can't be applied any more, if it was not yet: what is refused, and was sent before
+   * without an answer, would be, should what it compares ever be so again, as a key's not being there.
+   */
+  #discard({ session, key, createRevision }: Witness): Promise<void> {
+    return leave(this.#context, session, { key, fence: createRevision });
+  }
+
+  /** Whether it was made. */
   async #told(txn: TxnResponse, witness: Witness, mark: string): Promise<boolean> {
     if (txn.succeeded) {
       witness.revision = txn.header.revision;
-      this.#free.add(witness);
       return true;
     }
     const kv = rangeAt(txn, 0).kvs[0];
@@ -124,12 +140,8 @@ export class Committer {
     }
     const before = witness.revision;
     witness.revision = kv.modRevision;
-    if (kv.modRevision !== before && utf8Text(kv.value) === mark) {
-      this.#free.add(witness);
-      return true;
-    }
+    if (kv.modRevision !== before && utf8Text(kv.value) === mark) return true;
     if (!guardsHold(txn)) throw new ConclaveError('LOST', 'a guard of the transaction does not hold');
-    this.#free.add(witness);
     return false;
   }
 }

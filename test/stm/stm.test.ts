@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
 import type { Tx } from '../../src/stm/tx.js';
-import type { KeyValue } from '../../src/store/messages.js';
+import type { KeyValue, TxnRequest } from '../../src/store/messages.js';
+import { createdAt } from '../../src/store/ops.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
 const ttlMs = 60_000;
@@ -196,3 +197,37 @@ describe('a transaction', () => {
       expect((await world.keys('stm/')).length).toBe(1);
     }));
 });
+
+it('STM-3, STM-4: a commit that comes late does nothing once its transaction was run again, or was refused', () =>
+  withData(async (world) => {
+    const other = world.client({ ttlMs }).conclave;
+    const isCommit = (name: string, request: unknown) => {
+      return name === 'txn' && ((request as TxnRequest).compare?.length ?? 0) > 1;
+    };
+    const ends = [
+      async (tx: Tx) => {
+        // Its own first run has seen that it is not there.
+        if ((await tx.get('d/x')) !== null) throw new Error('there');
+        if (tx.attempt === 1) await other.put('d/x', 'other');
+        tx.put('d/x', 'late');
+      },
+      async (tx: Tx) => {
+        tx.guard(createdAt('d/x', 0n));
+        await other.put('d/x', 'other');
+        tx.put('d/y', 'late');
+      },
+    ];
+    for (const [i, work] of ends.entries()) {
+      const { conclave, store } = world.client({ ttlMs });
+      await world.until(conclave.stm((tx) => tx.put('d/own', '')));
+      store.applyLate(isCommit, 5_000);
+      const failed = await errorOf(world.until(conclave.stm(work)));
+      expect(failed).toMatchObject(i === 0 ? { message: 'there' } : { code: 'LOST', outcome: 'not-applied' });
+      expect(store.pendingFaults).toBe(0);
+      await world.until(other.delete('d/x'));
+      await world.advance(10_000);
+      expect(names((await world.until(other.range({ prefix: 'd/' }))).kvs)).toEqual(['d/own']);
+      // A witness of its own again.
+      await world.until(conclave.stm((tx) => tx.put('d/own', '')));
+    }
+  }));
