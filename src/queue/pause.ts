@@ -1,7 +1,7 @@
 import { randomHex } from '../core/runtime.js';
 import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { type AdminSite, answered } from './admin.js';
-import { requestsIn, withRequest } from './requests.js';
+import { requestsIn, said } from './requests.js';
 
 /**
  * Pauses the queue, or resumes it: a key in front of every ready job says so, and nobody can claim past it. Guarded by
@@ -17,10 +17,7 @@ export async function setPaused({ context, keys }: AdminSite, paused: boolean, s
   while (!requestsIn(found).includes(by)) {
     const request = {
       compare: [modifiedAt(keys.switch, found?.modRevision ?? 0n)],
-      success: [
-        put(keys.switch, JSON.stringify({ paused, by: withRequest(found, by) })),
-        paused ? put(keys.paused, '') : remove(keys.paused),
-      ],
+      success: [put(keys.switch, said(found, by, { paused })), paused ? put(keys.paused, '') : remove(keys.paused)],
       failure: [get(keys.switch)],
     };
     const txn = await answered(context, request, signal);

@@ -10,6 +10,11 @@ export function requestsIn(kv: KeyValue | undefined): readonly unknown[] {
   return Array.isArray(by) ? by : [by];
 }
 
+/** What is said of the queue as a whole, once `by` has said more of it. */
+export function said(word: KeyValue | undefined, by: string, more: { readonly paused?: boolean } = {}): string {
+  return JSON.stringify({ ...jsonObject(word?.value), ...more, by: withRequest(word, by) });
+}
+
 /** The same once `by` has changed it, too. */
 export function withRequest(kv: KeyValue | undefined, by: string): readonly unknown[] {
   return [by, ...requestsIn(kv)].slice(0, kept);

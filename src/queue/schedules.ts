@@ -1,9 +1,11 @@
 import { ConclaveError } from '../core/errors.js';
+import { randomHex } from '../core/runtime.js';
 import { nextTick, type Rhythm } from '../cron/rhythm.js';
 import type { KeyValue } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
 import { type AdminSite, answered } from './admin.js';
 import { below } from './keys.js';
+import { said } from './requests.js';
 import {
   encodeSchedule,
   encodeSpec,
@@ -45,7 +47,8 @@ export async function declareSchedule<T>(
   const key = keys.scheduleOf(name);
   // Bounded by `signal`: each further round means that somebody else has changed the schedule, or that it has ticked.
   for (;;) {
-    const found = rangeAt(await answered(context, { success: [get(key)] }, signal), 0).kvs[0];
+    const look = await answered(context, { success: [get(key), get(keys.switch)] }, signal);
+    const [found, word] = [0, 1].map((i) => rangeAt(look, i).kvs[0]);
     const before = found && scheduleOf(found);
     if (before !== undefined && encodeSpec(before.spec) === encodeSpec(spec)) return infoOf(name, before);
     const { lastMs, lastSeq } = before ?? {};
@@ -53,9 +56,12 @@ export async function declareSchedule<T>(
     const nextMs = keepsTime ? before.nextMs : nextTick(spec.rhythm, Math.max(context.runtime.wallMs(), lastMs ?? 0));
     if (nextMs === undefined) throw new ConclaveError('INVALID_ARGUMENT', 'the schedule never ticks');
     const schedule = { spec, nextMs, lastMs, lastSeq };
+    // That there is none may be so again, when it was ended: one that is made needs a word that is never taken back.
+    const isFirst = found === undefined ? [modifiedAt(keys.switch, word?.modRevision ?? 0n)] : [];
+    const says = found === undefined ? [put(keys.switch, said(word, randomHex(context.runtime)))] : [];
     const request = {
-      compare: [modifiedAt(key, found?.modRevision ?? 0n)],
-      success: [put(key, encodeSchedule(schedule))],
+      compare: [modifiedAt(key, found?.modRevision ?? 0n), ...isFirst],
+      success: [put(key, encodeSchedule(schedule)), ...says],
     };
     if ((await answered(context, request, signal)).succeeded) return infoOf(name, schedule);
   }

@@ -75,7 +75,8 @@ const recipePrefixes = [
 const staysThere: Readonly<Partial<Record<WorkName, RegExp>>> = {
   shared: /^semaphores\/s\/declared$/,
   queue: /^queues\/q\/(tail$|(gone|jobs|ready|delayed|taken|dead)\/)/,
-  schedule: /^(queues\/q|schedules\/s)\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|schedules)\/)/,
+  schedule:
+    /^(queues\/q|schedules\/s)\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|schedules)\/)/,
 };
 
 /** A cluster with clients at work on it, and the history of both. */

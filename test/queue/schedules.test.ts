@@ -4,6 +4,7 @@ import { linePrefix } from '../../src/line/context.js';
 import { QueueKeys } from '../../src/queue/keys.js';
 import { settingsOf } from '../../src/queue/options.js';
 import { tick } from '../../src/queue/tick.js';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { put } from '../../src/store/ops.js';
 import { type Client, errorOf, type SimWorld } from '../support/sim-world.js';
 import { below, consuming, inQueueWorld } from './support.js';
@@ -22,6 +23,10 @@ function open(world: SimWorld, ttlMs = 60_000) {
 function ticking(queue: ReturnType<typeof open>['queue'], seen: number[]): () => Promise<void> {
   return consuming(queue, ({ tick: at }) => seen.push(((at?.atMs ?? 0) - startMs) / second));
 }
+
+const isDeclaration = (name: string, request: unknown) => {
+  return name === 'txn' && ((request as TxnRequest).compare?.length ?? 0) > 0;
+};
 
 async function atEnd(world: SimWorld, { queue }: ReturnType<typeof open>): Promise<void> {
   for (const { name } of await world.until(queue.schedules())) await world.until(queue.unschedule(name));
@@ -202,6 +207,21 @@ describe('a schedule', () => {
       await world.advance(300 * minute);
       expect(seen).toEqual(['b', 'c']);
       await world.until(end());
+    });
+  });
+
+  it('QUEUE-26: a request that comes late brings none back that has ended', async () => {
+    await inQueueWorld(async (world) => {
+      const [one, two] = [open(world), open(world)];
+      one.client.store.applyLate(isDeclaration, minute);
+      two.client.store.applyLate(isDeclaration, minute);
+      const said = [one, two].map(({ queue }) => queue.schedule('s', { everyMs: minute, payload: 'x' }));
+      const [made, same] = await world.until(Promise.all(said));
+      expect(made).toEqual(same);
+      expect([one, two].map(({ client }) => client.store.pendingFaults)).toEqual([0, 0]);
+      expect(await world.until(one.queue.unschedule('s'))).toBe(true);
+      await world.advance(2 * minute);
+      expect(await world.until(two.queue.schedules())).toEqual([]);
     });
   });
 

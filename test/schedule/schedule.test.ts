@@ -50,7 +50,7 @@ async function inScheduleWorld(test: (world: SimWorld) => Promise<void>): Promis
     const other = world.client().conclave;
     await world.until(other.schedule('nightly').delete());
     const left = (await world.keys()).map(({ key }) => utf8Text(key));
-    expect(left.filter((key) => !/^schedules\/nightly\/(tail$|gone\/)/.test(key))).toEqual([]);
+    expect(left.filter((key) => !/^schedules\/nightly\/(tail$|switch$|gone\/)/.test(key))).toEqual([]);
     await world.until(other.delete('schedules/', { prefix: true }));
   });
 }

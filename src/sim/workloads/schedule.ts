@@ -62,7 +62,9 @@ export const scheduleWorkload: Workload = {
   recordsKv: false,
   hasWatchers: false,
   keeps: (key) =>
-    /^(queues\/q|schedules\/s)\/(tail$|(gone|jobs|ready|delayed|waiting|busy|vacant|dead|schedules)\/)/.test(key),
+    /^(queues\/q|schedules\/s)\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|dead|schedules)\/)/.test(
+      key,
+    ),
   checkers: [scheduleChecker, queueChecker, heldInTime, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
     Array.from({ length: clients }, () => [
