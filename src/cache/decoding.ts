@@ -1,7 +1,7 @@
 import { type Bytes, copyBytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { deepFreeze, parsePlain } from '../core/plain.js';
-import { type Issue, judge, type StandardSchema } from '../core/standard-schema.js';
+import { assertSchema, type Issue, judge, type StandardSchema } from '../core/standard-schema.js';
 import type { KeyValue } from '../store/messages.js';
 
 /** How the bytes of a key become a value. */
@@ -35,8 +35,9 @@ export class Decoding<T> {
   readonly #onInvalid: (key: string, reason: string) => void;
   readonly #done = new WeakMap<KeyValue, CacheEntry<T> | { readonly problem: string }>();
 
-  /** @throws ConclaveError `INVALID_ARGUMENT` for a `decode` that is none. */
+  /** @throws ConclaveError `INVALID_ARGUMENT` for a `decode` or a schema that is none. */
   constructor({ decode, schema }: DecodingOptions<T>, onInvalid: (key: string, reason: string) => void) {
+    assertSchema(schema);
     this.#decode = decoderOf(decode ?? (schema === undefined ? copyBytes : 'json'));
     this.#schema = schema;
     this.#onInvalid = onInvalid;

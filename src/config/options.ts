@@ -1,6 +1,6 @@
 import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
-import type { StandardSchema } from '../core/standard-schema.js';
+import { assertSchema, type StandardSchema } from '../core/standard-schema.js';
 import type { KeyOrPrefix } from '../versions/place.js';
 import type { ConfigProblem } from './change.js';
 import type { WatcherId } from './rollout.js';
@@ -52,7 +52,5 @@ export function checkWatchOptions({ staleAfterMs, startWaitMs, schema }: WatchCo
     if (value === undefined || value >= 0) continue;
     throw new ConclaveError('INVALID_ARGUMENT', `${name} must be a number of at least 0, got ${value}`);
   }
-  if (schema !== undefined && typeof schema['~standard']?.validate !== 'function') {
-    throw new ConclaveError('INVALID_ARGUMENT', 'the schema does not follow Standard Schema v1');
-  }
+  assertSchema(schema);
 }

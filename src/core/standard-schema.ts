@@ -1,3 +1,5 @@
+import { ConclaveError } from './errors.js';
+
 /**
  * Any validator that follows Standard Schema v1 (https://standardschema.dev): zod, valibot, arktype and others. The
  * specification asks libraries to copy the interface rather than to depend on it.
@@ -28,6 +30,12 @@ export interface Issue {
 }
 
 export type Verdict = { readonly value: unknown } | { readonly issues: readonly Issue[] };
+
+/** @throws ConclaveError `INVALID_ARGUMENT` for what can judge nothing. */
+export function assertSchema(schema: StandardSchema | undefined): void {
+  if (schema === undefined || typeof schema?.['~standard']?.validate === 'function') return;
+  throw new ConclaveError('INVALID_ARGUMENT', 'schema must follow Standard Schema v1: it has no ~standard.validate');
+}
 
 /** What the schema says; one that throws or rejects says no. A promise only if the schema is one of promises. */
 export function judge(schema: StandardSchema | undefined, value: unknown): Verdict | Promise<Verdict> {

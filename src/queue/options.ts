@@ -1,5 +1,5 @@
 import { ConclaveError } from '../core/errors.js';
-import type { StandardSchema } from '../core/standard-schema.js';
+import { assertSchema, type StandardSchema } from '../core/standard-schema.js';
 import { assertWhole } from '../core/whole.js';
 import type { Backoff } from './backoff.js';
 
@@ -40,13 +40,8 @@ export function settingsOf<T>(options: QueueOptions<T>): QueueSettings {
     assertWhole(name, value, 1);
   }
   if (maxJobKib > 512) throw new ConclaveError('INVALID_ARGUMENT', `maxJobKib must be at most 512, got ${maxJobKib}`);
-  checkSchema(schema);
+  assertSchema(schema);
   return { schema, maxAttempts, backoff: { firstMs, mostMs }, maxJobs, maxKib, maxJobKib };
-}
-
-function checkSchema(schema: StandardSchema | undefined): void {
-  if (schema === undefined || typeof schema?.['~standard']?.validate === 'function') return;
-  throw new ConclaveError('INVALID_ARGUMENT', 'schema must follow Standard Schema v1: it has no ~standard.validate');
 }
 
 /** Ten years. */

@@ -385,6 +385,8 @@ describe('a cache', () => {
     ['minRevision', {}, { minRevision: -7n }],
     ['minRevision', {}, { minRevision: 2n ** 63n }],
     ['timeoutMs', {}, { timeoutMs: -1 }],
+    ['schema', { schema: {} }, {}],
+    ['schema', { schema: null }, {}],
   ])('CACHE-9: bad input: %s', (name, options, read) =>
     inWorld(async (world) => {
       const { conclave } = world.client();
