@@ -1,10 +1,13 @@
-import type { KeyValue } from '../store/messages.js';
+import { utf8Text } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
+import { randomHex } from '../core/runtime.js';
+import type { KeyValue, TxnRequest } from '../store/messages.js';
 import { createdAt, get, modifiedAt, rangeAt, rangesFrom, remove } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { type AdminSite, answered } from './admin.js';
 import { removeJob } from './gone.js';
 import { leaveGroup, moveGroupOn } from './group.js';
-import { below, keyAfter, seqAt } from './keys.js';
+import { below, keyAfter, type QueueKeys, seqAt } from './keys.js';
 import { type JobRecord, recordOf } from './record.js';
 import { takenOf } from './ticket.js';
 
@@ -14,35 +17,61 @@ const perRequest = 1_000;
 /**
  * Takes a job away for good, whatever its state; false: there is none of that number. Whoever works on it loses it, and
  * whoever waits for it in its group goes on.
+ * @throws ConclaveError `UNAVAILABLE`, outcome unknown, when an answer was lost, the job is gone, and others were
+ * cancelled meanwhile.
  */
 export async function cancelJob(site: AdminSite, seq: number, signal: AbortSignal): Promise<boolean> {
   const { context, keys } = site;
-  const job = keys.job(seq);
-  // Bounded by `signal`: each further round means that the job has moved, or that an answer was lost.
-  for (let seen = false; ; seen = true) {
-    const found = rangeAt(await answered(context, { success: [get(job)] }, signal), 0).kvs[0];
-    if (found === undefined) return seen;
+  const { store, runtime } = context;
+  const by = randomHex(runtime);
+  let isDoubtful = false;
+  const doubt = () => {
+    isDoubtful = true;
+  };
+  // Bounded by `signal`: each further round means that the job has moved.
+  for (let before: bigint | undefined; ; ) {
+    const look = await answered(context, { success: [get(keys.job(seq)), get(keys.cancelled)] }, signal);
+    const [found, last] = [0, 1].map((i) => rangeAt(look, i).kvs[0]);
+    if (found === undefined) return isDoubtful && wasBy(by, last, before);
+    before ??= last?.modRevision ?? 0n;
     const record = recordOf(found);
-    const { group } = record;
-    const ticket = await ticketOfJob(site, seq, record, signal);
-    const { slot } = ticket === undefined ? { slot: '' } : takenOf(ticket);
-    const request = {
-      compare: [
-        createdAt(job, found.createRevision),
-        // One that is nowhere has just moved: then it is dropped by whoever meets it, unless that is somebody by now.
-        ticket === undefined ? modifiedAt(keys.takenOf(seq), 0n) : modifiedAt(ticket.key, ticket.modRevision),
-      ],
-      success: [
-        ...removeJob(keys, { ...record, seq }),
-        ...(ticket === undefined ? [] : [remove(ticket.key)]),
-        ...(slot === '' ? [] : [remove(slot)]),
-        ...leaveGroup(keys, { group, seq }),
-      ],
-    };
-    if (!(await answered(context, request, signal)).succeeded) continue;
-    if (group !== undefined) await moveGroupOn(context, keys, group, signal);
+    const request = removalOf(keys, by, found, { ...record, seq }, await ticketOfJob(site, seq, record, signal));
+    const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }), doubt);
+    if (!txn.succeeded) continue;
+    if (record.group !== undefined) await moveGroupOn(context, keys, record.group, signal);
     return true;
   }
+}
+
+function removalOf(
+  keys: QueueKeys,
+  by: string,
+  found: KeyValue,
+  job: JobRecord & { readonly seq: number },
+  ticket: KeyValue | undefined,
+): TxnRequest {
+  const { slot } = ticket === undefined ? { slot: '' } : takenOf(ticket);
+  return {
+    compare: [
+      createdAt(found.key, found.createRevision),
+      // One that is nowhere has just moved: then it is dropped by whoever meets it, unless that is somebody by now.
+      ticket === undefined ? modifiedAt(keys.takenOf(job.seq), 0n) : modifiedAt(ticket.key, ticket.modRevision),
+    ],
+    success: [
+      ...removeJob(keys, job, by),
+      ...(ticket === undefined ? [] : [remove(ticket.key)]),
+      ...(slot === '' ? [] : [remove(slot)]),
+      ...leaveGroup(keys, job),
+    ],
+  };
+}
+
+/** Whether this cancel, of whose request nobody had heard, took the job away; `before`: when it was not sent yet. */
+function wasBy(by: string, last: KeyValue | undefined, before: bigint | undefined): boolean {
+  if (last === undefined || last.modRevision === before) return false;
+  if (utf8Text(last.value) === by) return true;
+  const message = 'the answer was lost, and too much has happened since to find out';
+  throw new ConclaveError('UNAVAILABLE', message, { outcome: 'unknown', retryable: false });
 }
 
 /**

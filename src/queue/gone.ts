@@ -19,10 +19,15 @@ export interface Gone {
 /**
  * Takes a job away for good, and counts it: the version of a key counts its puts, so that consumers never wait for
  * each other. What was ever added (`tail`) less what is gone is what there is; a reading that is old shows too much,
- * never too little.
+ * never too little. `cancelledBy`: a nonce of whoever cancels it, who can read there whether it was so.
  */
-export function removeJob(keys: QueueKeys, { seq, kib, dedupe }: Pick<Ticket, 'seq' | 'kib' | 'dedupe'>): RequestOp[] {
-  const ops = [...removeTraces(keys, { seq, dedupe }), put(`${keys.gone}jobs`, '')];
+export function removeJob(
+  keys: QueueKeys,
+  { seq, kib, dedupe }: Pick<Ticket, 'seq' | 'kib' | 'dedupe'>,
+  cancelledBy?: string,
+): RequestOp[] {
+  const counted = cancelledBy === undefined ? put(`${keys.gone}jobs`, '') : put(keys.cancelled, cancelledBy);
+  const ops = [...removeTraces(keys, { seq, dedupe }), counted];
   for (let bit = 0; bit < bits; bit++) {
     if ((kib >> bit) & 1) ops.push(put(`${keys.gone}kib.${bit.toString().padStart(2, '0')}`, ''));
   }

@@ -31,6 +31,8 @@ export class QueueKeys {
   readonly idle: Bytes;
   readonly keepers: Bytes;
   readonly gone: string;
+  /** Counts what was cancelled; who did so last. */
+  readonly cancelled: string;
   readonly schedules: string;
 
   constructor(prefix: Bytes) {
@@ -50,6 +52,7 @@ export class QueueKeys {
     this.idle = utf8(`${this.root}idle/`);
     this.keepers = utf8(`${this.root}keepers/`);
     this.gone = `${this.root}gone/`;
+    this.cancelled = `${this.gone}cancelled`;
     this.schedules = `${this.root}schedules/`;
   }
 

@@ -1,5 +1,6 @@
 import { ConclaveError } from '../core/errors.js';
 import { get, modifiedAt, rangeAt, remove } from '../store/ops.js';
+import { untilAnswered } from '../store/repeat.js';
 import { type AdminSite, answered } from './admin.js';
 import { keptIn, takeKey } from './dedupe.js';
 import { comeBackToGroup } from './group.js';
@@ -10,11 +11,15 @@ import { ticketOf } from './ticket.js';
  * @throws ConclaveError `CONFLICT` while another job has its dedupe key.
  */
 export async function redriveJob({ context, keys }: AdminSite, seq: number, signal: AbortSignal): Promise<boolean> {
-  // Bounded by `signal`: each further round means that somebody has taken or freed the dedupe key meanwhile.
+  let isDoubtful = false;
+  const doubt = () => {
+    isDoubtful = true;
+  };
+  // Bounded by `signal`: each further round means that somebody has changed the dead letter, or whose the key is.
   for (let revision: bigint | undefined; ; ) {
     const found = rangeAt(await answered(context, { success: [get(keys.deadOf(seq))] }, signal), 0).kvs[0];
-    // Refused, because it is no dead letter any more, or one anew: an earlier run of the request has come through.
-    if (revision !== undefined && found?.modRevision !== revision) return true;
+    // An earlier run of the request, of which nobody heard, has come through.
+    if (isDoubtful && found?.modRevision !== revision) return true;
     if (found === undefined) return false;
     revision = found.modRevision;
     const ticket = { ...ticketOf(found), attempts: 0 };
@@ -28,7 +33,9 @@ export async function redriveJob({ context, keys }: AdminSite, seq: number, sign
             compare: [isDead, await freeFor({ context, keys }, { seq, dedupe }, signal)],
             success: [...back, takeKey(keys, { seq, dedupe })],
           };
-    if ((await answered(context, request, signal)).succeeded) return true;
+    const { store, runtime } = context;
+    const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }), doubt);
+    if (txn.succeeded) return true;
   }
 }
 

@@ -1,9 +1,13 @@
 import { expect, it } from 'vitest';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { remove } from '../../src/store/ops.js';
-import { errorOf, type SimWorld } from '../support/sim-world.js';
+import { errorOf, outcomeOf, type SimWorld } from '../support/sim-world.js';
 import { below, inQueueWorld } from './support.js';
 
 const hourMs = 3_600_000;
+
+const isRemoval = (name: string, request: unknown) =>
+  name === 'txn' && (request as TxnRequest).success?.some(({ type }) => type === 'deleteRange') === true;
 
 async function openAll(world: SimWorld) {
   const queue = world.client({ ttlMs: 60_000 }).conclave.queue<string>('q');
@@ -70,5 +74,33 @@ it('tells of as many jobs as asked for, though others have gone; refuses what is
       expect(await errorOf(refused)).toMatchObject({ code: 'INVALID_ARGUMENT' });
     }
     expect(await world.until(queue.purge())).toBe(2);
+  });
+});
+
+it('QUEUE-13: tells whether it was this cancel that took the job away, whatever becomes of its request', async () => {
+  await inQueueWorld(async (world) => {
+    const { queue, consumer } = await openAll(world);
+    const { conclave, store } = world.client({ ttlMs: 60_000 });
+    const cancelling = conclave.queue('q');
+    await world.until(queue.enqueueAll(['done', 'lost', 'done after all', 'cancelled', 'beside']));
+    const faults = [
+      () => store.delay(isRemoval, { requestMs: 1_000 }),
+      () => store.loseReply(isRemoval),
+      () => store.loseRequest(isRemoval),
+      () => store.loseReply(isRemoval),
+    ];
+    for (const [i, fault] of faults.entries()) {
+      fault();
+      const cancelled = outcomeOf(cancelling.cancel(`${i + 1}`));
+      await world.advance(10);
+      if (i === 0 || i === 2) await world.until((await world.until(consumer.take())).ack());
+      if (i === 3) await world.until(queue.cancel('5'));
+      expect(await world.until(cancelled)).toMatchObject(
+        i === 3 ? { error: { code: 'UNAVAILABLE', outcome: 'unknown' } } : { value: i === 1 },
+      );
+      expect(store.pendingFaults).toBe(0);
+    }
+    expect(await below(world, 'q/jobs/')).toEqual([]);
+    await world.until(consumer.close());
   });
 });
