@@ -62,6 +62,9 @@ export interface Operations {
   readonly 'queue.nack': { input: { item: string; claim: bigint }; output: null };
   readonly 'queue.switch': { input: { paused: boolean }; output: null };
   readonly 'queue.purge': { input: null; output: { count: number } };
+  /** Whether there was such an item, and for a redrive such a dead letter. */
+  readonly 'queue.cancel': { input: { item: string }; output: boolean };
+  readonly 'queue.redrive': { input: { item: string }; output: boolean };
   /** `claim`: whose result it is, if the item was done. */
   readonly 'queue.result': { input: { item: string }; output: { state: 'done' | 'dead' | 'gone'; claim?: bigint } };
 
@@ -136,6 +139,10 @@ export interface Facts {
 
   /** An item was given up after its last attempt, as promised. */
   readonly 'queue.dead': { item: string };
+  /** By `server`: all jobs that have a dedupe key and are no dead letters, from now on. */
+  readonly 'queue.keyed': { jobs: readonly { id: string; key: string }[] };
+  /** An enqueue of `item` was told that job `id` is there of the same dedupe key. */
+  readonly 'queue.duplicate': { item: string; key: string; id: string };
   /** By `server`: a claim, whoever hears of it. */
   readonly 'queue.claimed': { item: string; claim: bigint };
   /** By `server`: the queue is paused from now on, or is not. */
@@ -144,7 +151,7 @@ export interface Facts {
   readonly 'queue.passed': { keys: readonly string[] };
   /** By `server`: a claim of a group of which another claim was there. */
   readonly 'queue.beside': { group: string; items: readonly string[] };
-  /** By `server`, at the end, when every job is done or dead: keys of groups that are still there. */
+  /** By `server`, at the end, when every job is done or dead: keys of groups, and dedupe keys, that are still there. */
   readonly 'queue.groups': { keys: readonly string[] };
   /** By `server`: a report of how far a job is. `claim` is whose it says it is, `live` the job's claim at that time. */
   readonly 'queue.progress': { job: string; claim: bigint; step: number; live: bigint };

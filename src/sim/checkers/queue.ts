@@ -3,6 +3,7 @@ import { factsOf, groupBy, isOk, type OkOperation, type Operation, operationsOf 
 import { endOf } from './phases.js';
 import { firstAreClaimed, oneOfAGroup, progressByLiveClaim } from './queue-claims.js';
 import { countedRight, purgedForGood, resultsOfAcks } from './queue-ends.js';
+import { cancelledForGood, oneOfAKey } from './queue-keys.js';
 import { firstOutOfOrder } from './queue-order.js';
 import { pausedAsSaid } from './queue-pause.js';
 import { broken, undecided, type Violation } from './violation.js';
@@ -25,13 +26,13 @@ export interface Delivery {
 /**
  * Nothing acknowledged is lost, nothing is made up, what is done stays done, first deliveries come in order, and an
  * acknowledgement counts only while its claim is the item's latest and lives. Claims take what is first. Of a group one
- * item is in hand at a time; progress is told by the live claim. A purge takes what is in nobody's hands, for good; a
- * result is there with its ack.
+ * item is in hand at a time, of a dedupe key one is there; progress is told by the live claim. A purge takes what is in
+ * nobody's hands, for good, a cancel whatever it is told; a result is there with its ack.
  */
 export function queue(history: History): Violation[] {
   const tales = talesOf(history).flatMap((tale) => [
     ...nothingLost(history, tale),
-    ...nothingMadeUp(tale),
+    ...nothingMadeUp(history, tale),
     ...doneStaysDone(tale),
     ...firstOutOfOrder(history, tale),
     ...latestClaim(history, tale),
@@ -42,6 +43,8 @@ export function queue(history: History): Violation[] {
     ...pausedAsSaid(history),
     ...oneOfAGroup(history),
     ...progressByLiveClaim(history),
+    ...oneOfAKey(history),
+    ...cancelledForGood(history),
     ...purgedForGood(history),
     ...countedRight(history),
     ...resultsOfAcks(history),
@@ -69,7 +72,12 @@ function nothingLost(history: History, { queue: name, enqueues, acks }: QueueTal
   const accepted = enqueues.filter(isOk);
   // An acknowledgement of unknown fate may have removed its item.
   const done = new Set(acks.filter(({ result }) => result !== 'fail').map(({ input }) => input.item));
-  const given = [...factsOf(history, 'queue.dead'), ...factsOf(history, 'queue.purged')].map(({ data }) => data.item);
+  const redriven = new Set(operationsOf(history, 'queue.redrive').map(({ input }) => input.item));
+  const dead = factsOf(history, 'queue.dead').filter(({ data }) => !redriven.has(data.item));
+  const given = [
+    ...[...dead, ...factsOf(history, 'queue.purged')].map(({ data }) => data.item),
+    ...operationsOf(history, 'queue.cancel').flatMap(({ result, input }) => (result === 'fail' ? [] : [input.item])),
+  ];
   const there = new Set([...(remaining.at(-1)?.data.items ?? []), ...given, ...done]);
   const missing = accepted.filter(({ input, from }) => !there.has(input.item) && from < endOf(history));
   const rule = 'queue: nothing lost';
@@ -88,9 +96,17 @@ function nothingLost(history: History, { queue: name, enqueues, acks }: QueueTal
   );
 }
 
-function nothingMadeUp({ queue: name, enqueues, deliveries }: QueueTale): Violation[] {
+function nothingMadeUp(history: History, { queue: name, enqueues, deliveries }: QueueTale): Violation[] {
   const asked = groupBy(enqueues, ({ input }) => input.item);
-  return deliveries.flatMap(({ take, item }) => {
+  const remaining = factsOf(history, 'queue.remaining').filter(({ object }) => object === name);
+  const left = remaining.flatMap(({ data, note }) =>
+    data.items.flatMap((item) => {
+      const enqueued = asked.get(item) ?? [];
+      if (enqueued.length === 0 || enqueued.some(({ result }) => result !== 'fail')) return [];
+      return [broken('queue: nothing made up', `${name}: ${item} is there, which was refused`, enqueued[0]?.end, note)];
+    }),
+  );
+  const delivered = deliveries.flatMap(({ take, item }) => {
     const enqueued = asked.get(item) ?? [];
     if (enqueued.some(({ result, from }) => result !== 'fail' && from < take.endAt)) return [];
     const why = enqueued.length === 0 ? 'nobody enqueued' : 'was refused, or enqueued only later';
@@ -98,6 +114,7 @@ function nothingMadeUp({ queue: name, enqueues, deliveries }: QueueTale): Violat
       broken('queue: nothing made up', `${name}: ${item} was delivered, which ${why}`, enqueued[0]?.end, take.end),
     ];
   });
+  return [...left, ...delivered];
 }
 
 function doneStaysDone({ queue: name, deliveries, acks }: QueueTale): Violation[] {

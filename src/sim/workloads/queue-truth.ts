@@ -105,9 +105,22 @@ function noteBeside(server: SimServer, takenKey: string): void {
   server.recorder.note('server', object, 'queue.beside', { group, items });
 }
 
-/** Once every job is done or dead there is no group any more. */
+/** All jobs that have a dedupe key and are no dead letters, whenever that may have changed. */
+export function noteKeyed(server: SimServer, { changes }: Revision): void {
+  if (!changes.some(({ text }) => text.startsWith(jobsPrefix) || text.startsWith(deadPrefix))) return;
+  const { space } = server.truth.engine;
+  const jobs = space.scan(jobsRange, undefined, 1000).kvs.flatMap(({ key, value }) => {
+    const seq = utf8Text(key).slice(-16);
+    const { dedupe } = JSON.parse(utf8Text(value)) as { dedupe?: string };
+    const isDead = space.get(deadPrefix + seq) !== undefined;
+    return dedupe === undefined || isDead ? [] : [{ id: `${Number(seq)}`, key: dedupe }];
+  });
+  server.recorder.note('server', object, 'queue.keyed', { jobs });
+}
+
+/** Once every job is done or dead there is no group any more, and no dedupe key. */
 function noteGroups(server: SimServer): void {
-  const keys = ['waiting', 'busy', 'vacant'].flatMap((folder) => {
+  const keys = ['waiting', 'busy', 'vacant', 'dedupe'].flatMap((folder) => {
     const prefix = utf8(`queues/${queueName}/${folder}/`);
     return server.truth.engine.space.scan(keyRange(prefix, prefixEnd(prefix)), undefined, 1000).kvs;
   });

@@ -1,7 +1,6 @@
 import { pause } from '../../core/abort.js';
 import type { Revision } from '../../engine/key-record.js';
 import type { JobState } from '../../queue/admin.js';
-import type { Consumer } from '../../queue/consumer.js';
 import type { Job } from '../../queue/job.js';
 import { Queue } from '../../queue/queue.js';
 import { heldInTime } from '../checkers/held-in-time.js';
@@ -17,8 +16,8 @@ import type { SimServer } from '../sim-server.js';
 import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, told, untilGivesUp } from './expected-errors.js';
-import { HeldSamples } from './held-samples.js';
-import { isPausedIn, type KeptResult, noteChanges, noteRest, object, queueName, undoneIn } from './queue-truth.js';
+import { deliveryOf, QueueHands, type SwitchTurn, type TakeTurn } from './queue-hands.js';
+import { type KeptResult, noteChanges, noteRest, object, queueName } from './queue-truth.js';
 
 /** So few and so short that dead letters and backoff are met. */
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
@@ -68,16 +67,6 @@ type QueueOperation =
   | { readonly how: 'switch'; readonly idleMs: number; readonly turns: readonly SwitchTurn[] }
   /** Works until nothing is left: what was accepted must be done in bounded time. */
   | { readonly how: 'drain' };
-
-type SwitchTurn = { readonly paused: boolean; readonly timeoutMs: number };
-
-type TakeTurn = {
-  readonly timeoutMs: number;
-  readonly workMs: number;
-  /** Whether the work asks for `held` before it settles, or leaves that to the guard. */
-  readonly careful: boolean;
-  readonly verdict: 'ack' | 'nack' | 'leave';
-};
 
 type How = Exclude<QueueOperation['how'], 'drain'>;
 
@@ -164,13 +153,13 @@ function drawOperation(random: Prng, hows: readonly How[], name: string): QueueO
 }
 
 class QueueStage implements Stage {
-  readonly #samples = new HeldSamples();
+  readonly #hands = new QueueHands();
   /** By the store's own word: when each job came in. */
   readonly #enqueuedAt = new Map<string, bigint>();
   #server: SimServer | undefined;
 
   look(): void {
-    this.#samples.look();
+    this.#hands.samples.look();
   }
 
   changed(server: SimServer, revision: Revision): void {
@@ -191,16 +180,16 @@ class QueueStage implements Stage {
       case 'produce':
         return this.#produce(client, queue, turn);
       case 'take':
-        return this.#take(client, queue, turn.turns);
+        return this.#hands.take(client, queue, turn.turns);
       case 'consume':
         return this.#consume(client, queue, turn);
       case 'purge':
         return this.#purge(client, queue, turn);
       case 'switch':
-        for (const each of turn.turns) await this.#switch(client, queue, each);
+        for (const each of turn.turns) await this.#hands.switch(client, queue, each);
         return;
       case 'drain':
-        return this.#drain(client, queue);
+        return this.#hands.drain(client, queue, () => this.#server);
     }
   }
 
@@ -258,56 +247,6 @@ class QueueStage implements Stage {
     await told(pending, async () => ({ count: await queue.purge({ states, timeoutMs: 5_000 }) }));
   }
 
-  async #switch(client: SimClient, queue: Queue<string>, { paused, timeoutMs }: SwitchTurn): Promise<void> {
-    const pending = client.recorder.invoke(client.name, object, 'queue.switch', { paused });
-    await told(pending, async () => {
-      await (paused ? queue.pause({ timeoutMs }) : queue.resume({ timeoutMs }));
-      return null;
-    });
-  }
-
-  async #take(client: SimClient, queue: Queue<string>, turns: readonly TakeTurn[]): Promise<void> {
-    const consumer = await this.#open(queue);
-    if (consumer === undefined) return;
-    try {
-      for (const turn of turns) await this.#takeOne(client, consumer, turn);
-    } finally {
-      await consumer.close();
-    }
-  }
-
-  async #takeOne(client: SimClient, consumer: Consumer<string>, turn: TakeTurn): Promise<void> {
-    const pending = client.recorder.invoke(client.name, object, 'queue.take', null);
-    let job: Job<string>;
-    try {
-      job = await consumer.take({ timeoutMs: turn.timeoutMs });
-    } catch (error) {
-      // A job may have been claimed, and given back or lost.
-      pending.unknown(error);
-      return expectFailure(error);
-    }
-    pending.ok(deliveryOf(job));
-    const over = this.#samples.watchLease(client, `${object} ${job.id}`, job);
-    const reporting = report(job);
-    await pause(client.process, turn.workMs);
-    await reporting;
-    if (turn.verdict !== 'leave' && (!turn.careful || job.held)) await this.#settle(client, job, turn.verdict);
-    over();
-  }
-
-  async #settle(client: SimClient, job: Job<string>, verdict: 'ack' | 'nack'): Promise<void> {
-    const input = { item: job.payload, claim: job.fence };
-    const pending = client.recorder.invoke(client.name, object, `queue.${verdict}`, input);
-    try {
-      const result: KeptResult = { item: job.payload, claim: `${job.fence}` };
-      await (verdict === 'ack' ? job.ack(result) : job.nack());
-      pending.ok(null);
-    } catch (error) {
-      pending.threw(error);
-      expectFailure(error);
-    }
-  }
-
   async #consume(client: SimClient, queue: Queue<string>, turn: QueueOperation & { how: 'consume' }): Promise<void> {
     const { concurrency, workMs, failsEvery } = turn;
     const invoke = () => client.recorder.invoke(client.name, object, 'queue.take', null);
@@ -318,9 +257,9 @@ class QueueStage implements Stage {
       (takes.pop() ?? invoke()).ok(deliveryOf(job));
       count += 1;
       const fails = failsEvery > 0 && count % failsEvery === 0;
-      const over = this.#samples.watchLease(client, `${object} ${job.id}`, job);
+      const over = this.#hands.samples.watchLease(client, `${object} ${job.id}`, job);
       await pause(client.process, workMs);
-      if (!fails && job.held) await this.#settle(client, job, 'ack');
+      if (!fails && job.held) await this.#hands.settle(client, job, 'ack');
       over();
       takes.push(invoke());
       if (fails) throw new Error('failed');
@@ -333,48 +272,4 @@ class QueueStage implements Stage {
       for (const each of takes) each.unknown('a job may have been claimed, and given back or lost');
     }
   }
-
-  /** Takes until the store has no job any more but dead letters. */
-  async #drain(client: SimClient, queue: Queue<string>): Promise<void> {
-    // Bounded by the run: what cannot be taken is a hang, and told as such.
-    while (this.#server === undefined || undoneIn(this.#server) > 0) {
-      if (this.#server !== undefined && isPausedIn(this.#server))
-        await this.#switch(client, queue, { paused: false, timeoutMs: 5_000 });
-      const consumer = await this.#open(queue);
-      if (consumer === undefined) {
-        await pause(client.process, 500);
-        if (this.#server === undefined) return;
-        continue;
-      }
-      // Long enough for the longest delay: a keeper that goes before leaves it to the next one, which waits anew if the
-      // clocks are wrong.
-      await this.#takeOne(client, consumer, { timeoutMs: 8000, workMs: 10, careful: true, verdict: 'ack' });
-      await consumer.close();
-    }
-  }
-
-  /** Undefined: the store could not be asked. */
-  async #open(queue: Queue<string>): Promise<Consumer<string> | undefined> {
-    try {
-      return await queue.consumer();
-    } catch (error) {
-      expectFailure(error);
-      return undefined;
-    }
-  }
-}
-
-/** As a worker would: twice, and going on whether or not anybody heard. */
-async function report(job: Job<string>): Promise<void> {
-  for (const step of [1, 2]) {
-    try {
-      await job.updateProgress({ claim: `${job.fence}`, step });
-    } catch (error) {
-      expectFailure(error);
-    }
-  }
-}
-
-function deliveryOf(job: Job<string>): QueueDelivery {
-  return { item: job.payload, claim: job.fence, lease: job.leaseId };
 }

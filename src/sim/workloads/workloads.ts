@@ -10,6 +10,7 @@ import { leaseWorkload } from './lease.js';
 import { lockCrowdWorkload, lockHeadsWorkload, lockWorkload, unfencedWorkload } from './lock.js';
 import { partitionWorkload } from './partition.js';
 import { queueClaimsWorkload, queueSwitchWorkload, queueWorkload } from './queue.js';
+import { queueKeysWorkload } from './queue-keys.js';
 import { registryWorkload } from './registry.js';
 import { scheduleWorkload } from './schedule.js';
 import { sharedLocksWorkload } from './shared-locks.js';
@@ -37,6 +38,7 @@ export const workloads: readonly Workload[] = [
   ephemeralWorkload,
   queueClaimsWorkload,
   queueSwitchWorkload,
+  queueKeysWorkload,
 ];
 
 /** Runs that must fail, or their checkers prove nothing. */

@@ -234,4 +234,44 @@ export const queueMutants: readonly Mutant[] = [
     workloads: ['queue'],
     rules: ['queue: result'],
   },
+  {
+    name: 'a dead letter that keeps its dedupe key',
+    origin: 'BullMQ with a custom job id: a failed job stays, and later ones of its id are not added',
+    edits: [{ file: 'queue/settle.js', find: '...freeKey(keys, ticket),', replace: '' }],
+    workloads: ['queue-keys'],
+    rules: ['queue: told of one that is there', 'queue: groups end'],
+  },
+  {
+    name: 'a redrive that does not ask whose the key is',
+    origin: 'SQS redrive, Sidekiq’s retry of dead jobs: the job is there twice',
+    edits: [{ file: 'queue/redrive.js', find: 'if (other === undefined || other === seq)', replace: 'if (true)' }],
+    workloads: ['queue-keys'],
+    rules: ['queue: one of a key'],
+  },
+  {
+    name: 'a key that goes with whoever had it',
+    origin: 'drawn up with dead letters that let go of theirs: who takes one away frees another job’s key',
+    edits: [
+      {
+        file: 'queue/dedupe.js',
+        find: 'compare: [valueIs(key, markOf({ seq, dedupe }))]',
+        replace: 'compare: []',
+      },
+    ],
+    workloads: ['queue-keys'],
+    rules: ['queue: one of a key'],
+  },
+  {
+    name: 'a cancel that has seen the job',
+    origin: 'drawn up with the failure table: it was done before the request came, and is told to be cancelled',
+    edits: [
+      {
+        file: 'queue/cancel.js',
+        find: 'return isDoubtful && wasBy(by, last, before)',
+        replace: 'return before !== undefined',
+      },
+    ],
+    workloads: ['queue-keys'],
+    rules: ['queue: cancelled for good'],
+  },
 ];
