@@ -19,9 +19,12 @@ export class H2Dialer {
     this.authority = address.startsWith('unix:') ? 'localhost' : address;
   }
 
-  /** A socket under way; it tells by its events what becomes of it. @throws what TLS says of keys that are none. */
-  dial(): Socket {
-    if (this.#tls === undefined) return connect({ ...this.#place, noDelay: true });
+  /**
+   * A socket under way; it tells by its events what becomes of it, and `receive` what comes.
+   * @throws what TLS says of keys that are none.
+   */
+  dial(receive: (chunk: Buffer) => void): Socket {
+    if (this.#tls === undefined) return connect({ ...this.#place, noDelay: true, onread: intoOneBuffer(receive) });
     this.#context ??= createSecureContext({
       ca: buffer(this.#tls.ca),
       cert: buffer(this.#tls.cert),
@@ -32,6 +35,7 @@ export class H2Dialer {
     const named = host === undefined || isIP(host) !== 0 ? {} : { servername: host };
     const socket = connectTls({ ...this.#place, ...named, secureContext: this.#context, ALPNProtocols: ['h2'] });
     socket.setNoDelay(true);
+    socket.on('data', receive);
     return socket;
   }
 
@@ -45,6 +49,25 @@ export class H2Dialer {
     if (!this.isSecure || (socket as TLSSocket).alpnProtocol === 'h2') return undefined;
     return 'the server does not offer HTTP/2 (ALPN h2)';
   }
+}
+
+/** As much as Node reads at once. */
+const readBytes = 65_536;
+
+/**
+ * Without `Readable` and a new buffer of that size for each read: measured, 49 instead of 59 µs of CPU an event of a
+ * watch. What came is copied out of it, since messages are views; and not into Node's pool, which a cache would hold
+ * whole for each value that it keeps.
+ */
+function intoOneBuffer(receive: (chunk: Buffer) => void) {
+  const buffer = Buffer.allocUnsafeSlow(readBytes);
+  const callback = (length: number) => {
+    const chunk = Buffer.allocUnsafeSlow(length);
+    buffer.copy(chunk, 0, 0, length);
+    receive(chunk);
+    return true;
+  };
+  return { buffer, callback };
 }
 
 function placeOf(address: string): NetConnectOpts & { readonly host?: string } {

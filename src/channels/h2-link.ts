@@ -83,7 +83,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
   dial(): void {
     let socket: Socket;
     try {
-      socket = this.#dialer.dial();
+      socket = this.#dialer.dial((chunk) => this.#receive(chunk));
     } catch (error) {
       this.#giveUp(unreachableError(this.#endpoint, (error as Error).message, error));
       return;
@@ -180,11 +180,12 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     };
     const connection = new Connection({ role: 'client', settings, sink, listener: this });
     this.#connection = connection;
-    socket.on('data', (chunk: Buffer) => {
-      this.#keepalive?.heard();
-      connection.receive(chunk);
-    });
     socket.on('drain', () => connection.drained());
+  }
+
+  #receive(chunk: Buffer): void {
+    this.#keepalive?.heard();
+    this.#connection?.receive(chunk);
   }
 
   #canBegin(): boolean {
