@@ -76,7 +76,11 @@ export class Consumer<T> implements AsyncDisposable {
   async #receive(grip: Grip, signal: AbortSignal): Promise<Job<T> | undefined> {
     const { claim } = grip;
     const { payload } = recordOf(claim.job);
-    const verdict = await judge(this.#site.settings.schema, payload);
+    const judged = judge(this.#site.settings.schema, payload);
+    // A schema that does not answer holds up nobody who gives up: what it was asked about goes back.
+    const verdict = await (judged instanceof Promise
+      ? abortable(judged, signal).catch((): { readonly value: unknown } => ({ value: payload }))
+      : judged);
     const value = 'value' in verdict ? verdict.value : payload;
     const job = this.#crew.jobOf<T>(this.#site, grip, value, (each) => this.#inHand.delete(each));
     this.#inHand.add(job);

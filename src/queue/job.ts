@@ -155,8 +155,7 @@ export class Job<T = unknown> {
 
   /** What a failed handler comes to: another try, or after the last one a dead letter. Throws as `ack`. */
   fail(error: unknown): Promise<void> {
-    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return this.retry({ reason });
+    return this.retry({ reason: textOf(error) });
   }
 
   /** @internal Nobody has begun with it: the attempt does not count. */
@@ -221,6 +220,15 @@ export class Job<T = unknown> {
     this.#unlink();
     this.#ended.abort(error);
     this.#onOver();
+  }
+}
+
+/** Of whatever was thrown. */
+function textOf(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  } catch {
+    return 'what was thrown has no text';
   }
 }
 

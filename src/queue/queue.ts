@@ -77,8 +77,7 @@ export class Queue<T = unknown> {
    */
   async enqueue(payload: T, options: EnqueueOptions = {}): Promise<Enqueued> {
     const job = newJob(payload, options, this.#settings, options.dedupeKey);
-    if (this.#settings.schema !== undefined) await checkPayload(payload, this.#settings);
-    const [added] = await this.#add([job], options);
+    const [added] = await this.#add([job], [payload], options);
     return added as Enqueued;
   }
 
@@ -92,8 +91,7 @@ export class Queue<T = unknown> {
     if (kib > kibPerStep) {
       throw new ConclaveError('INVALID_ARGUMENT', `${kib} KiB at once, at most ${kibPerStep}`);
     }
-    for (const payload of payloads) await checkPayload(payload, this.#settings);
-    return jobs.length === 0 ? [] : this.#add(jobs, options);
+    return jobs.length === 0 ? [] : this.#add(jobs, payloads, options);
   }
 
   /**
@@ -216,8 +214,10 @@ export class Queue<T = unknown> {
    */
   async schedule(name: string, options: ScheduleOptions<T> & WaitOptions): Promise<ScheduleInfo<T>> {
     const spec = specOf(name, options, this.#settings);
-    await checkPayload(options.payload, this.#settings);
-    return this.#changed('schedule', options, (site, signal) => declareSchedule<T>(site, name, spec, signal));
+    return this.#changed('schedule', options, async (site, signal) => {
+      await this.#check([options.payload], signal);
+      return declareSchedule<T>(site, name, spec, signal);
+    });
   }
 
   /** All schedules, by name. */
@@ -231,8 +231,18 @@ export class Queue<T = unknown> {
     return this.#changed('unschedule', options, (site, signal) => removeSchedule(site, name, signal));
   }
 
-  async #add(jobs: readonly NewJob[], options: JobOptions & WaitOptions): Promise<readonly Enqueued[]> {
+  /** Asks the schema, which may take its time. */
+  async #check(payloads: readonly T[], signal: AbortSignal): Promise<void> {
+    for (const payload of payloads) await abortable(checkPayload(payload, this.#settings), signal);
+  }
+
+  async #add(
+    jobs: readonly NewJob[],
+    payloads: readonly T[],
+    options: JobOptions & WaitOptions,
+  ): Promise<readonly Enqueued[]> {
     return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
+      if (this.#settings.schema !== undefined) await this.#check(payloads, signal);
       // Bounded by `signal`, which whoever waits for room should have.
       for (;;) {
         try {

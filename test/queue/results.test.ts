@@ -95,6 +95,48 @@ describe('a schema', () => {
   });
 });
 
+it('QUEUE-9, QUEUE-22: a schema that never answers holds up nobody who gives up', async () => {
+  await inQueueWorld(async (world) => {
+    const schema = {
+      '~standard': { version: 1, vendor: 'none', validate: () => new Promise<never>(() => {}) },
+    } as const;
+    const strict = world.client({ ttlMs: 60_000 }).conclave.queue('q', { schema });
+    expect(await world.until(errorOf(strict.enqueue('x', { timeoutMs: 1_000 })))).toMatchObject({ code: 'TIMEOUT' });
+    const scheduled = strict.schedule('s', { everyMs: 60_000, payload: 'x', timeoutMs: 1_000 });
+    expect(await world.until(errorOf(scheduled))).toMatchObject({ code: 'TIMEOUT' });
+    const queue = open(world);
+    await world.until(queue.enqueue('y'));
+    const end = consuming(strict, () => {});
+    await world.advance(5_000);
+    await world.until(end());
+    expect(await world.until(queue.list('ready'))).toMatchObject([{ payload: 'y', attempts: 0 }]);
+    expect(await world.until(queue.purge())).toBe(1);
+  });
+});
+
+it('QUEUE-11: whatever is thrown fails the job, though it has no text', async () => {
+  await inQueueWorld(async (world) => {
+    const queue = world.client({ ttlMs: 60_000 }).conclave.queue<number>('q', { maxAttempts: 1 });
+    const thrown = [undefined, null, '', 0, Object.create(null), Symbol('no'), new Error('')];
+    await world.until(queue.enqueueAll(thrown.map((_, i) => i)));
+    const end = consuming(queue as never, ({ payload }) => {
+      throw thrown[payload as number];
+    });
+    await world.advance(5_000);
+    await world.until(end());
+    expect((await world.until(queue.list('dead'))).map(({ reason }) => reason)).toEqual([
+      'undefined',
+      'null',
+      'given back after its last attempt',
+      '0',
+      'what was thrown has no text',
+      'Symbol(no)',
+      'Error: ',
+    ]);
+    expect(await world.until(queue.purge())).toBe(thrown.length);
+  });
+});
+
 describe('bad input', () => {
   it.each([
     ['a negative delay', { delayMs: -1 }],
@@ -105,6 +147,7 @@ describe('bad input', () => {
     ['too short a time for results', { keepResultMs: 1 }],
     ['a priority out of range', { priority: 1_000 }],
     ['an empty dedupe key', { dedupeKey: '' }],
+    ['a word for a full queue that is none', { whenFull: 'drop' as never }],
   ])('%s is refused', async (_, jobOptions) => {
     await inQueueWorld(async (world) => {
       expect(await errorOf(open(world).enqueue('x', jobOptions))).toMatchObject({ code: 'INVALID_ARGUMENT' });
