@@ -8,7 +8,7 @@ import { moveGroupOn } from './group.js';
 import { checkDelay } from './options.js';
 import { Progress } from './progress.js';
 import { recordOf, type Tick } from './record.js';
-import { encodeResult, keepFor } from './result.js';
+import { encodeResult, forget, keepFor } from './result.js';
 import { settle, type Verdict } from './settle.js';
 import type { Slot } from './slot.js';
 import { shortReason } from './ticket.js';
@@ -37,6 +37,8 @@ export class Job<T = unknown> {
   readonly #onOver: () => void;
   readonly #unlink: () => void;
   #over: ConclaveError | undefined;
+  /** What its result is to hang on is asked for. */
+  #acking = false;
 
   /** @internal `onOver` is called once, when the claim is settled or lost. */
   constructor(site: ClaimSite, slot: Slot, claim: Claim, payload: unknown, onOver: () => void) {
@@ -116,7 +118,17 @@ export class Job<T = unknown> {
     const { resultMs } = this.#claim.ticket;
     if (resultMs === undefined) return this.#settle({ type: 'ack' });
     const json = encodeResult(result, this.#site.settings.maxJobKib);
-    return this.#settle({ type: 'ack', result: await keepFor(this.#site, resultMs, json) });
+    if (this.#acking) throw this.#released();
+    this.#acking = true;
+    try {
+      const kept = await keepFor(this.#site, resultMs, json);
+      await this.#settle({ type: 'ack', result: kept }).catch((error: unknown) => {
+        if (ConclaveError.is(error) && error.outcome === 'not-applied') forget(this.#site, kept);
+        throw error;
+      });
+    } finally {
+      this.#acking = false;
+    }
   }
 
   /**
@@ -188,7 +200,7 @@ export class Job<T = unknown> {
 
   async #settle(verdict: Verdict): Promise<void> {
     this.#checkHeld();
-    this.#over = new ConclaveError('RELEASED', `job ${this.id}: settled`);
+    this.#over = this.#released();
     try {
       await settle(this.#site, this.#slot, this.#claim, verdict);
       await this.#moveGroupOn(verdict);
@@ -208,6 +220,10 @@ export class Job<T = unknown> {
     await moveGroupOn(context, keys, this.group, session.signal, floors).catch((error: unknown) => {
       if (!ConclaveError.is(error)) throw error;
     });
+  }
+
+  #released(): ConclaveError {
+    return new ConclaveError('RELEASED', `job ${this.id}: settled`);
   }
 
   #checkHeld(): void {

@@ -32,6 +32,12 @@ export async function keepFor({ context, session }: ClaimSite, ms: number, json:
   return { json, leaseId };
 }
 
+/** The lease of a result that is not kept after all. If that is not heard it goes by itself. */
+export function forget({ context, session }: ClaimSite, { leaseId }: KeptResult): void {
+  const { store, runtime } = context;
+  untilAnswered(runtime, session.signal, () => store.leaseRevoke({ id: leaseId })).catch(() => {});
+}
+
 /** Waits until the job is done, dead or gone. */
 export async function outcomeOf<R>(
   { context, keys }: AdminSite,

@@ -1,6 +1,6 @@
 import { type } from 'arktype';
 import { describe, expect, it } from 'vitest';
-import { errorOf, type SimWorld } from '../support/sim-world.js';
+import { errorOf, outcomeOf, type SimWorld } from '../support/sim-world.js';
 import { below, consuming, inQueueWorld } from './support.js';
 
 function open(world: SimWorld) {
@@ -111,6 +111,32 @@ it('QUEUE-9, QUEUE-22: a schema that never answers holds up nobody who gives up'
     await world.until(end());
     expect(await world.until(queue.list('ready'))).toMatchObject([{ payload: 'y', attempts: 0 }]);
     expect(await world.until(queue.purge())).toBe(1);
+  });
+});
+
+it('QUEUE-6, QUEUE-21: of two acks the first one counts; one that comes too late leaves no lease behind', async () => {
+  await inQueueWorld(async (world) => {
+    const client = world.client({ ttlMs: 60_000 });
+    const queue = client.conclave.queue('q');
+    await world.until(queue.enqueueAll(['twice', 'late'], { keepResultMs: 60_000 }));
+    const consumer = await world.until(queue.consumer());
+    const [twice, late] = await world.until(Promise.all([consumer.take(), consumer.take()]));
+    const acks = [twice.ack(1), twice.ack(2)].map((ack) => outcomeOf(ack));
+    expect(await world.until(Promise.all(acks))).toMatchObject([{ value: undefined }, { error: { code: 'RELEASED' } }]);
+    expect(await world.until(queue.result('1'))).toEqual({ state: 'done', result: 1 });
+    const leases = async () => (await world.until(world.truth.leaseLeases())).leases.length;
+    const before = await leases();
+    client.store.delay('leaseGrant', { replyMs: 1_000 });
+    const acked = outcomeOf(late.ack(3));
+    await world.advance(100);
+    expect(await leases()).toBe(before + 1);
+    await world.until(late.nack());
+    expect(await world.until(acked)).toMatchObject({ error: { code: 'RELEASED' } });
+    await world.advance(100);
+    expect(await leases()).toBe(before);
+    await world.until(consumer.close());
+    expect(await world.until(queue.purge())).toBe(1);
+    await world.advance(65_000);
   });
 });
 
