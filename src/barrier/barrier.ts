@@ -2,7 +2,7 @@ import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js
 import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
-import { linePrefix, type RecipeContext } from '../line/context.js';
+import { folderPrefix, type RecipeContext } from '../line/context.js';
 import type { Stem } from '../line/place.js';
 import { below } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnResponse } from '../store/messages.js';
@@ -32,7 +32,7 @@ export class Barrier {
   constructor(context: RecipeContext, name: string) {
     this.name = name;
     this.#context = context;
-    this.#prefix = linePrefix(context, root, name);
+    this.#prefix = folderPrefix(context, root, name);
     this.#up = concatBytes(this.#prefix, utf8('up'));
     this.#raisers = concatBytes(this.#prefix, utf8('raisers/'));
     this.#all = { type: 'range', request: below(this.#prefix) };

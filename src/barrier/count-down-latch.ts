@@ -3,7 +3,7 @@ import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import { assertWhole } from '../core/whole.js';
-import { linePrefix, type RecipeContext } from '../line/context.js';
+import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { below } from '../line/rule.js';
 import { type RequestOp, type TxnRequest, type TxnResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get, mismatch, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
@@ -31,7 +31,7 @@ export class CountDownLatch {
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `count` is a whole number from 1. */
   constructor(context: RecipeContext, name: string, { count }: LatchOptions) {
     assertWhole('count', count, 1);
-    const prefix = linePrefix(context, root, name);
+    const prefix = folderPrefix(context, root, name);
     const at = (path: string) => concatBytes(prefix, utf8(path));
     this.name = name;
     this.#context = context;

@@ -3,7 +3,7 @@ import { type Bytes, concatBytes, sameBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import { assertWhole } from '../core/whole.js';
-import { linePrefix, type RecipeContext } from '../line/context.js';
+import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { below, deletionOf } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { createdAt, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
@@ -37,7 +37,7 @@ export function meetingPlace(context: RecipeContext, root: string, name: string,
   if (parties > partiesMax) {
     throw new ConclaveError('INVALID_ARGUMENT', `parties must be at most ${partiesMax}, got ${parties}`);
   }
-  const prefix = concatBytes(linePrefix(context, root, name), utf8('parties/'));
+  const prefix = concatBytes(folderPrefix(context, root, name), utf8('parties/'));
   return { context, what: `${root}/${name}`, prefix, parties };
 }
 

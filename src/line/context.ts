@@ -63,8 +63,22 @@ export interface LockOptions extends HoldOptions {
  * @throws ConclaveError `INVALID_NAME` for an empty name, and for half a surrogate pair: in UTF-8 all of these are one.
  */
 export function linePrefix(context: RecipeContext, root: string, name: string): Bytes {
-  if (typeof name !== 'string' || name === '' || /\p{Surrogate}/u.test(name)) {
-    throw new ConclaveError('INVALID_NAME', 'a name must be a well-formed string of at least one character');
-  }
+  checkName(name);
   return utf8(name.startsWith('/') ? `${name}/` : `${context.namespace}${root}/${name}/`);
+}
+
+/**
+ * The same for what keeps folders below its prefix: of `a` one might be that of `a/ready`. So a name has no `/` there,
+ * but where it is an exact prefix.
+ * @throws ConclaveError `INVALID_NAME`.
+ */
+export function folderPrefix(context: RecipeContext, root: string, name: string): Bytes {
+  checkName(name);
+  if (name.startsWith('/')) return linePrefix(context, root, name);
+  return linePrefix(context, root, name.replace(/[%/]/g, encodeURIComponent));
+}
+
+function checkName(name: string): void {
+  if (typeof name === 'string' && name !== '' && !/\p{Surrogate}/u.test(name)) return;
+  throw new ConclaveError('INVALID_NAME', 'a name must be a well-formed string of at least one character');
 }

@@ -3,7 +3,7 @@ import { utf8 } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
-import { linePrefix, type RecipeContext } from '../line/context.js';
+import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { Doorbell } from '../line/doorbell.js';
 import { isOverfull } from '../store/etcd-errors.js';
 import { WatchFilter } from '../store/messages.js';
@@ -63,7 +63,7 @@ export class Queue<T = unknown> {
   constructor(context: RecipeContext, name: string, options: QueueOptions<T> = {}, root = queuesRoot) {
     this.#context = context;
     this.name = name;
-    this.#keys = new QueueKeys(linePrefix(context, root, name));
+    this.#keys = new QueueKeys(folderPrefix(context, root, name));
     this.#settings = settingsOf(options);
     this.#producer = new Producer(context, { keys: this.#keys, settings: this.#settings });
   }

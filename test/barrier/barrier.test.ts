@@ -43,6 +43,24 @@ describe('giving up', () => {
     }));
 });
 
+it('BARRIER-1, BARRIER-3: one whose name goes on where another one’s folders are is one of its own', () =>
+  inWorld(async (world) => {
+    const { conclave } = world.client({ ttlMs });
+    const timeoutMs = 1_000;
+    const rounds = ['c', 'c/parties', 'c%2Fparties'].map((name) =>
+      errorOf(conclave.cyclicBarrier(name, { parties: 2 }).wait({ timeoutMs })),
+    );
+    for (const each of rounds) expect(await world.until(each)).toMatchObject({ code: 'TIMEOUT' });
+    const [outer, inner] = ['l', 'l/downs'].map((name) => conclave.countDownLatch(name, { count: 2 }));
+    expect(await world.until(inner?.countDown() as Promise<number>)).toBe(1);
+    expect(await world.until(outer?.left() as Promise<number>)).toBe(2);
+    expect(await world.until(inner?.delete() as Promise<boolean>)).toBe(true);
+    expect(await world.until(conclave.barrier('b/raisers').raise())).toBe(true);
+    await world.until(conclave.barrier('b').wait({ timeoutMs }));
+    expect(await world.until(conclave.barrier('b/raisers').lift())).toBe(true);
+    expect(await keysIn(world)).toEqual([]);
+  }));
+
 describe('a party that is lost', () => {
   it('BARRIER-8: waiting parties do not count it, and its own wait rejects', () =>
     inWorld(async (world) => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { linePrefix } from '../../src/line/context.js';
+import { folderPrefix } from '../../src/line/context.js';
 import { QueueKeys } from '../../src/queue/keys.js';
 import { settingsOf } from '../../src/queue/options.js';
 import { tick } from '../../src/queue/tick.js';
@@ -39,7 +39,7 @@ it('costs what the README says: groups, progress, results, purges, schedules and
     const options = { everyMs: 5_000, payload: 'x' };
     expect(await costOf(() => queue.schedule('s', options))).toEqual([2, 0]);
     expect(await costOf(() => queue.schedule('s', options))).toEqual([1, 0]);
-    const keys = new QueueKeys(linePrefix(context, 'queues', 'q'));
+    const keys = new QueueKeys(folderPrefix(context, 'queues', 'q'));
     const site = { context, session: context.sessions.current, keys, settings: settingsOf({}) };
     const [kv] = await world.keys('queues/q/schedules/');
     if (kv === undefined) throw new Error('no schedule');

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { utf8Text } from '../../src/core/bytes.js';
-import { linePrefix } from '../../src/line/context.js';
+import { folderPrefix } from '../../src/line/context.js';
 import { type ClaimSite, claimRound, readFront } from '../../src/queue/claim.js';
 import { Floors } from '../../src/queue/floors.js';
 import type { Job } from '../../src/queue/job.js';
@@ -101,7 +101,7 @@ it('QUEUE-4: a request for several leaves nobody out, whatever became of the fir
   await inQueueWorld(async (world) => {
     const { client, queue } = open(world);
     const { context } = client;
-    const keys = new QueueKeys(linePrefix(context, 'queues', 'q'));
+    const keys = new QueueKeys(folderPrefix(context, 'queues', 'q'));
     const session = context.sessions.current;
     await world.until(session.open());
     const site: ClaimSite = { context, session, keys, settings: settingsOf({}), floors: new Floors(keys, 10_000) };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pause } from '../../src/core/abort.js';
-import { linePrefix } from '../../src/line/context.js';
+import { folderPrefix } from '../../src/line/context.js';
 import { QueueKeys } from '../../src/queue/keys.js';
 import { settingsOf } from '../../src/queue/options.js';
 import { tick } from '../../src/queue/tick.js';
@@ -64,7 +64,7 @@ describe('a schedule', () => {
       const site = ({ context }: Client) => ({
         context,
         session: context.sessions.current,
-        keys: new QueueKeys(linePrefix(context, 'queues', 'q')),
+        keys: new QueueKeys(folderPrefix(context, 'queues', 'q')),
         settings: settingsOf({}),
       });
       const [seen] = await world.keys('queues/q/schedules/');
