@@ -37,6 +37,8 @@ const ahead = 64;
  * the other: with n slots the first has number 1, n + 1, 2n + 1 … Whoever claims meanwhile takes the first ones, and of
  * what is left each slot finds one of the next n.
  *
+ * Of a job that is known from an event alone, nothing may be in front.
+ *
  * All slots are as they were, or nothing is done: a request that comes twice would leave out jobs of those that have
  * theirs already.
  */
@@ -57,7 +59,9 @@ export function claimTxn(
   return {
     compare: [
       ...slots.map(({ key, revision }) => modifiedAt(key, revision)),
-      ...floors.spans(`${utf8Text(last.key)}\0`).map((span) => noneSince(span, seen.asOf)),
+      ...(seen.isHeard === true
+        ? floors.spans(utf8Text(first.key)).map(noneIn)
+        : floors.spans(`${utf8Text(last.key)}\0`).map((span) => noneSince(span, seen.asOf))),
     ],
     success: [
       ...slots.flatMap((slot, i) => claimOneOf(site, slot, seen.jobs, i, slots.length, idle)),

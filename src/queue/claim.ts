@@ -15,6 +15,8 @@ import { perAnswer, type Ticket, takenOf, ticketOf } from './ticket.js';
 export interface Front {
   readonly jobs: readonly KeyValue[];
   readonly asOf: bigint;
+  /** The only one is known from an event, which tells nothing of others: nobody has looked. */
+  readonly isHeard?: boolean;
 }
 
 /** A job that is ours now. */
@@ -80,12 +82,12 @@ export function isClaimable({ jobs: [first] }: Front): boolean {
 export async function claimRound(
   site: ClaimSite,
   slots: readonly Slot[],
-  { jobs, asOf }: Front,
+  { jobs, asOf, isHeard = false }: Front,
   more: number,
   idle: string | undefined,
 ): Promise<Round> {
   const { context, session, floors } = site;
-  const seen = { jobs: jobs.slice(0, slots.length + more), asOf };
+  const seen = { jobs: jobs.slice(0, slots.length + more), asOf, isHeard };
   const asked = slots.slice(0, Math.min(seen.jobs.length, perAnswer(seen.jobs.map(ticketOf))));
   const request = claimTxn(site, asked, seen, slots.length + more, idle);
   const txn = await onLease(session, () =>

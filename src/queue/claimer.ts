@@ -1,5 +1,5 @@
 import { type AnySignal, abortable, onAbort } from '../core/abort.js';
-import { noBytes, utf8, utf8Text } from '../core/bytes.js';
+import { compareBytes, noBytes, utf8, utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import type { RecipeContext } from '../line/context.js';
@@ -8,7 +8,7 @@ import { exclusive } from '../line/exclusive.js';
 import { leave } from '../line/leave.js';
 import { Line, lookAgainMs, type Turn } from '../line/line.js';
 import { deletionOf } from '../line/rule.js';
-import { WatchFilter } from '../store/messages.js';
+import { type Event, WatchFilter } from '../store/messages.js';
 import { type ClaimSite, claimRound, type Front, type Grip, isClaimable, readFront } from './claim.js';
 import { below } from './keys.js';
 import type { Slots } from './slot.js';
@@ -24,6 +24,15 @@ const fewestMore = 3;
 const mostMore = 15;
 
 const nothing: Front = { jobs: [], asOf: 0n };
+
+/** What came of a look, and of the requests after it. */
+interface Claimed {
+  readonly claimed: boolean;
+  /** Whether the place in the idle line is gone. */
+  readonly hasLeft: boolean;
+  /** Whether in the end no job was there, and the queue was not paused. */
+  readonly isEmpty: boolean;
+}
 
 /**
  * Claims jobs for all who wait for one on the same session, with one request at a time for as many as wait, and one
@@ -87,10 +96,10 @@ export class Claimer {
   }
 
   /** Claims as long as there is something and somebody waits who was there at the start. */
-  async #claim(idle: Turn | undefined): Promise<{ readonly claimed: boolean; readonly hasLeft: boolean }> {
+  async #claim(idle: Turn | undefined, heard?: Front): Promise<Claimed> {
     this.#call = deferred();
     let open = await this.#slots.take(Math.min(this.#waiting.size, slotsPerRequest));
-    let [front, isSent, claimed, hasLeft] = [this.#front, false, false, false];
+    let [front, isSent, claimed, hasLeft] = [heard ?? this.#front, false, false, false];
     this.#front = nothing;
     const place = idle && utf8Text(idle.key);
     if (front.jobs.length === 0) front = await readFront(this.#site, open.length + this.#more);
@@ -109,7 +118,7 @@ export class Claimer {
     // Refused because the queue was paused, a request that comes again may claim for them once it is resumed.
     if (isSent && front.jobs.length > 0 && !isClaimable(front)) await this.#slots.discard(open);
     else for (const slot of open) this.#slots.free(slot);
-    return { claimed, hasLeft };
+    return { claimed, hasLeft, isEmpty: front.jobs.length === 0 };
   }
 
   #give(grip: Grip): void {
@@ -165,23 +174,29 @@ export class Claimer {
     }
   }
 
-  async #claimAtRing(
-    turn: Turn,
-    signal: AbortSignal,
-  ): Promise<{ readonly claimed: boolean; readonly hasLeft: boolean }> {
+  async #claimAtRing(turn: Turn, signal: AbortSignal): Promise<Claimed> {
     const { store, runtime } = this.#context;
     const { ready, paused } = this.#site.keys;
     const comes = { ...below(ready), filters: [WatchFilter.noDelete] };
     const bell = new Doorbell(store, runtime, [comes, deletionOf(utf8(paused))], lookAgainMs);
+    let isEmpty: boolean;
     try {
       // The watch comes first: what happens after the look rings.
       await abortable(bell.armed, signal);
       const looked = await this.#claim(turn);
       if (looked.claimed) return looked;
+      isEmpty = looked.isEmpty;
       await abortable(bell.rings(), signal);
     } finally {
       bell.close();
     }
-    return this.#claim(turn);
+    // Not if the queue was paused: then it rings for every job that comes.
+    return this.#claim(turn, isEmpty ? firstHeard(bell.heard) : undefined);
   }
+}
+
+/** The first of the jobs that events tell of; undefined: they tell of something else. */
+function firstHeard(events: readonly Event[]): Front | undefined {
+  const [first] = events.map(({ kv }) => kv).sort((a, b) => compareBytes(a.key, b.key));
+  return first && { jobs: [first], asOf: first.modRevision, isHeard: true };
 }

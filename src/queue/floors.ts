@@ -54,6 +54,7 @@ export class Floors {
       spans.push({ key: utf8(from), rangeEnd: utf8(place) });
       from = this.#keys.readyOf({ seq: floor, priority });
     }
+    if (from === end) return spans;
     if (from < end) return [...spans, { key: utf8(from), rangeEnd: utf8(end) }];
     // There is one that should not be there.
     this.#byPriority.clear();

@@ -79,6 +79,11 @@ it('QUEUE-17: costs what the README says: enqueueing, claims, settlings, pauses;
     // On its slots; of the keeper three; two in the idle line.
     expect(store.counts.watch - watches).toBe(1 + 3 + 2);
     await world.until(idle);
+    const awaited = consumer.take();
+    await world.advance(500);
+    const comes = async () => (await Promise.all([awaited, queue.enqueue('comes')]))[0].ack();
+    // Whoever is idle claims what it hears of with its first request, which takes its place in the idle line away.
+    expect(await costOf(comes)).toEqual([1 + 1 + 1, -1]);
     expect(await costOf(() => queue.pause())).toEqual([2, 2]);
     expect(await costOf(() => queue.resume())).toEqual([2, -1]);
     await world.until(consumer.close());

@@ -60,6 +60,13 @@ export const queueMutants: readonly Mutant[] = [
     rules: ['queue: the first are claimed', 'queue: in order'],
   },
   {
+    name: 'an event tells of all that is there',
+    origin: 'drawn up with claims at the ring: what is heard is a hint, and others come in front of it meanwhile',
+    edits: [{ file: 'queue/claim-txn.js', find: 'floors.spans(utf8Text(first.key)).map(noneIn)', replace: '[]' }],
+    workloads: ['queue', 'queue-claims', 'queue-switch'],
+    rules: ['queue: the first are claimed', 'queue: in order', 'queue: paused'],
+  },
+  {
     name: 'a floor under all priorities',
     origin: 'drawn up with the floors: what was taken of one priority tells nothing of the lower ones',
     edits: [{ file: 'queue/floors.js', find: 'each > priority ||', replace: 'true ||' }],
