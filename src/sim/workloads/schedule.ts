@@ -56,15 +56,16 @@ type ScheduleOperation =
    */
   | { readonly how: 'settle' };
 
+/** What of a queue stays when nobody works any more. */
+const folders = 'gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|schedules';
+const stays = new RegExp(`^(queues/q|schedules/s)/(tail$|switch$|(${folders})/)`);
+
 /** Schedules that processes with other clocks see to; judged by what the store has of each tick. */
 export const scheduleWorkload: Workload = {
   name: 'schedule',
   recordsKv: false,
   hasWatchers: false,
-  keeps: (key) =>
-    /^(queues\/q|schedules\/s)\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|dead|schedules)\/)/.test(
-      key,
-    ),
+  keeps: (key) => stays.test(key),
   checkers: [scheduleChecker, queueChecker, heldInTime, noHangingPromise, nothingLeft],
   draw: (random, clients) =>
     Array.from({ length: clients }, () => [
