@@ -154,7 +154,7 @@ function read(log) {
 }
 
 async function serve() {
-  const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+  const cli = fileURLToPath(new URL('../dist/bin/conclave.js', import.meta.url));
   const child = spawn(process.execPath, [cli, 'serve', '--listen', '127.0.0.1:0', '--json'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -17,7 +17,7 @@ export async function startServer(kind, { inMemory = false } = {}) {
   const dir = mkdtempSync(join(inMemory && existsSync(memoryDir) ? memoryDir : tmpdir(), 'trial-'));
   const [port, peerPort] = await freePorts();
   const [url, peerUrl] = [port, peerPort].map((each) => `http://127.0.0.1:${each}`);
-  const cli = fileURLToPath(new URL('cli/main.js', dist));
+  const cli = fileURLToPath(new URL('bin/conclave.js', dist));
   const commands = {
     ours: [process.execPath, cli, 'serve', '--listen', `127.0.0.1:${port}`, '--data', join(dir, 'data')],
     etcd: [

@@ -37,7 +37,7 @@ export function recipeOf(name: ServerKind): ServerRecipe {
     case 'ours memory, node:http2':
       return ours(name, () => ['--http2', 'node']);
     case 'ours slowed':
-      return ours(name, () => [], ['--import', join(buildDir, 'bench', 'check', 'slow.js')]);
+      return slowed(name);
     case 'etcd':
       return etcd(name, onDisk, []);
     case 'etcd no-fsync':
@@ -60,13 +60,21 @@ function noFsyncFolder(): string {
   return hasNoFsync() ? onDisk : inMemory;
 }
 
-function ours(name: string, dataFlags: (dir: string) => readonly string[], node: readonly string[] = []): ServerRecipe {
-  const main = join(buildDir, 'src', 'cli', 'main.js');
+/** Only in its modules can something be planted. */
+function slowed(name: string): ServerRecipe {
+  const plant = ['--import', join(buildDir, 'bench', 'check', 'slow.js')];
+  return ours(name, () => [], [...plant, join(buildDir, 'src', 'cli', 'main.js')]);
+}
+
+/** As the package has it. */
+const command = join(buildDir, 'bin', 'conclave.js');
+
+function ours(name: string, dataFlags: (dir: string) => readonly string[], main = [command]): ServerRecipe {
   return {
     name,
     file: process.execPath,
     diskFolder: onDisk,
-    args: (dir, port) => [...node, main, 'serve', '--listen', `127.0.0.1:${port}`, ...quota, ...dataFlags(dir)],
+    args: (dir, port) => [...main, 'serve', '--listen', `127.0.0.1:${port}`, ...quota, ...dataFlags(dir)],
   };
 }
 

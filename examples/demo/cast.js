@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const cli = fileURLToPath(new URL('../../dist/bin/conclave.js', import.meta.url));
 const workerFile = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 /** Ends with us even if we are killed: then nobody keeps its stdin open. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { builtPackage } from '../cli/support/built.js';
+import { builtCli, builtPackage } from '../cli/support/built.js';
 import { Program } from '../cli/support/program.js';
 
 const timeoutMs = 90_000;
@@ -42,15 +42,7 @@ it('--keep: serves on until a signal', { timeout: timeoutMs }, async () => {
   let url: string | undefined;
   // Bounded by the demo's own end.
   while (url === undefined) url = /conclave lock demo --url (\S+)/.exec(await running.line())?.[1];
-  const held = new Program(process.execPath, [
-    join(builtPackage(), 'dist/cli/main.js'),
-    'lock',
-    'x',
-    '--url',
-    url,
-    'echo',
-    'ran',
-  ]);
+  const held = new Program(process.execPath, [builtCli(), 'lock', 'x', '--url', url, 'echo', 'ran']);
   expect(await held.ended()).toMatchObject({ code: 0, stdout: 'ran\n' });
   running.kill('SIGINT');
   expect(await running.ended()).toMatchObject({ code: 0, stderr: '' });

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   cpSync,
@@ -17,6 +18,7 @@ import ts from 'typescript';
 
 const repository = fileURLToPath(new URL('../../../', import.meta.url));
 const cache = join(repository, '.cache', 'built');
+const bundler = 'scripts/bundle.js';
 
 /**
  * The package as a user gets it, built from the sources as they are now: a folder with package.json, dist and examples.
@@ -24,7 +26,7 @@ const cache = join(repository, '.cache', 'built');
  * absent or old. Its name is a hash of what went in, so that several test files share one.
  */
 export function builtPackage(): string {
-  const inputs = ['package.json', ...filesBelow('src'), ...filesBelow('examples')];
+  const inputs = ['package.json', bundler, ...filesBelow('src'), ...filesBelow('examples')];
   const hash = createHash('sha256');
   for (const file of inputs)
     hash
@@ -37,6 +39,7 @@ export function builtPackage(): string {
   removeOld();
   const draft = mkdtempSync(join(cache, 'draft-'));
   for (const file of inputs) copy(file, draft);
+  execFileSync(process.execPath, [bundler, 'src/cli/main.ts', commandIn(draft)], { cwd: repository });
   try {
     renameSync(draft, target);
   } catch (error) {
@@ -49,7 +52,11 @@ export function builtPackage(): string {
 
 /** The `conclave` command of `builtPackage()`. */
 export function builtCli(): string {
-  return join(builtPackage(), 'dist', 'cli', 'main.js');
+  return commandIn(builtPackage());
+}
+
+function commandIn(folder: string): string {
+  return join(folder, 'dist', 'bin', 'conclave.js');
 }
 
 function filesBelow(folder: string): string[] {
