@@ -50,6 +50,23 @@ it('queue work: gives the job back when there is no such command; at a signal wh
   expect(await client.queue('w').purge()).toBe(1);
 });
 
+it('queue redrive --all: one whose dedupe key another job has stays, and keeps none of the others', async () => {
+  const jobs = served.client.queue('r');
+  const consumer = await jobs.consumer();
+  for (const dedupeKey of ['k', 'l']) {
+    await jobs.enqueue(dedupeKey, { dedupeKey });
+    await (await consumer.take()).dead('broken');
+  }
+  await consumer.close();
+  await jobs.enqueue('another', { dedupeKey: 'k' });
+  expect(await queue('redrive', 'r', '--all').ended()).toMatchObject({
+    code: 1,
+    stdout: '2\n',
+    stderr: expect.stringMatching(/job 3 is in the queue, of the same dedupe key as dead letter 1\n.*stay: 1\n$/),
+  });
+  expect(await jobs.purge()).toBe(3);
+});
+
 it('queue ls, pause, resume, cancel, purge; what cannot be is refused', async () => {
   const lines = queue('push', 'l', '--group', 'g', '--json');
   lines.child.stdin?.end('1\n{"a":2}\n\nthree\n');
