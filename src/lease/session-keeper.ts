@@ -1,3 +1,4 @@
+import { Companions } from '../core/companions.js';
 import type { ConclaveError } from '../core/errors.js';
 import { onSessionEnd, Session, type SessionContext, type SessionOptions } from './session.js';
 
@@ -6,6 +7,8 @@ import { onSessionEnd, Session, type SessionContext, type SessionOptions } from 
  * whatever comes next gets a fresh one; what was lost is never taken again behind the holder's back.
  */
 export class SessionKeeper {
+  /** What all who use the connection share, whatever becomes of its sessions. */
+  readonly companions = new Companions();
   readonly #context: SessionContext;
   readonly #options: SessionOptions;
   #current: Session | undefined;

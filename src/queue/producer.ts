@@ -4,11 +4,14 @@ import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
+import { Doorbell } from '../line/doorbell.js';
+import { WatchFilter } from '../store/messages.js';
 import { modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { goneOf } from './gone.js';
+import { below, type QueueKeys } from './keys.js';
 import { recordOf } from './record.js';
-import { duplicatesIn, fits, type NewJob, type QueueEnd, readEnd, type StepSite, sizeOf, stepTxn } from './step.js';
+import { duplicatesIn, fits, type NewJob, type QueueEnd, type QueueLimits, readEnd, sizeOf, stepTxn } from './step.js';
 import { makerOf, nextTail, type Tail, tailOf } from './tail.js';
 
 /** What became of a job that was to be added. */
@@ -21,6 +24,7 @@ export interface Added {
 /** Jobs that are added together or not at all, and who waits for it. One with a dedupe key is alone in its batch. */
 interface Batch {
   readonly jobs: readonly NewJob[];
+  readonly limits: QueueLimits;
   readonly added: Deferred<readonly Added[]>;
   sent: boolean;
 }
@@ -32,25 +36,34 @@ export const kibPerStep = 1024;
 /** How long a step is tried before its callers are told that nobody knows. */
 const patienceMs = 30_000;
 
+/** How long a producer that waits for room sleeps at most before it looks again. */
+const roomAgainMs = 1_000;
+
 /**
  * Adds jobs at the end of the queue, one step after the other: what is asked for while a step is under way goes into
  * the next one.
  */
 export class Producer {
   readonly #context: SessionContext;
-  readonly #site: StepSite;
+  readonly #keys: QueueKeys;
   readonly #waiting = new Set<Batch>();
   #end: QueueEnd | undefined;
   #busy = false;
+  /** Until the next job has gone, if somebody waits for room. */
+  #going: Promise<void> | undefined;
 
-  constructor(context: SessionContext, site: StepSite) {
+  constructor(context: SessionContext, keys: QueueKeys) {
     this.#context = context;
-    this.#site = site;
+    this.#keys = keys;
   }
 
-  /** Resolves when the store has the jobs. */
-  async add(jobs: readonly NewJob[], signal: AbortSignal): Promise<readonly Added[]> {
-    const batch: Batch = { jobs, added: deferred<readonly Added[]>(), sent: false };
+  get busy(): boolean {
+    return this.#busy || this.#going !== undefined;
+  }
+
+  /** Resolves when the store has the jobs. `limits` are those of whoever adds them. */
+  async add(jobs: readonly NewJob[], limits: QueueLimits, signal: AbortSignal): Promise<readonly Added[]> {
+    const batch: Batch = { jobs, limits, added: deferred<readonly Added[]>(), sent: false };
     // Nobody may be waiting any more when it fails.
     batch.added.promise.catch(() => {});
     this.#waiting.add(batch);
@@ -61,6 +74,25 @@ export class Producer {
       throw batch.sent ? undecided(error) : error;
     } finally {
       this.#waiting.delete(batch);
+    }
+  }
+
+  /** Waits until a job has gone: one watch for all who wait. */
+  room(signal: AbortSignal): Promise<void> {
+    this.#going ??= this.#goes().finally(() => {
+      this.#going = undefined;
+    });
+    return abortable(this.#going, signal);
+  }
+
+  async #goes(): Promise<void> {
+    const { store, runtime } = this.#context;
+    const going = { ...below(this.#keys.gone), filters: [WatchFilter.noDelete] };
+    const bell = new Doorbell(store, runtime, [going], roomAgainMs);
+    try {
+      await bell.rings();
+    } finally {
+      bell.close();
     }
   }
 
@@ -107,7 +139,7 @@ export class Producer {
     let left = batches;
     while (left.length > 0) {
       const { end, jobs } = await this.#endWithRoom(left, signal);
-      left = refuseWhatIsTooMuch(jobs, end, this.#site);
+      left = refuseWhatIsTooMuch(jobs, end);
       if (left.length > 0) left = await this.#tryStep(left, maker, end, signal);
     }
   }
@@ -121,8 +153,10 @@ export class Producer {
     signal: AbortSignal,
   ): Promise<{ readonly end: QueueEnd; readonly jobs: readonly Batch[] }> {
     const jobs = batches.flatMap((batch) => batch.jobs);
-    if (this.#end !== undefined && fits(this.#end, sizeOf(jobs), this.#site)) return { end: this.#end, jobs: batches };
-    const { end, there } = await readEnd(this.#context, this.#site.keys, jobs, signal);
+    const [seen, size] = [this.#end, sizeOf(jobs)];
+    if (seen !== undefined && batches.every(({ limits }) => fits(seen, size, limits)))
+      return { end: seen, jobs: batches };
+    const { end, there } = await readEnd(this.#context, this.#keys, jobs, signal);
     this.#end = end;
     return { end, jobs: tellDuplicates(batches, there) };
   }
@@ -136,7 +170,7 @@ export class Producer {
   ): Promise<readonly Batch[]> {
     const { store, runtime } = this.#context;
     const jobs = batches.flatMap((batch) => batch.jobs);
-    const request = stepTxn(this.#site, jobs, maker, end.tail, runtime);
+    const request = stepTxn(this.#keys, jobs, maker, end.tail, runtime);
     let isDoubtful = false;
     const txn = await untilAnswered(
       runtime,
@@ -167,7 +201,7 @@ export class Producer {
    */
   async #pass(tail: Tail, signal: AbortSignal): Promise<void> {
     const { store, runtime } = this.#context;
-    const key = this.#site.keys.tail;
+    const key = this.#keys.tail;
     const request = {
       compare: [modifiedAt(key, tail.revision)],
       success: [put(key, nextTail(tail, this.#newMaker(), sizeOf([])))],
@@ -204,16 +238,16 @@ function resolveAll(batches: readonly Batch[], before: number): readonly Batch[]
 }
 
 /** Rejects those that do not fit; resolves to the others. */
-function refuseWhatIsTooMuch(batches: readonly Batch[], end: QueueEnd, site: StepSite): readonly Batch[] {
+function refuseWhatIsTooMuch(batches: readonly Batch[], end: QueueEnd): readonly Batch[] {
   let size = { jobs: 0, kib: 0 };
-  return batches.filter(({ jobs, added }) => {
+  return batches.filter(({ jobs, limits, added }) => {
     const { jobs: more, kib } = sizeOf(jobs);
     const together = { jobs: size.jobs + more, kib: size.kib + kib };
-    if (fits(end, together, site)) {
+    if (fits(end, together, limits)) {
       size = together;
       return true;
     }
-    const { maxJobs, maxKib } = site.settings;
+    const { maxJobs, maxKib } = limits;
     const message = `the queue is full: at most ${maxJobs} jobs and ${maxKib} KiB`;
     added.reject(new ConclaveError('RESOURCE_EXHAUSTED', message, { retryable: true }));
     return false;

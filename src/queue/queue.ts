@@ -1,12 +1,9 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
-import { utf8 } from '../core/bytes.js';
 import { ConclaveError, undecided } from '../core/errors.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { folderPrefix, type RecipeContext } from '../line/context.js';
-import { Doorbell } from '../line/doorbell.js';
 import { isOverfull } from '../store/etcd-errors.js';
-import { WatchFilter } from '../store/messages.js';
 import { type AdminSite, checkState, type JobInfo, type JobState, listJobs } from './admin.js';
 import { cancelJob } from './cancel.js';
 import { type Handler, type WorkOptions, work } from './consume.js';
@@ -16,7 +13,8 @@ import { type JobOptions, newJob } from './new-job.js';
 import { type QueueOptions, type QueueSettings, settingsOf } from './options.js';
 import { setPaused } from './pause.js';
 import { checkPayload } from './payload.js';
-import { jobsPerStep, kibPerStep, Producer } from './producer.js';
+import { jobsPerStep, kibPerStep } from './producer.js';
+import { Producers } from './producers.js';
 import { purgeState } from './purge.js';
 import { redriveJob } from './redrive.js';
 import { type JobOutcome, outcomeOf } from './result.js';
@@ -30,9 +28,6 @@ const queuesRoot = 'queues';
 
 /** Between two consumers of `consume()` when the store could not be asked. */
 const outagePauseMs = 500;
-
-/** How long a producer that waits for room sleeps at most before it looks again. */
-const roomAgainMs = 1_000;
 
 export interface EnqueueOptions extends JobOptions, WaitOptions {
   /** While a job of this key is in the queue and no dead letter, another one is not added. */
@@ -52,9 +47,6 @@ export class Queue<T = unknown> {
   readonly #context: RecipeContext;
   readonly #keys: QueueKeys;
   readonly #settings: QueueSettings;
-  readonly #producer: Producer;
-  /** Until the next job has gone, if somebody waits for room. */
-  #going: Promise<void> | undefined;
 
   /**
    * `root`: where it lives, below the namespace.
@@ -65,7 +57,6 @@ export class Queue<T = unknown> {
     this.name = name;
     this.#keys = new QueueKeys(folderPrefix(context, root, name));
     this.#settings = settingsOf(options);
-    this.#producer = new Producer(context, { keys: this.#keys, settings: this.#settings });
   }
 
   /**
@@ -243,36 +234,18 @@ export class Queue<T = unknown> {
   ): Promise<readonly Enqueued[]> {
     return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
       if (this.#settings.schema !== undefined) await this.#check(payloads, signal);
+      const producer = Producers.of(this.#context, this.#keys);
       // Bounded by `signal`, which whoever waits for room should have.
       for (;;) {
         try {
-          const added = await this.#producer.add(jobs, signal);
+          const added = await producer.add(jobs, this.#settings, signal);
           return added.map(({ seq, duplicate }) => ({ id: seq.toString(), duplicate }));
         } catch (error) {
           if (options.whenFull !== 'wait' || !ConclaveError.is(error, 'RESOURCE_EXHAUSTED')) throw error;
         }
-        await this.#room(signal);
+        await producer.room(signal);
       }
     });
-  }
-
-  /** Waits until a job has gone: one watch for all who wait. */
-  #room(signal: AbortSignal): Promise<void> {
-    this.#going ??= this.#goes().finally(() => {
-      this.#going = undefined;
-    });
-    return abortable(this.#going, signal);
-  }
-
-  async #goes(): Promise<void> {
-    const { store, runtime } = this.#context;
-    const going = { key: utf8(`${this.#keys.gone}jobs`), filters: [WatchFilter.noDelete] };
-    const bell = new Doorbell(store, runtime, [going], roomAgainMs);
-    try {
-      await bell.rings();
-    } finally {
-      bell.close();
-    }
   }
 
   async #asked<R>(

@@ -34,11 +34,8 @@ export interface Size {
   readonly kib: number;
 }
 
-/** Where jobs are added. */
-export interface StepSite {
-  readonly keys: QueueKeys;
-  readonly settings: QueueSettings;
-}
+/** How much a queue holds at most. */
+export type QueueLimits = Pick<QueueSettings, 'maxJobs' | 'maxKib'>;
 
 /** What was ever added, and what of it is gone. */
 export interface QueueEnd {
@@ -51,8 +48,8 @@ export function sizeOf(jobs: readonly NewJob[]): Size {
 }
 
 /** Exact as far as it refuses nothing too little: `gone` only grows, and the tail is what the step is guarded by. */
-export function fits({ tail, gone }: QueueEnd, more: Size, { settings }: StepSite): boolean {
-  return tail.jobs - gone.jobs + more.jobs <= settings.maxJobs && tail.kib - gone.kib + more.kib <= settings.maxKib;
+export function fits({ tail, gone }: QueueEnd, more: Size, { maxJobs, maxKib }: QueueLimits): boolean {
+  return tail.jobs - gone.jobs + more.jobs <= maxJobs && tail.kib - gone.kib + more.kib <= maxKib;
 }
 
 /** The end of the queue, and which of the jobs' dedupe keys others have. */
@@ -72,7 +69,7 @@ export async function readEnd(
 
 /** Guarded by the tail as it was: that can be true once only, however often the request arrives. */
 export function stepTxn(
-  { keys }: StepSite,
+  keys: QueueKeys,
   jobs: readonly NewJob[],
   maker: string,
   tail: Tail,

@@ -7,13 +7,13 @@ import { type AdminSite, answered } from './admin.js';
 import { goneOf } from './gone.js';
 import { below } from './keys.js';
 import { encodeSchedule, groupOf, type Schedule, scheduleNameOf, scheduleOf } from './schedule.js';
-import { fits, type QueueEnd, type StepSite, sizeOf, stepTxn } from './step.js';
+import { fits, type QueueEnd, type QueueLimits, sizeOf, stepTxn } from './step.js';
 import { tailOf } from './tail.js';
 
 /** How often a tick looks whether a full queue has room again. */
 const roomAgainMs = 1_000;
 
-type TickSite = AdminSite & StepSite;
+type TickSite = AdminSite & { readonly settings: QueueLimits };
 
 /** How things stand when a tick is due. */
 interface Look {
@@ -40,7 +40,7 @@ export async function tick(site: TickSite, seen: KeyValue, signal: AbortSignal):
     const dueMs = lastTick(schedule.spec.rhythm, schedule.nextMs, nowMs);
     const look = await lookAround(site, name, schedule, signal);
     const isLeftOut = isMissed(schedule, nowMs - dueMs) || overlaps(schedule, look);
-    if (!isLeftOut && !fits(look.end, sizeOf([schedule.spec.job]), site)) {
+    if (!isLeftOut && !fits(look.end, sizeOf([schedule.spec.job]), site.settings)) {
       await pause(context.runtime, roomAgainMs, signal);
       kv = rangeAt(await answered(context, { success: [get(kv.key)] }, signal), 0).kvs[0];
       continue;
@@ -109,7 +109,7 @@ function addJob(
 ): TxnRequest {
   const { runtime } = site.context;
   const job = { ...schedule.spec.job, tick: { schedule: name, atMs: dueMs } };
-  const step = stepTxn(site, [job], randomHex(runtime).slice(0, 8), tail, runtime);
+  const step = stepTxn(site.keys, [job], randomHex(runtime).slice(0, 8), tail, runtime);
   const moved = moveOn(kv, { ...schedule, lastMs: dueMs, lastSeq: tail.seq + 1 }, dueMs);
   return {
     compare: [...(moved.compare ?? []), ...(step.compare ?? [])],

@@ -61,7 +61,8 @@ it('QUEUE-17: costs what the README says: enqueueing, claims, settlings, pauses;
       await world.until(work());
       return [store.counts.txn + store.counts.range - txn - range, (await world.keys('queues/')).length - keys];
     };
-    await world.until(queue.enqueue('first'));
+    // A look at the end first, which there is none of yet.
+    expect(await costOf(() => queue.enqueue('first'))).toEqual([2, 3]);
     expect(await costOf(() => queue.enqueue('second'))).toEqual([1, 2]);
     expect(await costOf(() => queue.enqueueAll(['third', 'fourth']))).toEqual([1, 4]);
     await world.until(context.sessions.current.open());
@@ -90,12 +91,27 @@ it('QUEUE-17: costs what the README says: enqueueing, claims, settlings, pauses;
   });
 });
 
+it('QUEUE-17: those who come together add in one request, whoever has said the name of the queue', async () => {
+  await inQueueWorld(async (world) => {
+    const { store, conclave } = world.client({ ttlMs: 60_000 });
+    await world.until(conclave.queue('q').enqueue('first'));
+    const before = store.counts.txn;
+    const adding = Array.from({ length: 40 }, (_, i) => conclave.queue('q', { maxJobs: i < 20 ? 30 : 5 }).enqueue(i));
+    const results = await world.until(Promise.allSettled(adding));
+    // Each by its own limits; one look when it seems full to some of them.
+    expect(results.map(({ status }) => status === 'fulfilled')).toEqual(results.map((_, i) => i < 20));
+    expect(store.counts.txn - before).toBe(2);
+    expect(await world.until(conclave.queue('q').purge())).toBe(21);
+  });
+});
+
 it('QUEUE-14: however many producers of one process wait for room, they watch once', async () => {
   await inQueueWorld(async (world) => {
     const { store, conclave } = world.client({ ttlMs: 60_000 });
     const queue = conclave.queue('q', { maxJobs: 1 });
     await world.until(queue.enqueue(0));
-    const waiting = [1, 2, 3, 4, 5].map((each) => queue.enqueue(each, { whenFull: 'wait' }));
+    const anew = () => conclave.queue('q', { maxJobs: 1 });
+    const waiting = [1, 2, 3, 4, 5].map((each) => anew().enqueue(each, { whenFull: 'wait' }));
     await world.advance(100);
     expect(store.openWatches).toBe(1);
     const consumer = await world.until(queue.consumer());
