@@ -1,5 +1,5 @@
 import { type Bytes, utf8Text } from '../core/bytes.js';
-import { type Place, placeName } from '../line/place.js';
+import { type Place, tailIn } from '../line/place.js';
 import { type Rank, rankIn } from './rank.js';
 
 /** Who leads, or stands for election; with its rank if it takes part in ranking. */
@@ -17,7 +17,7 @@ export function leaderOf(prefix: Bytes, place: Place): Leader {
     term: place.createRevision,
     key: utf8Text(place.key),
     leaseId: place.lease,
-    ...rankIn(placeName(prefix, place.key)?.tail ?? ''),
+    ...rankIn(tailIn(prefix, place.key)),
   };
 }
 

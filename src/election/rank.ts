@@ -49,6 +49,7 @@ export function tailOf({ priority, zone, preferred }: Rank): string {
 
 /** The rank in the tail of a key, if there is one. */
 export function rankIn(tail: string): Rank | undefined {
+  if (tail === '') return undefined;
   const [, preferred, priority, zone] = /^(p?)(-?\d{1,16})(?:\.(.+))?$/s.exec(tail) ?? [];
   if (priority === undefined) return undefined;
   return {

@@ -45,6 +45,14 @@ export function placeName(prefix: Bytes, key: Bytes): PlaceName | undefined {
   return { stem, moves: Number(moves), tail, origin: origin === undefined ? undefined : BigInt(origin) };
 }
 
+const dot = 0x2e;
+
+/** The tail in a place's key, or nothing. Most have none, which is seen at a glance: it costs every look at a place. */
+export function tailIn(prefix: Bytes, key: Bytes): string {
+  const nonceAt = key.indexOf(dot, prefix.length);
+  return nonceAt < 0 || key.indexOf(dot, nonceAt + 1) < 0 ? '' : (placeName(prefix, key)?.tail ?? '');
+}
+
 const placeGrammar = /^([0-9a-f]+\.[0-9a-f]{16})(?:\.(\d+)(?:-(\d+))?(?:\.(.*))?)?$/s;
 
 /** The key that the place of this name, created at `createRevision`, gets at its next move. */

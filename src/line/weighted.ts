@@ -3,7 +3,7 @@ import { ConclaveError } from '../core/errors.js';
 import { type KeyValue, type RangeResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get } from '../store/ops.js';
 import { admitByWeight, type Permits } from './admit.js';
-import { type Place, placeName } from './place.js';
+import { type Place, tailIn } from './place.js';
 import { type Agreement, deletionOf, eldersIn, newestIn, noneIn, type Rule, type Span, tagged } from './rule.js';
 
 /** Where a semaphore keeps what on the store. */
@@ -84,7 +84,7 @@ export function agreementOn(key: Bytes, declared: number): Agreement {
 
 /** How many permits a place takes up. */
 export function weightOf(prefix: Bytes, { key }: Pick<Place, 'key'>): number {
-  const tail = placeName(semaphoreKeys(prefix).places.key, key)?.tail ?? '';
+  const tail = tailIn(semaphoreKeys(prefix).places.key, key);
   return /^[1-9]\d*$/.test(tail) ? Number(tail) : 1;
 }
 
