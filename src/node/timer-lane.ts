@@ -1,7 +1,16 @@
-interface Entry {
+import { AsyncResource } from 'node:async_hooks';
+
+/** Called in the async context of whoever set it (`AsyncLocalStorage`), as a timer of Node's is. */
+class Entry extends AsyncResource {
   readonly dueMs: number;
   /** Undefined: taken back. */
   fn: (() => void) | undefined;
+
+  constructor(dueMs: number, fn: () => void) {
+    super('ConclaveTimer');
+    this.dueMs = dueMs;
+    this.fn = fn;
+  }
 }
 
 /** Entries that were taken back and may stay beside as many that were not. */
@@ -28,7 +37,7 @@ export class TimerLane {
 
   /** Calls `fn` once, not before the delay has passed; the function returned takes the call back (idempotent). */
   add(fn: () => void): () => void {
-    const entry: Entry = { dueMs: performance.now() + this.#delayMs, fn };
+    const entry = new Entry(performance.now() + this.#delayMs, fn);
     this.#entries.push(entry);
     this.#live += 1;
     if (this.#timer === undefined) this.#arm(this.#delayMs);
@@ -67,7 +76,7 @@ export class TimerLane {
     } finally {
       // Also if one of them throws: it has been called.
       this.#entries = entries.filter(isLive).concat(this.#entries);
-      this.#rest(nowMs);
+      this.#rest();
     }
   }
 
@@ -76,14 +85,18 @@ export class TimerLane {
     if (fn === undefined) return;
     entry.fn = undefined;
     this.#live -= 1;
-    fn();
+    entry.runInAsyncScope(fn);
   }
 
-  #rest(nowMs: number): void {
+  /**
+   * What was called may have taken its time: that is not waited for again. Node's timer keeps an async context alive:
+   * that of who is next, and not for ever that of the first.
+   */
+  #rest(): void {
     this.#timer = undefined;
     const next = this.#entries.find(isLive);
     if (next === undefined) this.#idle();
-    else this.#arm(Math.max(next.dueMs - nowMs, 0));
+    else next.runInAsyncScope(() => this.#arm(Math.max(next.dueMs - performance.now(), 0)));
   }
 }
 

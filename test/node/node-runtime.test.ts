@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { deferred } from '../../src/core/deferred.js';
 import { BootClock } from '../../src/node/boot-clock.js';
@@ -121,6 +122,37 @@ describe('NodeRuntime timers', () => {
     vi.advanceTimersByTime(100);
     expect(fired).toEqual(['first', 'last', 'later']);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('of one delay do not wait again for the time that one before them took', () => {
+    const runtime = new NodeRuntime();
+    let [tookMs, calls] = [0, 0];
+    const nowMs = performance.now.bind(performance);
+    const spy = vi.spyOn(performance, 'now').mockImplementation(() => nowMs() + tookMs);
+    runtime.setTimer(100, () => {
+      tookMs = 60;
+    });
+    vi.advanceTimersByTime(30);
+    runtime.setTimer(100, () => calls++);
+    vi.advanceTimersByTime(70);
+    expect([tookMs, calls]).toEqual([60, 0]);
+    vi.advanceTimersByTime(1);
+    expect(calls).toBe(1);
+    spy.mockRestore();
+  });
+
+  it('of one delay fire in the async context of whoever set them', () => {
+    const runtime = new NodeRuntime();
+    const request = new AsyncLocalStorage<string>();
+    const fired: (string | undefined)[] = [];
+    const set = () => runtime.setTimer(100, () => fired.push(request.getStore()));
+    for (const name of ['a', 'b', 'c']) {
+      request.run(name, set);
+      vi.advanceTimersByTime(40);
+    }
+    set();
+    vi.advanceTimersByTime(200);
+    expect(fired).toEqual(['a', 'b', 'c', undefined]);
   });
 
   it('of one delay fire though one before them throws', () => {
