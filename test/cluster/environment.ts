@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from './build.js';
@@ -16,11 +16,25 @@ export type ClockOrNot = (FakeClock & { close(): void }) | { readonly missing: s
 export async function fakeClockFor(faults: readonly string[] | undefined): Promise<ClockOrNot> {
   if (faults !== undefined && !faults.includes('clock-jump')) return { missing: 'not asked for' };
   const folder = mkdtempSync(join(tmpdir(), 'conclave-clock-'));
-  const close = () => rmSync(folder, { recursive: true, force: true });
+  const close = () => {
+    rmSync(folder, { recursive: true, force: true });
+    sweepSharedMemory();
+  };
   const clock = await fakeClock(join(cacheFolder(), 'faketime'), join(folder, 'offset'));
   if (!('missing' in clock)) return { ...clock, close };
   close();
   return clock;
+}
+
+const sharedMemory = '/dev/shm';
+
+/** What libfaketime leaves of processes that were killed. */
+function sweepSharedMemory(): void {
+  if (!existsSync(sharedMemory)) return;
+  for (const name of readdirSync(sharedMemory)) {
+    const [, pid] = /^(?:sem\.)?faketime_(?:shm|sem)_(\d+)$/.exec(name) ?? [];
+    if (pid !== undefined && !existsSync(`/proc/${pid}`)) rmSync(join(sharedMemory, name), { force: true });
+  }
 }
 
 /** Why members cannot run there; undefined: they can. */
