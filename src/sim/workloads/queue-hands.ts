@@ -1,4 +1,5 @@
 import { pause } from '../../core/abort.js';
+import type { Revision } from '../../engine/key-record.js';
 import type { Consumer } from '../../queue/consumer.js';
 import type { Job } from '../../queue/job.js';
 import type { Queue } from '../../queue/queue.js';
@@ -7,7 +8,7 @@ import type { SimServer } from '../sim-server.js';
 import type { QueueDelivery } from '../vocabulary.js';
 import { expectFailure, told } from './expected-errors.js';
 import { HeldSamples } from './held-samples.js';
-import { isPausedIn, type KeptResult, object, undoneIn } from './queue-truth.js';
+import { isPausedIn, type KeptResult, noteChanges, noteRest, object, undoneIn } from './queue-truth.js';
 
 export type SwitchTurn = { readonly paused: boolean; readonly timeoutMs: number };
 
@@ -21,9 +22,27 @@ export type TakeTurn = {
 
 type Verdict = 'ack' | 'nack' | 'retry' | 'dead';
 
-/** What clients do with the jobs of the queue, and with the queue as a whole. */
+/** What clients do with the jobs of the queue, and with the queue as a whole; and what its store has of it. */
 export class QueueHands {
   readonly samples = new HeldSamples();
+  /** By the store's own word: when each job came in. */
+  readonly #enqueuedAt = new Map<string, bigint>();
+  #server: SimServer | undefined;
+
+  changed(server: SimServer, revision: Revision): void {
+    this.#server = server;
+    noteChanges(server, revision, (id) => this.#enqueuedAt.set(id, revision.revision));
+  }
+
+  /** When the job of this id came in; 0n: it is not known. */
+  revisionOf(id: string): bigint {
+    return this.#enqueuedAt.get(id) ?? 0n;
+  }
+
+  /** Writes down what is still there. */
+  end(): void {
+    if (this.#server !== undefined) noteRest(this.#server);
+  }
 
   async switch(client: SimClient, queue: Queue<string>, { paused, timeoutMs }: SwitchTurn): Promise<void> {
     const pending = client.recorder.invoke(client.name, object, 'queue.switch', { paused });
@@ -61,15 +80,15 @@ export class QueueHands {
   }
 
   /** Takes until the store has no job any more but dead letters. */
-  async drain(client: SimClient, queue: Queue<string>, serverOf: () => SimServer | undefined): Promise<void> {
+  async drain(client: SimClient, queue: Queue<string>): Promise<void> {
     // Bounded by the run: what cannot be taken is a hang, and told as such.
-    for (let server = serverOf(); server === undefined || undoneIn(server) > 0; server = serverOf()) {
-      if (server !== undefined && isPausedIn(server))
+    while (this.#server === undefined || undoneIn(this.#server) > 0) {
+      if (this.#server !== undefined && isPausedIn(this.#server))
         await this.switch(client, queue, { paused: false, timeoutMs: 5_000 });
       const consumer = await this.#open(queue);
       if (consumer === undefined) {
         await pause(client.process, 500);
-        if (serverOf() === undefined) return;
+        if (this.#server === undefined) return;
         continue;
       }
       // Long enough for the longest delay: a keeper that goes before leaves it to the next one, which waits anew if the

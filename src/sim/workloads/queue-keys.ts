@@ -14,7 +14,7 @@ import type { SimServer } from '../sim-server.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, told } from './expected-errors.js';
 import { QueueHands, type TakeTurn } from './queue-hands.js';
-import { noteChanges, noteKeyed, noteRest, object, queueName } from './queue-truth.js';
+import { noteKeyed, object, queueName } from './queue-truth.js';
 
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
 
@@ -72,7 +72,7 @@ function drawOperation(random: Prng, item: string): KeysOperation {
   if (how === 'redrive') return { how, idleMs };
   const turns = Array.from({ length: random.pick([1, 2, 3]) }, () => ({
     timeoutMs: Math.round(random.between(0, random.pick([50, 1000]))),
-    workMs: Math.round(random.between(0, random.pick([5, 300, 2000]))),
+    workMs: Math.round(random.between(0, random.pick([5, 300, 4000]))),
     careful: random.chance(0.25),
     verdict: random.pick(['ack', 'ack', 'dead', 'dead', 'retry', 'nack', 'leave'] as const),
   }));
@@ -82,22 +82,18 @@ function drawOperation(random: Prng, item: string): KeysOperation {
 class QueueKeysStage implements Stage {
   readonly #hands = new QueueHands();
   readonly #queues = new Map<SimClient, Queue<string>>();
-  /** By the store's own word: when each job came in. */
-  readonly #enqueuedAt = new Map<string, bigint>();
-  #server: SimServer | undefined;
 
   look(): void {
     this.#hands.samples.look();
   }
 
   changed(server: SimServer, revision: Revision): void {
-    this.#server = server;
-    noteChanges(server, revision, (id) => this.#enqueuedAt.set(id, revision.revision));
+    this.#hands.changed(server, revision);
     noteKeyed(server, revision);
   }
 
   async end(): Promise<void> {
-    if (this.#server !== undefined) noteRest(this.#server);
+    this.#hands.end();
   }
 
   async perform(client: SimClient, operation: Json): Promise<void> {
@@ -116,7 +112,7 @@ class QueueKeysStage implements Stage {
       case 'redrive':
         return administer(client, queue, 'queue.redrive', 'dead', (id) => queue.redrive(id, { timeoutMs: patienceMs }));
       case 'drain':
-        return this.#hands.drain(client, queue, () => this.#server);
+        return this.#hands.drain(client, queue);
     }
   }
 
@@ -134,7 +130,7 @@ class QueueKeysStage implements Stage {
     const pending = client.recorder.invoke(client.name, object, 'queue.enqueue', input);
     await told(pending, async () => {
       const added = await queue.enqueue(item, { dedupeKey, delayMs, group: group === '' ? undefined : group });
-      if (!added.duplicate) return { revision: this.#enqueuedAt.get(added.id) ?? 0n };
+      if (!added.duplicate) return { revision: this.#hands.revisionOf(added.id) };
       client.recorder.note(client.name, object, 'queue.duplicate', { item, key: dedupeKey, id: added.id });
       throw new ConclaveError('CONFLICT', `job ${added.id} has the key`);
     });

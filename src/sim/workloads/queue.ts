@@ -17,7 +17,7 @@ import type { QueueDelivery } from '../vocabulary.js';
 import type { Stage, Workload } from '../workload.js';
 import { expectFailure, told, untilGivesUp } from './expected-errors.js';
 import { deliveryOf, QueueHands, type SwitchTurn, type TakeTurn } from './queue-hands.js';
-import { type KeptResult, noteChanges, noteRest, object, queueName } from './queue-truth.js';
+import { type KeptResult, object, queueName } from './queue-truth.js';
 
 /** So few and so short that dead letters and backoff are met. */
 const options = { maxAttempts: 3, backoff: { firstMs: 100, mostMs: 1000 } };
@@ -154,22 +154,17 @@ function drawOperation(random: Prng, hows: readonly How[], name: string): QueueO
 
 class QueueStage implements Stage {
   readonly #hands = new QueueHands();
-  /** By the store's own word: when each job came in. */
-  readonly #enqueuedAt = new Map<string, bigint>();
-  #server: SimServer | undefined;
 
   look(): void {
     this.#hands.samples.look();
   }
 
   changed(server: SimServer, revision: Revision): void {
-    this.#server = server;
-    noteChanges(server, revision, (id) => this.#enqueuedAt.set(id, revision.revision));
+    this.#hands.changed(server, revision);
   }
 
-  /** Writes down what is still there. */
   async end(): Promise<void> {
-    if (this.#server !== undefined) noteRest(this.#server);
+    this.#hands.end();
   }
 
   async perform(client: SimClient, operation: Json): Promise<void> {
@@ -189,7 +184,7 @@ class QueueStage implements Stage {
         for (const each of turn.turns) await this.#hands.switch(client, queue, each);
         return;
       case 'drain':
-        return this.#hands.drain(client, queue, () => this.#server);
+        return this.#hands.drain(client, queue);
     }
   }
 
@@ -209,7 +204,7 @@ class QueueStage implements Stage {
       );
       try {
         const added = await queue.enqueueAll(items, { priority, delayMs, group, ...(turn.result && { keepResultMs }) });
-        for (const [i, { id }] of added.entries()) pending[i]?.ok({ revision: this.#enqueuedAt.get(id) ?? 0n });
+        for (const [i, { id }] of added.entries()) pending[i]?.ok({ revision: this.#hands.revisionOf(id) });
         for (const [i, { id }] of turn.result ? added.entries() : [])
           await this.#result(client, queue, items[i] ?? '', id);
       } catch (error) {

@@ -43,7 +43,7 @@ export const queueMutants: readonly Mutant[] = [
         replace: 'encodeSlot({ settled: fence.toString() }))',
       },
     ],
-    workloads: ['queue-claims'],
+    workloads: ['queue-keys', 'queue-claims'],
     rules: ['queue: no ack by an expired claim', 'queue: done'],
   },
   {
@@ -70,7 +70,7 @@ export const queueMutants: readonly Mutant[] = [
     name: 'a floor under all priorities',
     origin: 'drawn up with the floors: what was taken of one priority tells nothing of the lower ones',
     edits: [{ file: 'queue/floors.js', find: 'each > priority ||', replace: 'true ||' }],
-    workloads: ['queue'],
+    workloads: ['queue-claims'],
     rules: ['queue: the first are claimed', 'queue: in order'],
   },
   {
