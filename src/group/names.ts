@@ -1,6 +1,6 @@
 import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { linePrefix, type RecipeContext } from '../line/context.js';
+import { folderPrefix, linePrefix, type RecipeContext } from '../line/context.js';
 import { type Span, below as spanBelow } from '../line/rule.js';
 
 /** A range of keys below one prefix. */
@@ -10,12 +10,12 @@ const idBytesMax = 256;
 
 /** Where the members of the group `name` are, below the namespace. */
 export function groupFolder(context: RecipeContext, name: string): Folder {
-  return folder(context, 'groups', name);
+  return folder(name, linePrefix(context, 'groups', name));
 }
 
 /** Where a partition is: members and who has what, so that one watch shows both at one revision. */
 export function partitionFolder(context: RecipeContext, name: string): Folder {
-  return folder(context, 'partitions', name);
+  return folder(name, folderPrefix(context, 'partitions', name));
 }
 
 /** The id of the member whose key this is; undefined: nobody's. Only direct children of a folder are members. */
@@ -41,8 +41,7 @@ export function checkId(id: string): void {
 }
 
 /** @throws ConclaveError `INVALID_NAME`. */
-function folder(context: RecipeContext, root: string, name: string): Folder {
-  const key = linePrefix(context, root, name);
+function folder(name: string, key: Bytes): Folder {
   if (!name.endsWith('/')) return spanBelow(key);
   throw new ConclaveError('INVALID_NAME', `a group’s name has no "/" at its end, got ${JSON.stringify(name)}`);
 }

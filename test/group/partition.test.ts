@@ -47,6 +47,16 @@ function watchful() {
 }
 
 describe('a partition', () => {
+  it('PARTITION-1: of a nested name is a partition of its own', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const inner = await world.until(conclave.partition('p/items', { items: ['a'] }).join({ settleMs: 200 }));
+      const outer = await world.until(conclave.partition('p', { items: ['members', 'x'] }).join({ settleMs: 200 }));
+      await world.advance(3_000);
+      expect([names(inner), names(outer).sort()]).toEqual([['a'], ['members', 'x']]);
+      await world.until(Promise.all([inner.leave(), outer.leave()]));
+    }));
+
   it('PARTITION-1, PARTITION-4: divides all items evenly, and again when members come and go', () =>
     inWorld(async (world) => {
       const [a, b, c] = [world.client(), world.client(), world.client()];
