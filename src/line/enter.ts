@@ -71,7 +71,7 @@ export async function enter(
 /** Undefined: the place is there already. For a line without agreement. */
 async function enterNew(store: Store, rule: Rule, place: NewPlace): Promise<Entry | undefined> {
   const reads = rule.reads({ whole: false });
-  const txn = await store.txn({ compare: [createdAt(place.key, 0n)], success: [putPlace(place), ...reads] });
+  const txn = await store.txn({ compare: [notMade(place)], success: [putPlace(place), ...reads] });
   return txn.succeeded ? entered(store, rule, place, txn, reads.length) : undefined;
 }
 
@@ -105,7 +105,7 @@ async function enterInstead(
 ): Promise<Entry | undefined> {
   const reads = rule.reads({ whole: false });
   const txn = await store.txn({
-    compare: [again ? notMade(place) : createdAt(place.key, 0n), createdAt(key, createRevision)],
+    compare: [notMade(place), createdAt(key, createRevision)],
     success: [remove(key), putPlace(place), ...reads],
     failure: again ? [made(place)] : [],
   });

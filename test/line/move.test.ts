@@ -103,6 +103,20 @@ describe('a place that is sent to the end of the line', () => {
       await world.advance(11 * ttlMs);
     }));
 
+  it('LINE-9: its first request, which somebody on the way repeats when it has been moved, makes no second one', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      const first = await (await stand(world, a, 'a')).turn;
+      await world.until(b.conclave.session.open());
+      b.store.duplicate(entering, 1_000);
+      const moved = await stand(world, b, 'b');
+      await move(world, a, 'b');
+      await world.advance(1_000);
+      expect(await order(world)).toEqual(['a', 'b']);
+      await leave(world, first);
+      await leave(world, await world.until(moved.turn));
+    }));
+
   it('LINE-9: an abort takes it away wherever it stands', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client({ ttlMs }), world.client({ ttlMs })];
