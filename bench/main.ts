@@ -12,31 +12,47 @@ import { allRows } from './rows/rows.js';
 
 // npm run bench                          every row; writes bench/RESULTS.md and the curves beside it
 // npm run bench -- --quick               under two minutes: fewer and shorter rounds; writes below .cache/bench
-// npm run bench -- --only ROW            one row, or those whose ids begin so; writes below .cache/bench. May be
-// repeated npm run bench -- --list                what rows there are
+// npm run bench -- --only ROW            one row, or those whose ids begin so, may be repeated; below .cache/bench, too
+// npm run bench -- --only ROW --keep     the same, into bench/RESULTS.md in the place of the old ones
+// npm run bench -- --list                what rows there are
 // npm run bench -- --rounds N            other than the usual number of rounds
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const dataFolder = join(root, '.cache', 'bench');
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string', multiple: true, default: [] },
-    keep: { type: 'boolean', default: false },
-    list: { type: 'boolean', default: false },
-    rounds: { type: 'string' },
-  },
-});
+const values = flags();
 
 process.exitCode = await main();
 
+function flags() {
+  try {
+    return parseArgs({
+      options: {
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string', multiple: true, default: [] },
+        keep: { type: 'boolean', default: false },
+        list: { type: 'boolean', default: false },
+        rounds: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+/** What was asked for makes no sense. */
+function refuse(why: string): never {
+  console.error(`bench: ${why}`);
+  process.exit(2);
+}
+
 async function main(): Promise<number> {
   const rows = chosen(allRows());
+  if (rows.length === 0) refuse(`no row is called ${values.only.join(' or ')}; --list names them`);
+  if (values.quick && values.keep) refuse('what --quick measures is not for RESULTS.md');
   if (values.list) {
     for (const { id, title } of rows) console.log(`${id.padEnd(28)} ${title}`);
     return 0;
   }
-  if (rows.length === 0) throw new Error(`no row is called ${values.only.join(' or ')}; --list names them`);
   const scale = scaleOf();
   const isWhole = !values.quick && values.only.length === 0;
   const folder = isWhole || values.keep ? join(root, 'bench') : join(root, '.cache', 'bench', 'results');
@@ -57,7 +73,7 @@ function scaleOf(): Scale {
   const scale = values.quick ? quickScale : fullScale;
   if (values.rounds === undefined) return scale;
   const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1) throw new Error(`--rounds takes a whole number, not ${values.rounds}`);
+  if (!Number.isInteger(rounds) || rounds < 1) refuse(`--rounds takes a whole number, not ${values.rounds}`);
   return { ...scale, rounds };
 }
 

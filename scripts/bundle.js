@@ -1,11 +1,14 @@
 // node scripts/bundle.js SOURCE TARGET
 // Makes one file of a command, and one for each part that it loads when it needs it, without the packages that it
 // depends on. Node reads a few hundred modules one by one in 70 ms; this takes it 5.
-import { chmodSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
+import { chmodSync, rmSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';
 
 const [source, target] = process.argv.slice(2);
+const parts = 'parts';
+// Those of an earlier build have other names.
+rmSync(join(dirname(target), parts), { recursive: true, force: true });
 await build({
   entryPoints: { [basename(target, '.js')]: source },
   outdir: dirname(target),
@@ -15,7 +18,7 @@ await build({
   platform: 'node',
   target: 'node20',
   packages: 'external',
-  chunkNames: 'parts/[name]-[hash]',
+  chunkNames: `${parts}/[name]-[hash]`,
   sourcemap: true,
   // The sources are in the package.
   sourcesContent: false,

@@ -17,7 +17,7 @@ try {
 }
 
 async function slowedIsSeen(): Promise<boolean> {
-  const [plain, slowed] = await measure(['ours memory', 'ours slowed']);
+  const [plain, slowed] = await measure(['ours in modules', 'ours slowed']);
   return say('a slowed build shows as slower', isSlower(slowed, plain, 'more'));
 }
 

@@ -28,7 +28,7 @@ export const electionRows: readonly Row[] = [
     unit: 'ms',
     better: 'less',
     comparisons: [{ of: 'conclave', to: 'put to bare watch', aim: 1 / 1.2 }],
-    because: 'the put is guarded by two compares and keeps its lease',
+    because: 'the put is guarded by a compare and keeps its lease',
     open: openProclaim,
   },
 ];

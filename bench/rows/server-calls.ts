@@ -30,7 +30,7 @@ export function serverCallRows(): Row[] {
 }
 
 function row(call: CallKind, concurrency: number): Row {
-  const isAhead = call === 'put' && concurrency === 512;
+  const isAhead = call === 'put' && concurrency >= 64;
   const [first, ...others] = likeAgainstLike as [Comparison, ...Comparison[]];
   return {
     id: `server/${call}-${concurrency}`,

@@ -20,6 +20,7 @@ export type ServerKind =
   | 'etcd no-fsync'
   /** For the check of the bench itself. */
   | 'ours memory again'
+  | 'ours in modules'
   | 'ours slowed';
 
 /** A 1,000,000 keys must fit, in either. */
@@ -36,8 +37,10 @@ export function recipeOf(name: ServerKind): ServerRecipe {
       return ours(name, () => []);
     case 'ours memory, node:http2':
       return ours(name, () => ['--http2', 'node']);
+    case 'ours in modules':
+      return inModules(name, []);
     case 'ours slowed':
-      return slowed(name);
+      return inModules(name, ['--import', join(buildDir, 'bench', 'check', 'slow.js')]);
     case 'etcd':
       return etcd(name, onDisk, []);
     case 'etcd no-fsync':
@@ -60,10 +63,9 @@ function noFsyncFolder(): string {
   return hasNoFsync() ? onDisk : inMemory;
 }
 
-/** Only in its modules can something be planted. */
-function slowed(name: string): ServerRecipe {
-  const plant = ['--import', join(buildDir, 'bench', 'check', 'slow.js')];
-  return ours(name, () => [], [...plant, join(buildDir, 'src', 'cli', 'main.js')]);
+/** Not bundled: only so can something be planted. */
+function inModules(name: string, node: readonly string[]): ServerRecipe {
+  return ours(name, () => [], [...node, join(buildDir, 'src', 'cli', 'main.js')]);
 }
 
 /** As the package has it. */

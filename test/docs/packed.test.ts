@@ -76,6 +76,17 @@ describe('the packed tarball, in an empty folder', () => {
     }
   });
 
+  it('has the command, which finds its parts and its packages', async () => {
+    const installed = join(folder, 'node_modules', 'conclave');
+    const { bin, version } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as {
+      bin: { conclave: string };
+      version: string;
+    };
+    const conclave = (...args: string[]) => run(process.execPath, [join(installed, bin.conclave), ...args]);
+    expect((await conclave('--version')).stdout).toBe(`${version}\n`);
+    expect((await conclave('lock', 'x', '--url', 'memory:', 'echo', 'ran')).stdout).toBe('ran\n');
+  });
+
   it('can be required from CommonJS', async () => {
     await writeFile(join(folder, 'example.cjs'), "console.log(typeof require('conclave').connect)");
     const { stdout } = await run(process.execPath, ['example.cjs'], { cwd: folder });
