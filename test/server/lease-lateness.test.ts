@@ -7,7 +7,6 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { startServer } from '../../src/server/server.js';
 import { put } from '../../src/store/ops.js';
 import { builtPackage } from '../cli/support/built.js';
-import { conclave } from '../cli/support/cli.js';
 import { Program } from '../cli/support/program.js';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -61,8 +60,9 @@ it('leases that end early, or late, would be seen', async () => {
 
 /** Whether a lease of 2 s, whose heartbeat is on its way, outlives a server whose loop is blocked for 3 s. */
 async function outlivesBlockedLoop(env: NodeJS.ProcessEnv = {}): Promise<boolean> {
-  const flags = ['serve', '--listen', '127.0.0.1:0', '--json'];
-  await using server = conclave(flags, { NODE_OPTIONS: `--import=${blockLoop}`, ...env });
+  // As modules: in the command as the package has it nothing can be planted.
+  const args = [join(builtPackage(), 'dist/cli/main.js'), 'serve', '--listen', '127.0.0.1:0', '--json'];
+  await using server = new Program(process.execPath, args, { NODE_OPTIONS: `--import=${blockLoop}`, ...env });
   const { url } = JSON.parse(await server.line()) as { url: string };
   const { store, close } = await openStore(url, {}, new NodeRuntime());
   try {
