@@ -28,8 +28,8 @@ export const fullScale: Scale = {
 export const quickScale: Scale = {
   quick: true,
   rounds: 3,
-  sampleMs: 150,
-  warmUpMs: 250,
+  sampleMs: 120,
+  warmUpMs: 150,
   keys: 20_000,
   revisions: 10_000,
 };
