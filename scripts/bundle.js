@@ -1,6 +1,6 @@
 // node scripts/bundle.js SOURCE TARGET
 // Makes one file of a command, and one for each part that it loads when it needs it, without the packages that it
-// depends on. Node reads a few hundred modules one by one in 70 ms; this takes it 5.
+// depends on. Node reads a few hundred modules one by one: without this `serve` listens after 186 ms, with it after 115.
 import { chmodSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { build } from 'esbuild';

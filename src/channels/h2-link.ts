@@ -27,7 +27,7 @@ const fullAtBytes = 1024 * 1024;
 
 /**
  * An etcd pings once for each request that it reads, to measure the line: the answer goes with the next call, if that
- * comes so soon. By itself it costs as much as a call does.
+ * comes so soon. By itself it is one packet more (measured: 3.3 for the two requests of a lock, not 2).
  */
 const lingerMs = 10;
 

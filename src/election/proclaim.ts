@@ -3,7 +3,7 @@ import { type Bytes, sameBytes } from '../core/bytes.js';
 import type { SessionContext } from '../lease/session.js';
 import type { ResponseHeader, TxnRequest } from '../store/messages.js';
 import { createdAt, modifiedAt } from '../store/ops.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 
 /** The place that proclaims. */
 export interface Candidacy {
@@ -32,17 +32,12 @@ export async function proclaim(
 ): Promise<Proclaimed | undefined> {
   let { valueRevision } = candidacy;
   let doubtful = false;
-  const send = async () => {
-    try {
-      return await store.txn(change(candidacy, valueRevision, value));
-    } catch (error) {
-      doubtful ||= unanswered(error);
-      throw error;
-    }
+  const doubt = () => {
+    doubtful = true;
   };
   // Bounded by `signal`: each further turn is for somebody else who has written the key.
   for (;;) {
-    const txn = await untilAnswered(runtime, signal, send);
+    const txn = await untilAnswered(runtime, signal, () => store.txn(change(candidacy, valueRevision, value)), doubt);
     if (txn.succeeded) return { header: txn.header, valueRevision: txn.header.revision };
     const { header, kvs } = await untilAnswered(runtime, signal, () => store.range({ key: candidacy.key }));
     const [found] = kvs;

@@ -6,7 +6,7 @@ import type { AcquireOptions } from '../line/context.js';
 import { below, eldersIn, newestIn } from '../line/rule.js';
 import type { KeyValue } from '../store/messages.js';
 import { createdAt, get, hangsOn, rangeAt, remove } from '../store/ops.js';
-import { unanswered, untilAnswered } from '../store/repeat.js';
+import { untilAnswered } from '../store/repeat.js';
 import { type Ground, whatOf } from './ground.js';
 import { Leadership } from './leadership.js';
 
@@ -83,19 +83,15 @@ async function take(
   signal: AbortSignal,
 ): Promise<{ readonly valueRevision: bigint } | undefined> {
   const elders = newestIn(below(prefix), { before: term, whole: true });
-  const send = async () => {
-    try {
-      return await context.store.txn({
-        compare: [createdAt(key, term), hangsOn(key, formerLease)],
-        success: [{ type: 'put', request: { key, ignoreValue: true, lease: leaseId } }, elders],
-        failure: [get(key), elders],
-      });
-    } catch (error) {
-      sent.doubtful ||= unanswered(error);
-      throw error;
-    }
+  const request = {
+    compare: [createdAt(key, term), hangsOn(key, formerLease)],
+    success: [{ type: 'put', request: { key, ignoreValue: true, lease: leaseId } }, elders],
+    failure: [get(key), elders],
+  } as const;
+  const doubt = () => {
+    sent.doubtful = true;
   };
-  const txn = await untilAnswered(context.runtime, signal, send);
+  const txn = await untilAnswered(context.runtime, signal, () => context.store.txn(request), doubt);
   const found = txn.succeeded ? undefined : rangeAt(txn, 0).kvs[0];
   if (!txn.succeeded && !isOurs(found, term, leaseId)) return undefined;
   if (eldersIn(rangeAt(txn, 1), prefix, term).length > 0) {

@@ -36,7 +36,7 @@ export async function keepOrLeave<E, T>(
   const doubt = () => {
     doubtful = true;
   };
-  const entered = untilAnswered(context.runtime, either.signal, (again) => acquisition.attempt(again), doubt);
+  const entered = untilAnswered(context.runtime, either.signal, () => acquisition.attempt(doubtful), doubt);
   try {
     const entry = await abortable(entered, either.signal);
     const turn = await acquisition.proceed(entry, either.signal);

@@ -51,15 +51,6 @@ export class NodeRuntime implements Runtime {
     return () => clearTimeout(timer);
   }
 
-  #lane(delayMs: number): TimerLane {
-    let lane = this.#lanes.get(delayMs);
-    if (lane === undefined) {
-      lane = new TimerLane(delayMs, () => this.#lanes.delete(delayMs));
-      this.#lanes.set(delayMs, lane);
-    }
-    return lane;
-  }
-
   randomBytes(length: number): Uint8Array {
     if (this.#chanceUsed + length > this.#chance.length) {
       this.#chance = randomFillSync(Buffer.allocUnsafeSlow(Math.max(length, chanceBytes)));
@@ -67,6 +58,15 @@ export class NodeRuntime implements Runtime {
     }
     this.#chanceUsed += length;
     return this.#chance.subarray(this.#chanceUsed - length, this.#chanceUsed);
+  }
+
+  #lane(delayMs: number): TimerLane {
+    let lane = this.#lanes.get(delayMs);
+    if (lane === undefined) {
+      lane = new TimerLane(delayMs, () => this.#lanes.delete(delayMs));
+      this.#lanes.set(delayMs, lane);
+    }
+    return lane;
   }
 }
 

@@ -65,10 +65,8 @@ export class TimerLane {
     const entries = this.#entries;
     // What comes meanwhile comes after them.
     this.#entries = [];
-    let at = 0;
     try {
-      for (; at < entries.length; at++) {
-        const entry = entries[at] as Entry;
+      for (const entry of entries) {
         if (entry.fn !== undefined && entry.dueMs > nowMs) break;
         this.#fire(entry);
       }

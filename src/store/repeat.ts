@@ -8,18 +8,18 @@ const lastPauseMs = 1000;
 /**
  * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
  * passes one that ends with its session. Other errors are the answer. `doubt` is called for each try that was not
- * answered; `again` tells `attempt` that there was one.
+ * answered.
  */
 export async function untilAnswered<T>(
   runtime: Runtime,
   signal: AnySignal,
-  attempt: (again: boolean) => Promise<T>,
+  attempt: () => Promise<T>,
   doubt?: () => void,
 ): Promise<T> {
-  for (let pauseMs = firstPauseMs, again = false; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs), again = true) {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
     signal.throwIfAborted();
     try {
-      return await attempt(again);
+      return await attempt();
     } catch (error) {
       if (!unanswered(error)) throw error;
       doubt?.();
