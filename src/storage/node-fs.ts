@@ -1,6 +1,7 @@
-import { constants } from 'node:fs';
+import { constants, fdatasync, write } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import type { Fs, FsFile } from './fs.js';
 
 export interface NodeFsOptions {
@@ -54,6 +55,13 @@ export class NodeFs implements Fs {
   }
 }
 
+/**
+ * What every durable write does. A FileHandle's own `write` and `datasync` cost more (measured: 197 instead of 182 µs,
+ * 130 instead of 112 of them CPU), for being safe to close while they run, which nobody does.
+ */
+const writeAt = promisify(write);
+const syncData = promisify(fdatasync);
+
 class NodeFile implements FsFile {
   readonly #handle: FileHandle;
   readonly #fsync: boolean;
@@ -83,7 +91,7 @@ class NodeFile implements FsFile {
     let done = 0;
     // Bounded: a write that takes nothing fails.
     while (done < bytes.length) {
-      const { bytesWritten } = await this.#handle.write(bytes, done, bytes.length - done, position + done);
+      const { bytesWritten } = await writeAt(this.#handle.fd, bytes, done, bytes.length - done, position + done);
       if (bytesWritten === 0) throw new Error('the file system takes no more bytes');
       done += bytesWritten;
     }
@@ -95,7 +103,7 @@ class NodeFile implements FsFile {
 
   /** On macOS libuv asks the disk itself (F_FULLFSYNC). */
   async sync(): Promise<void> {
-    if (this.#fsync) await this.#handle.datasync();
+    if (this.#fsync) await syncData(this.#handle.fd);
   }
 
   close(): Promise<void> {
