@@ -19,7 +19,7 @@ export class Readers<T> {
 
   /** What is told from this call on. An abort throws `signal.reason`; so does the end, with its error. */
   read(signal?: AbortSignal): AsyncGenerator<T, void, undefined> {
-    const queue = new AsyncQueue<T>(this.#limit, this.#merge);
+    const queue = new AsyncQueue<T>(this.#limit, { merge: this.#merge });
     if (this.#over !== undefined) queue.end(this.#over.error);
     this.#queues.add(queue);
     const unlink = onAbort(signal, () => this.#queues.delete(queue));

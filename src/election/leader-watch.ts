@@ -107,7 +107,7 @@ export class Observers {
 }
 
 /** A mod revision belongs to one txn, which writes a key once. */
-function samePlace(a: Place | null, b: Place | null): boolean {
+export function samePlace(a: Place | null, b: Place | null): boolean {
   if (a === null || b === null) return a === b;
   return a.modRevision === b.modRevision && a.createRevision === b.createRevision;
 }

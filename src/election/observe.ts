@@ -2,7 +2,7 @@ import { onAbort } from '../core/abort.js';
 import { AsyncQueue } from '../core/async-queue.js';
 import type { Bytes } from '../core/bytes.js';
 import { type Leader, leaderOf, sameLeader } from './leader.js';
-import type { LeaderSeen, Observers } from './leader-watch.js';
+import { type LeaderSeen, type Observers, samePlace } from './leader-watch.js';
 
 /** An observer that falls this many changes behind loses the oldest, never the newest. */
 const observerLimit = 1024;
@@ -17,13 +17,8 @@ export function observeLeader(
   prefix: Bytes,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Leader | null, void, undefined> {
-  let told: Leader | null | undefined;
-  return observeAs(observers, prefix, signal, ({ place }) => {
-    const leader = place === null ? null : leaderOf(prefix, place);
-    if (told !== undefined && sameLeader(told, leader)) return undefined;
-    told = leader;
-    return leader;
-  });
+  const show = ({ place }: LeaderSeen) => (place === null ? null : leaderOf(prefix, place));
+  return observeAs(observers, prefix, signal, show, sameLeader);
 }
 
 /** The same as keys, and a proclamation of the value that stands already is a change, too. */
@@ -32,22 +27,26 @@ export function observePlace(
   prefix: Bytes,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LeaderSeen, void, undefined> {
-  return observeAs(observers, prefix, signal, (seen) => seen);
+  return observeAs(
+    observers,
+    prefix,
+    signal,
+    (seen) => seen,
+    (before, seen) => samePlace(before.place, seen.place),
+  );
 }
 
-/** `show`: what is yielded; undefined: nothing. One generator, not one above the other: each costs every change. */
+/** `show`: what is yielded. One generator, not one above the other: each costs every change. */
 async function* observeAs<T>(
   observers: Observers,
   prefix: Bytes,
   signal: AbortSignal | undefined,
-  show: (seen: LeaderSeen) => T | undefined,
+  show: (seen: LeaderSeen) => T,
+  same: (before: T, shown: T) => boolean,
 ): AsyncGenerator<T, void, undefined> {
   signal?.throwIfAborted();
-  const queue = new AsyncQueue<T>(observerLimit);
-  const push = (seen: LeaderSeen) => {
-    const shown = show(seen);
-    if (shown !== undefined) queue.push(shown);
-  };
+  const queue = new AsyncQueue<T>(observerLimit, { same });
+  const push = (seen: LeaderSeen) => queue.push(show(seen));
   const { shared, unsubscribe } = observers.subscribe(prefix, { onSeen: push, onEnd: (error) => queue.end(error) });
   if (shared.seen !== undefined) push(shared.seen);
   // A reader that does not come back holds no watch after the abort.

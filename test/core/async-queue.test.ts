@@ -27,6 +27,19 @@ describe('AsyncQueue', () => {
     expect(await collect(queue.drain())).toEqual([3, 4]);
   });
 
+  it('leaves out what is the same as the one before, also where others were dropped', async () => {
+    const same = (a: number | null, b: number | null) => a === b;
+    const queue = new AsyncQueue<number | null>(2, { same });
+    for (const each of [null, null, 1, 1]) queue.push(each);
+    const items = queue.drain();
+    expect([(await items.next()).value, (await items.next()).value]).toEqual([null, 1]);
+    for (const each of [1, 2, 1, 3]) queue.push(each);
+    expect((await items.next()).value).toBe(3);
+    for (const each of [3, 4, 5, 3]) queue.push(each);
+    queue.end();
+    expect(await collect(items)).toEqual([5, 3]);
+  });
+
   it('throws what it was ended with after what was pushed; the first end counts', async () => {
     const queue = new AsyncQueue<number>(2);
     queue.push(1);

@@ -140,6 +140,30 @@ describe('observe()', () => {
       await world.until(ended);
     }));
 
+  for (const changes of [1_024, 3_000]) {
+    it(`ELECTION-8: whoever has not read ${changes} changes is told no leader twice in a row, and the last one`, () =>
+      inWorld(async (world) => {
+        const { conclave } = world.client();
+        const leadership = await world.until(conclave.election('e').campaign('a'));
+        const controller = new AbortController();
+        const leaders = conclave.election('e').observe({ signal: controller.signal });
+        const told: (string | null)[] = [];
+        const hear = async () => told.push((await world.until(leaders.next())).value?.value ?? null);
+        await hear();
+        const values = Array.from({ length: changes }, (_, i) => (i % 2 === 0 ? 'b' : 'a'));
+        for (const value of values) await world.truth.txn({ success: [put(leadership.key, value, leadership)] });
+        await world.settle();
+        const last = values.at(-1);
+        await world.until(leadership.resign());
+        await world.settle();
+        while (told.at(-1) !== null) await hear();
+        expect(told.filter((value, i) => i > 0 && value === told[i - 1])).toEqual([]);
+        expect(told.slice(-2)).toEqual([last, null]);
+        expect(told.length).toBeGreaterThanOrEqual(1_024);
+        controller.abort('enough');
+      }));
+  }
+
   it('ELECTION-9: after a compaction under a lost connection the present state follows, once', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];
