@@ -21,3 +21,15 @@ it('counter: adds, sets, reads and draws 64-bit numbers; 3 beyond them, 77 when 
   expect(await counter('delete', 'c')).toMatchObject({ code: 0, stdout: '9223372036854775807\n' });
   expect(await counter('get', 'c')).toMatchObject({ code: 0, stdout: '0\n' });
 });
+
+it('counter delete: takes away a key that holds no number, and says so', async () => {
+  await served.client.put('counters/c/value', 'seven');
+  expect(await counter('get', 'c')).toMatchObject({ code: 3, stdout: '' });
+  expect(await counter('delete', 'c')).toMatchObject({
+    ...{ code: 0, stdout: '', stderr: 'conclave: counters/c/value holds no whole number\n' },
+  });
+  expect(await served.client.get('counters/c/value')).toBeNull();
+  await served.client.put('counters/c/value', `${2n ** 64n}`);
+  expect(await counter('delete', 'c', '--json')).toMatchObject({ code: 0, stdout: '{"name":"c","value":null}\n' });
+  expect(await counter('add', 'c')).toMatchObject({ code: 0, stdout: '1\n' });
+});

@@ -3,6 +3,7 @@ import { pause } from '../../src/core/abort.js';
 import { noBytes, utf8Text } from '../../src/core/bytes.js';
 import { byChance } from '../../src/core/runtime.js';
 import { int64Max, int64Min } from '../../src/counter/counter.js';
+import { put } from '../../src/store/ops.js';
 import { anyCall } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
@@ -164,6 +165,27 @@ describe('a counter', () => {
       }
       await world.until(conclave.put('counters/c/value', '7'));
       expect(await world.until(counter.increment())).toBe(8n);
+    }));
+
+  it('COUNTER-2, COUNTER-4: delete takes away what holds no number, as it was looked at, and it counts from 0', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const counter = conclave.counter('c');
+      for (const foreign of ['seven', '', `${2n ** 63n}`, '1\nnobody']) {
+        await world.until(conclave.put('counters/c/value', foreign));
+        expect(await world.until(errorOf(counter.increment()))).toMatchObject({ code: 'INVALID_VALUE' });
+        expect(await world.until(counter.delete())).toBe(true);
+        expect(await world.until(counter.increment())).toBe(1n);
+      }
+      await world.until(conclave.put('counters/c/value', 'seven'));
+      store.delay('txn', { requestMs: 10 });
+      const deleting = counter.delete();
+      await world.advance(5);
+      await world.truth.txn({ success: [put('counters/c/value', 'eight')] });
+      const before = store.total;
+      expect(await world.until(deleting)).toBe(true);
+      expect(store.total - before).toBe(2);
+      expect(await world.until(counter.delete())).toBe(false);
     }));
 });
 

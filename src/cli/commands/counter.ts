@@ -1,10 +1,11 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Conclave } from '../../conclave.js';
+import { ConclaveError } from '../../core/errors.js';
 import type { Counter } from '../../counter/counter.js';
 import { runConnected } from '../connection.js';
 import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
-import { print, printJson } from '../output.js';
+import { complain, print, printJson } from '../output.js';
 import { count, name as counterName } from '../values.js';
 
 export function defineCounter(command: Command): void {
@@ -29,10 +30,10 @@ export function defineCounter(command: Command): void {
     });
   });
 
-  const remove = sub('delete', 'take it away, and print what it was');
+  const remove = sub('delete', 'take it away, and print what it was; also one whose key holds no number');
   remove.action((name: string) =>
     answered(remove, name, async (counter, signal) => {
-      const value = await counter.get({ signal });
+      const value = await numberIn(counter, signal);
       await counter.delete({ signal });
       return value;
     }),
@@ -48,10 +49,21 @@ export function defineCounter(command: Command): void {
     });
 }
 
+/** Undefined, with the reason on stderr: somebody has put something else there. */
+async function numberIn(counter: Counter, signal: AbortSignal): Promise<bigint | undefined> {
+  try {
+    return await counter.get({ signal });
+  } catch (error) {
+    if (!ConclaveError.is(error, 'INVALID_VALUE')) throw error;
+    complain(error.message);
+    return undefined;
+  }
+}
+
 function answered(
   command: Command,
   name: string,
-  ask: (counter: Counter, signal: AbortSignal) => Promise<bigint>,
+  ask: (counter: Counter, signal: AbortSignal) => Promise<bigint | undefined>,
 ): Promise<void> {
   const flags = command.optsWithGlobals<GlobalFlags>();
   return runConnected(flags, async (conclave, signal) => {
@@ -71,9 +83,10 @@ async function printNext(
   return ExitCode.ok;
 }
 
-function report(name: string, value: bigint, flags: GlobalFlags): void {
-  if (flags.json) printJson({ name, value });
-  else print(`${value}`);
+/** A `value` that is none is null in JSON, and nothing else is printed of it. */
+function report(name: string, value: bigint | undefined, flags: GlobalFlags): void {
+  if (flags.json) printJson({ name, value: value ?? null });
+  else if (value !== undefined) print(`${value}`);
 }
 
 function int64(text: string): bigint {
