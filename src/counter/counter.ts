@@ -81,8 +81,8 @@ export class Counter {
   }
 
   /**
-   * Takes its key away, whatever it holds, so that it is 0 again; false: there was none. Meant for a counter that nobody
-   * changes.
+   * Takes its key away, whatever that holds, so that it is 0 again; false: there was none. Meant for a counter that
+   * nobody changes.
    */
   delete(options: WaitOptions = {}): Promise<boolean> {
     const { store, runtime } = this.#cells.context;
