@@ -11,7 +11,7 @@ export interface ByteSink {
   write(chunks: readonly Buffer[]): boolean;
   /** Calls `fn` once, when this turn's work is done. */
   defer(fn: () => void): void;
-  /** Calls `fn` once, in a moment: answers to pings wait so long for company. Default: `defer`. */
+  /** Calls `fn` once, in a moment: the answer to a ping waits so long. Default: not at all. */
   linger?(fn: () => void): void;
 }
 
@@ -121,12 +121,22 @@ export class Sender {
     this.flushSoon();
   }
 
-  /** The same for the answer to a ping. */
+  /** The same for the answer to a ping. Only one lingers at a time: nobody can have many kept. */
   pong(payload: Uint8Array, start: number, end: number): void {
-    this.output.frame(FrameType.ping, Flag.ack, 0, payload, start, end);
     this.#count();
-    if (this.#sink.linger === undefined) this.flushSoon();
-    else this.#linger();
+    const answer = () => {
+      this.output.frame(FrameType.ping, Flag.ack, 0, payload, start, end);
+      this.flushSoon();
+    };
+    if (this.#sink.linger === undefined || this.#isLingering) {
+      answer();
+      return;
+    }
+    this.#isLingering = true;
+    this.#sink.linger(() => {
+      this.#isLingering = false;
+      answer();
+    });
   }
 
   /** Writes what there is at the end of this turn. */
@@ -160,15 +170,6 @@ export class Sender {
   #count(): void {
     this.#replies += 1;
     if (this.#replies > maxReplies) throw new Http2Error(Code.calm, 'answers are asked for and not read');
-  }
-
-  #linger(): void {
-    if (this.#isLingering) return;
-    this.#isLingering = true;
-    this.#sink.linger?.(() => {
-      this.#isLingering = false;
-      this.flush();
-    });
   }
 
   get #isFull(): boolean {
