@@ -2,40 +2,45 @@ import { Etcd3 } from 'etcd3';
 import { connect } from '../../src/connect/connect.js';
 import type { Lab } from '../lab.js';
 import type { Measure, Opened, Row, Sample } from '../row.js';
+import { cpuMicrosOf } from '../servers/process-facts.js';
 import type { ServerProcess } from '../servers/server-process.js';
 
-/** What it costs a process to hear of changes that others make. */
-export const clientWatchRow: Row = {
-  id: 'client/watch',
-  title: 'CPU of the process per event of a watched prefix that others write to',
+/** What it costs a process to hear of changes that others make: with one watch, and with many of the same prefix. */
+export const clientWatchRows: readonly Row[] = [1, 64].map((watches) => ({
+  id: watches === 1 ? 'client/watch' : `client/watch-${watches}`,
+  title:
+    watches === 1
+      ? 'CPU of the process per event of a watched prefix that others write to'
+      : `the same, told to ${watches} watches of one prefix: CPU per event written`,
   unit: 'µs/event',
   better: 'less',
   comparisons: [
     { of: 'conclave', to: 'npm etcd3', aim: 3 },
     { of: 'conclave', to: 'npm etcd3', detail: 'user CPU µs' },
+    { of: 'conclave', to: 'npm etcd3', detail: 'etcd CPU µs' },
   ],
   because:
     'a fifth of it is JavaScript (CPU profile); the rest is to be woken for etcd’s small packets, as often for both',
-  open,
-};
+  open: (lab) => open(lab, watches),
+}));
 
-/** Counts events until as many have come as there were puts. */
+/** Counts events until as many have come as there were puts, to each watch. */
 interface Watching {
   /** Resolves when `count` more have come. */
   seen(count: number): Promise<void>;
   onEvents(count: number): void;
 }
 
-async function open(lab: Lab): Promise<Opened> {
+async function open(lab: Lab, watches: number): Promise<Opened> {
   const server = await lab.server('etcd no-fsync');
   const [ours, theirs] = [await startOurs(server), await startTheirs(server)];
   const measure = ({ watching, start }: Started): Measure => {
     return async () => {
-      const stop = await start(watching);
+      const stops = await Promise.all(Array.from({ length: watches }, () => start(watching)));
       try {
-        return await costOf(lab, server, watching);
+        return await costOf(lab, server, watching, watches);
       } finally {
-        await stop();
+        await Promise.all(stops.map((stop) => stop()));
       }
     };
   };
@@ -91,15 +96,21 @@ async function startTheirs({ url }: ServerProcess): Promise<Started> {
   return { watching: new Count(), start, close: async () => client.close() };
 }
 
-async function costOf(lab: Lab, { port }: ServerProcess, watching: Watching): Promise<Sample> {
-  const events = lab.scale.quick ? 2_000 : 10_000;
+async function costOf(lab: Lab, server: ServerProcess, watching: Watching, watches: number): Promise<Sample> {
+  const { port } = server;
+  const events = lab.scale.quick || watches > 1 ? 2_000 : 10_000;
   const cpuBefore = process.cpuUsage();
-  const seen = watching.seen(events);
+  const etcdBefore = cpuMicrosOf(server.pid);
+  const seen = watching.seen(events * watches);
   await Promise.all([seen, lab.generator.run({ type: 'fill', port, txns: events, putsPerTxn: 1, keys: 1_000 })]);
   const { user, system } = process.cpuUsage(cpuBefore);
   return {
     value: (user + system) / events,
-    details: { 'user CPU µs': user / events, 'system CPU µs': system / events },
+    details: {
+      'user CPU µs': user / events,
+      'system CPU µs': system / events,
+      'etcd CPU µs': (cpuMicrosOf(server.pid) - etcdBefore) / events,
+    },
   };
 }
 

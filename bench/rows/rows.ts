@@ -2,7 +2,7 @@ import type { Row } from '../row.js';
 import { barrierRows } from './barrier-rows.js';
 import { cacheRows } from './cache-rows.js';
 import { clientCallRows } from './client-calls.js';
-import { clientWatchRow } from './client-watch.js';
+import { clientWatchRows } from './client-watch.js';
 import { counterRows } from './counter-rows.js';
 import { electionRows } from './election-rows.js';
 import { embeddedRows } from './embedded-rows.js';
@@ -30,7 +30,7 @@ export function allRows(): readonly Row[] {
     ...barrierRows,
     ...cacheRows,
     ...clientCallRows(),
-    clientWatchRow,
+    ...clientWatchRows,
     ...embeddedRows,
     ...flagsRows,
     ...queueRows,

@@ -7,6 +7,7 @@ import { EngineStore } from '../engine/engine-store.js';
 import { thisPid } from '../node/environment.js';
 import { openDurableHost } from '../storage/durable-host.js';
 import { BatchingStore } from '../store/batch/batching-store.js';
+import { SharingStore } from '../store/sharing/sharing-store.js';
 import type { Store } from '../store/store.js';
 import type { RpcChannel } from '../wire/rpc-channel.js';
 import { RpcStore } from '../wire/rpc-store.js';
@@ -87,7 +88,8 @@ function remoteStore(
   const { username, password, requestTimeoutMs, batching = true } = options;
   const credentials = username === undefined || password === undefined ? undefined : { username, password };
   const rpc = new RpcStore({ channels, runtime, requestTimeoutMs, credentials });
-  const store = batching ? new BatchingStore(rpc, { runtime, requestTimeoutMs, nests: isAnonymous }) : rpc;
+  const calls = batching ? new BatchingStore(rpc, { runtime, requestTimeoutMs, nests: isAnonymous }) : rpc;
+  const store = new SharingStore(calls);
   return { store, where, remote: true, close: () => store.close() };
 }
 

@@ -4,6 +4,7 @@ import type { RecipeContext } from '../line/context.js';
 import type { CrowdLimits } from '../line/crowd.js';
 import { Crowds } from '../line/crowds.js';
 import { BatchingStore } from '../store/batch/batching-store.js';
+import { SharingStore } from '../store/sharing/sharing-store.js';
 import type { Store } from '../store/store.js';
 import { RpcStore } from '../wire/rpc-store.js';
 import type { Recorder } from './history.js';
@@ -51,9 +52,8 @@ export class SimClient {
     this.#channels = Array.from({ length: plan.endpoints }, (_, i) => new SimChannel(where, `${name}-${i}`));
     const { requestTimeoutMs, batchAfter: inFlightMax } = plan;
     const rpc = new RpcStore({ channels: this.#channels, runtime, requestTimeoutMs });
-    const shipped =
-      inFlightMax === undefined ? rpc : new BatchingStore(rpc, { runtime, requestTimeoutMs, inFlightMax });
-    this.#leases = new RecordingStore(shipped, recorder, name);
+    const calls = inFlightMax === undefined ? rpc : new BatchingStore(rpc, { runtime, requestTimeoutMs, inFlightMax });
+    this.#leases = new RecordingStore(new SharingStore(calls), recorder, name);
     this.store = site.recordsKv ? new RecordingKvStore(this.#leases, recorder, name) : this.#leases;
     const sessions = new SessionKeeper({ store: this.store, runtime }, { ttlMs: plan.ttlMs });
     this.context = {

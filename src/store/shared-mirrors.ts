@@ -1,9 +1,9 @@
-import { latin1, noBytes } from '../core/bytes.js';
 import type { Runtime } from '../core/runtime.js';
 import { type Share, Shared } from '../core/shared.js';
 import type { FollowSpec } from './follow.js';
 import { Mirror, type MirrorListener } from './mirror.js';
 import { MirrorChecks } from './mirror-checks.js';
+import { rangeId } from './range-id.js';
 import type { Store } from './store.js';
 
 /**
@@ -23,9 +23,8 @@ export class SharedMirrors {
   }
 
   subscribe(spec: FollowSpec, listener: MirrorListener): Share<Mirror> {
-    const id = `${latin1(spec.key)} ${latin1(spec.rangeEnd ?? noBytes)}`;
     return this.#mirrors.subscribe(
-      id,
+      rangeId(spec),
       (hub) =>
         new Mirror(
           this.#store,

@@ -34,6 +34,7 @@ export interface Store {
   compact(request: CompactionRequest, call?: CallOptions): Promise<CompactionResponse>;
   /**
    * Synchronous: what happens is told to `listener`. The function returned ends the watch; after it nothing is told.
+   * Others may be told the same events: their bytes are not to be changed.
    */
   watch(request: WatchSpec, listener: WatchListener): () => void;
   /**

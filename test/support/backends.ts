@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
 import { type Runtime, randomHex } from '../../src/core/runtime.js';
 import type { Store } from '../../src/store/store.js';
-import { batched } from './backends/batched.js';
+import { asConnected } from './backends/as-connected.js';
 import { engineBackend } from './backends/engine.js';
 import { etcdBackend, npmEtcd3Backend } from './backends/etcd.js';
 import { fileBackend } from './backends/file.js';
@@ -47,7 +47,7 @@ export function freshPrefix(runtime: Runtime): string {
 
 export function backends(): Backend[] {
   const [server, etcd] = [ownServerBackend(), etcdBackend()];
-  return [engineBackend(), fileBackend(), server, batched(server), etcd, batched(etcd), npmEtcd3Backend()];
+  return [engineBackend(), fileBackend(), server, asConnected(server), etcd, asConnected(etcd), npmEtcd3Backend()];
 }
 
 /** One suite over each backend: what holds for one holds for all. */

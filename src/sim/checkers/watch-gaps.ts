@@ -40,3 +40,14 @@ export function resumable({ told, start, after, started }: WatchTale, log: Log):
   const message = `${start.watch}: began at revision ${first.event.revision}, and ${idOf(due.event)} was due first`;
   return [broken(rule, message, started.note, due.fact.note, first.batch.note)];
 }
+
+/** Only a watch that lacks something which was compacted away ends for that. */
+export function endsWithCause({ told, progress, start, started, after, end }: WatchTale, log: Log): Violation[] {
+  if (end?.data.code !== 'COMPACTED' || after === undefined) return [];
+  const heard = [...told.map(({ event }) => event.revision), ...progress.map(({ data }) => data.revision)];
+  const position = heard.reduce(laterOf, after);
+  // The revision of a compaction itself can still be watched from.
+  if (log.compactions.some(({ data, at }) => at < end.at && data.revision > position + 1n)) return [];
+  const message = `${start.watch}: ended with COMPACTED, and all that comes after revision ${position} was there`;
+  return [broken('watch: ends', message, started.note, end.note)];
+}

@@ -4,7 +4,7 @@ import { type Fact, factsOf, groupBy } from './operations.js';
 import { crashesOf, endOf } from './phases.js';
 import { undecided, type Violation } from './violation.js';
 import { filtered, isCreate, prevKv } from './watch-events.js';
-import { reliable, resumable } from './watch-gaps.js';
+import { endsWithCause, reliable, resumable } from './watch-gaps.js';
 import { type Log, logOf } from './watch-log.js';
 import { atomic, bookmarkable, ordered, unique } from './watch-order.js';
 
@@ -29,7 +29,8 @@ export interface Told {
 
 /**
  * etcd's nine guarantees of a watch (tests/robustness/validate), each judged against the server's log: ordered,
- * unique, atomic, reliable, resumable, bookmarkable, previous value, creation, filter.
+ * unique, atomic, reliable, resumable, bookmarkable, previous value, creation, filter. And one of our own: none ends
+ * for a compaction that took nothing from it.
  */
 export function watch(history: History): Violation[] {
   const log = logOf(history);
@@ -39,7 +40,7 @@ export function watch(history: History): Violation[] {
   }
   const guarantees: readonly ((tale: WatchTale, log: Log) => Violation[])[] = [
     ...[ordered, unique, atomic, reliable, resumable, bookmarkable],
-    ...[prevKv, isCreate, filtered],
+    ...[prevKv, isCreate, filtered, endsWithCause],
   ];
   return tales.flatMap((tale) => guarantees.flatMap((guarantee) => guarantee(tale, log)));
 }

@@ -53,6 +53,19 @@ function batch(tale: Tale, events: readonly WatchedEvent[]) {
 }
 
 const progress = (tale: Tale, revision: bigint) => tale.note('a', 'kv', 'watch.progress', { watch: 'w', revision });
+
+/** A watch that ends with COMPACTED, after a compaction at revision `at`. */
+function compacted(how: { told: readonly WatchedEvent[]; progressTo?: bigint; at: bigint | undefined }): History {
+  return tell((tale) => {
+    for (const event of log) tale.note('server', 'kv', 'kv.event', event);
+    begin(tale, {});
+    if (how.told.length > 0) batch(tale, how.told);
+    if (how.progressTo !== undefined) progress(tale, how.progressTo);
+    if (how.at !== undefined) tale.note('server', 'kv', 'kv.compacted', { revision: how.at });
+    tale.note('a', 'kv', 'watch.end', { watch: 'w', code: 'COMPACTED' });
+  });
+}
+
 const all = [[created], [changedAt3], [deleted, other], [again]];
 
 describe('watch, good histories', () => {
@@ -107,6 +120,8 @@ describe('watch, good histories', () => {
         tale.note('a', 'run', 'crash', null);
       }),
     ],
+    ['Ends - some of what it lacks was compacted - pass', compacted({ told: [created], at: 4n })],
+    ['Ends - it begins before the compaction - pass', compacted({ told: [], at: 3n })],
   ])('%s', (_, history) => expect(watch(history)).toEqual([]));
 });
 
@@ -227,6 +242,13 @@ describe('watch, bad histories', () => {
         tale.note('a', 'kv', 'watch.end', { watch: 'w', code: 'cancelled' });
       }),
     ],
+    ['Ends - nothing that it lacks was compacted - fail', ['watch: ends'], compacted({ told: [created], at: 3n })],
+    [
+      'Ends - progress was beyond the compaction - fail',
+      ['watch: ends'],
+      compacted({ told: [...log], progressTo: 8n, at: 9n }),
+    ],
+    ['Ends - nothing was compacted - fail', ['watch: ends'], compacted({ told: [created], at: undefined })],
   ])('%s', (_, broken, history) => expect(rules(watch(history))).toEqual(broken));
 
   it('Reliable - no log to judge by - undecided', () => {

@@ -11,6 +11,7 @@ import { partitionMutants } from './partition-mutants.js';
 
 import { queueMutants } from './queue-mutants.js';
 import { registryMutants } from './registry-mutants.js';
+import { sharingMutants } from './sharing-mutants.js';
 import { stmMutants } from './stm-mutants.js';
 
 /**
@@ -30,6 +31,7 @@ export const mutants: readonly Mutant[] = [
   ...stmMutants,
   ...partitionMutants,
   ...registryMutants,
+  ...sharingMutants,
   {
     name: 'deadline from receive time',
     origin: "Go's concurrency.Session, npm etcd3: reliability.md finding 2",

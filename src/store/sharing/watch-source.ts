@@ -1,0 +1,110 @@
+import type { ConclaveError } from '../../core/errors.js';
+import type { Event } from '../messages.js';
+import type { Store, WatchListener, WatchSpec } from '../store.js';
+
+/** Whoever called `watch`, and how far it has been told. */
+export interface Reader {
+  readonly listener: WatchListener;
+  /** Up to this revision it has been told everything, or did not ask for it. */
+  told: bigint;
+  created: boolean;
+  /** What tells it. */
+  source: WatchSource | undefined;
+}
+
+export interface SourceOwner {
+  /** After the readers were told something. */
+  onTold(source: WatchSource): void;
+  /** The readers are not told of it. */
+  onEnd(source: WatchSource, error: ConclaveError): void;
+}
+
+/** One watch of the store, and all who are told by it. */
+export class WatchSource {
+  /** What it asks for but where it begins. */
+  readonly id: string;
+  readonly spec: WatchSpec;
+  readonly readers = new Set<Reader>();
+  readonly #owner: SourceOwner;
+  #told: bigint;
+  #isPresent = false;
+  readonly #cancel: () => void;
+
+  constructor(store: Store, id: string, spec: WatchSpec, first: Reader, owner: SourceOwner) {
+    this.id = id;
+    this.spec = spec;
+    this.#owner = owner;
+    this.#told = first.told;
+    this.take(first);
+    this.#cancel = store.watch(spec, {
+      onCreated: (revision) => this.#created(revision),
+      onEvents: (events, revision) => this.#events(events, revision),
+      onProgress: (revision) => this.#progress(revision),
+      onEnd: (error) => owner.onEnd(this, error),
+    });
+  }
+
+  /** Everything up to this revision has come. */
+  get told(): bigint {
+    return this.#told;
+  }
+
+  /** It has told of the present: what comes from it is not late. */
+  get isPresent(): boolean {
+    return this.#isPresent;
+  }
+
+  take(reader: Reader): void {
+    this.readers.add(reader);
+    reader.source = this;
+  }
+
+  cancel(): void {
+    this.readers.clear();
+    this.#cancel();
+  }
+
+  #created(revision: bigint): void {
+    const isFromNow = !this.spec.startRevision;
+    if (isFromNow) {
+      this.#told = revision;
+      this.#isPresent = true;
+    }
+    for (const reader of this.readers) {
+      if (isFromNow) reader.told = revision;
+      if (reader.created) continue;
+      reader.created = true;
+      reader.listener.onCreated?.(revision);
+    }
+    this.#owner.onTold(this);
+  }
+
+  #events(events: readonly Event[], revision: bigint): void {
+    const last = events.at(-1)?.kv.modRevision ?? this.#told;
+    this.#told = last;
+    if (last >= revision) this.#isPresent = true;
+    for (const reader of this.readers) tellEvents(reader, events, last, revision);
+    this.#owner.onTold(this);
+  }
+
+  /** Who is caught up is told of progress, nobody else. */
+  #progress(revision: bigint): void {
+    if (revision > this.#told) this.#told = revision;
+    this.#isPresent = true;
+    for (const reader of this.readers) {
+      if (revision < reader.told) continue;
+      reader.told = revision;
+      reader.listener.onProgress?.(revision);
+    }
+    this.#owner.onTold(this);
+  }
+}
+
+/** Only what is new to it: it may have begun later than the others, or have been told by a watch of its own before. */
+function tellEvents(reader: Reader, events: readonly Event[], last: bigint, revision: bigint): void {
+  const { told, listener } = reader;
+  if (last <= told) return;
+  reader.told = last;
+  const first = events[0]?.kv.modRevision ?? last;
+  listener.onEvents(first > told ? events : events.filter(({ kv }) => kv.modRevision > told), revision);
+}
