@@ -31,4 +31,15 @@ export interface HoldResult {
 export interface WaitResult {
   readonly handOversMs: readonly number[];
   readonly bytesPerWaiter: number;
+  /** Of the callers that share a lease. */
+  readonly crowd: CrowdFacts | undefined;
+}
+
+export interface CrowdFacts {
+  /** In the line, after the hand-overs: of the holder and of all who wait. */
+  readonly places: number;
+  /** Callers that had their turn before one who had asked earlier. */
+  readonly outOfTurn: number;
+  /** Turns of the crowd, that of the holder too, before another process that came then had its own. */
+  readonly turnsBeforeOther: number;
 }

@@ -6,7 +6,7 @@ import type { Held } from '../../src/line/held.js';
 import { answerJobs } from '../answer-jobs.js';
 import { closedLoops } from '../load/calls.js';
 import { bareStore } from './bare-txns.js';
-import type { CrowdJob, HoldResult, WaitResult } from './crowd-job.js';
+import type { CrowdFacts, CrowdJob, HoldResult, WaitResult } from './crowd-job.js';
 import { latencyOf } from './loops.js';
 import { usedBytes } from './used-bytes.js';
 
@@ -60,8 +60,9 @@ async function wait({ url, count, sessions, handOvers }: Extract<CrowdJob, { typ
   const admitted = new Admissions();
   for (let waiting = 0; waiting < count; ) {
     const batch = Math.min(callers, count - waiting);
-    for (let i = 0; i < batch; i++) admitted.expect(conclave.lock(line, { session: own[(waiting + i) % sessions] }));
-    waiting += batch;
+    for (let i = 0; i < batch; i++, waiting++) {
+      admitted.expect(waiting, conclave.lock(line, { session: own[waiting % sessions] }));
+    }
     await standing(conclave, sessions === 0 ? 1 : waiting, admitted);
   }
   await pause(1_000);
@@ -76,19 +77,51 @@ async function wait({ url, count, sessions, handOvers }: Extract<CrowdJob, { typ
     handOversMs.push(performance.now() - startedAtMs);
     await released;
   }
+  const crowd = sessions === 0 ? await factsOf(url, conclave, holder, admitted) : undefined;
   await conclave.close();
-  return { handOversMs, bytesPerWaiter };
+  return { handOversMs, bytesPerWaiter, crowd };
 }
 
-/** Whoever gets the lock, in the order in which they do: those who ask at the same time may be served in any. */
+async function factsOf(url: string, conclave: Conclave, first: Held, admitted: Admissions): Promise<CrowdFacts> {
+  const places = await placesIn(conclave);
+  await using other = await connect(url);
+  let had = false;
+  const turn = other.lock(line).then((held) => {
+    had = true;
+    return held.release();
+  });
+  // One more: the other one's.
+  while ((await placesIn(conclave)) === places) await pause(1);
+  let turnsBeforeOther = 0;
+  // Bounded by those who wait, or they starve it for ever.
+  for (let holder = first; !had; holder = await admitted.next()) {
+    turnsBeforeOther += 1;
+    await holder.release();
+  }
+  await turn;
+  return { places, outOfTurn: admitted.outOfTurn, turnsBeforeOther };
+}
+
+async function placesIn(conclave: Conclave): Promise<number> {
+  return Number((await conclave.range({ prefix: `locks/${line}/`, countOnly: true })).count);
+}
+
+/** Whoever gets the lock, in the order in which they do. */
 class Admissions {
   #next = quiet();
+  #last = -1;
+  /** Callers that came before one who had asked earlier. */
+  outOfTurn = 0;
   /** Why one of them gave up. */
   failure: unknown;
 
-  expect(turn: Promise<Held>): void {
+  expect(caller: number, turn: Promise<Held>): void {
     turn.then(
-      (held) => this.#next.resolve(held),
+      (held) => {
+        if (caller < this.#last) this.outOfTurn += 1;
+        this.#last = caller;
+        this.#next.resolve(held);
+      },
       (error) => {
         this.failure ??= error;
         this.#next.reject(error);
@@ -116,8 +149,7 @@ async function standing(conclave: Conclave, size: number, admitted: Admissions):
   // Bounded by the requests that are under way, which answer or fail.
   for (;;) {
     if (admitted.failure !== undefined) throw new Error(`of ${size} callers one gave up: ${admitted.failure}`);
-    const { count } = await conclave.range({ prefix: `locks/${line}/`, countOnly: true });
-    if (count >= BigInt(size)) return;
+    if ((await placesIn(conclave)) >= size) return;
     await pause(1);
   }
 }

@@ -52,6 +52,11 @@ export const scaleRows: readonly Row[] = [
     (count): Row => ({
       ...waiting(`scale/waiters-${count}`, count, 0),
       title: `hand-over of one lock for which ${count} callers of one process wait, p50`,
+      bounds: [
+        { of: conclave, detail: 'places', atMost: 2 },
+        { of: conclave, detail: 'out of turn', atMost: 0 },
+        { of: conclave, detail: 'turns before another process', atMost: 2 },
+      ],
       point: { chart: 'scale-waiters', x: count, xLabel: 'callers in line' },
     }),
   ),
@@ -144,9 +149,14 @@ async function holdMany(lab: Lab): Promise<Sample> {
 
 async function waitMany(url: string, count: number, sessions: number): Promise<Sample> {
   const job: CrowdJob = { type: 'wait', url, count, sessions, handOvers };
-  const { handOversMs, bytesPerWaiter } = await inCrowd<WaitResult>(job);
+  const { handOversMs, bytesPerWaiter, crowd } = await inCrowd<WaitResult>(job);
   const { value, details } = latencySample(handOversMs);
-  return { value, details: { ...details, 'B/waiter': bytesPerWaiter } };
+  const facts = crowd && {
+    places: crowd.places,
+    'out of turn': crowd.outOfTurn,
+    'turns before another process': crowd.turnsBeforeOther,
+  };
+  return { value, details: { ...details, 'B/waiter': bytesPerWaiter, ...facts } };
 }
 
 /** In a process that has done nothing else. */
