@@ -40,6 +40,11 @@ export class AuthToken {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** What goes with a call that is sent now. Undefined: it has to be fetched. */
+  get known(): Metadata | undefined {
+    return this.#credentials === undefined ? this.#metadata : this.#current;
+  }
+
   /** Rejects with `outcome: 'not-applied'`: the call that wanted to go with the token was never sent. */
   metadata(channel: RpcChannel): Promise<Metadata> {
     if (this.#credentials === undefined) return Promise.resolve(this.#metadata);

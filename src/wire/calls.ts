@@ -1,4 +1,4 @@
-import { abortable, onAbort } from '../core/abort.js';
+import { onAbort } from '../core/abort.js';
 import { Cancellation } from '../core/cancellation.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
@@ -7,7 +7,7 @@ import type { AuthToken, Metadata } from './auth-token.js';
 import type { Endpoints } from './endpoints.js';
 import type { RpcChannel } from './rpc-channel.js';
 
-/** One try of a call at one endpoint. */
+/** One try of a call at one endpoint, and the options that it is sent with. */
 export interface Attempt {
   readonly channel: RpcChannel;
   readonly metadata: Metadata;
@@ -50,31 +50,46 @@ export class Calls {
     this.#timeoutMs = timeoutMs;
   }
 
-  async run<T>(
-    name: string,
+  /** `path`: of the method, for messages. */
+  run<T>(
+    path: string,
     kind: CallKind,
     options: CallOptions | undefined,
     send: (attempt: Attempt) => Promise<T>,
   ): Promise<T> {
-    if (this.#closed !== undefined) throw this.#closed;
-    options?.signal?.throwIfAborted();
-    const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
-    if (!(timeoutMs >= 0)) {
-      throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
-    }
-    const call = new Cancellation();
-    const stopTimer = this.#runtime.setTimer(timeoutMs, () => call.abort(timedOut(name, timeoutMs)));
-    const unlink = onAbort(options?.signal, (reason) => call.abort(reason));
-    const patience = this.#patience(options?.patienceMs);
-    this.#active.add(call);
-    try {
-      return await abortable(this.#overEndpoints({ kind, signal: call, patience: patience?.signal, send }), call);
-    } finally {
-      this.#active.delete(call);
-      stopTimer();
-      patience?.stopTimer();
-      unlink();
-    }
+    return new Promise((resolve, reject) => {
+      if (this.#closed !== undefined) throw this.#closed;
+      options?.signal?.throwIfAborted();
+      const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
+      if (!(timeoutMs >= 0)) {
+        throw new ConclaveError('INVALID_ARGUMENT', `timeoutMs must be a number of at least 0, got ${timeoutMs}`);
+      }
+      const signal = new Cancellation();
+      const stopTimer = this.#runtime.setTimer(timeoutMs, () => signal.abort(timedOut(path, timeoutMs)));
+      const unlink = onAbort(options?.signal, (reason) => signal.abort(reason));
+      const patience = this.#patience(options?.patienceMs);
+      this.#active.add(signal);
+      const over = () => {
+        this.#active.delete(signal);
+        stopTimer();
+        patience?.stopTimer();
+        unlink();
+      };
+      onAbort(signal, (reason) => {
+        over();
+        reject(reason);
+      });
+      this.#overEndpoints({ kind, signal, patience: patience?.signal, send }).then(
+        (answer) => {
+          over();
+          resolve(answer);
+        },
+        (error: unknown) => {
+          over();
+          reject(error);
+        },
+      );
+    });
   }
 
   /** Rejects what is under way. */
@@ -90,44 +105,47 @@ export class Calls {
     return { signal, stopTimer: this.#runtime.setTimer(ms, () => signal.abort('not answered in time')) };
   }
 
-  async #overEndpoints<T>(call: Call<T>): Promise<T> {
-    const { kind, signal, patience } = call;
-    // Bounded: each endpoint is tried once.
-    for (let left = this.#endpoints.count - 1; ; left--) {
+  async #overEndpoints<T>({ kind, signal, patience, send }: Call<T>): Promise<T> {
+    let left = this.#endpoints.count - 1;
+    // Bounded: each endpoint is tried once, and once more with a new token.
+    for (let renewed = false; ; ) {
       const channel = this.#endpoints.current;
       const startedAtMs = this.#runtime.monotonicMs();
-      const isSilent = () => this.#runtime.monotonicMs() - startedAtMs >= silentMs;
-      const stopWaiting = onAbort(patience, () => {
-        if (isSilent()) this.#endpoints.leave(channel);
-      });
+      const stopWaiting = onAbort(patience, () => this.#leaveIfSilent(channel, startedAtMs));
+      let metadata = this.#auth.known;
       try {
-        return await this.#withToken(channel, call);
+        metadata ??= await this.#fetchToken(channel, signal);
+        return await send({ channel, metadata, signal, patience });
       } catch (error) {
+        if (!renewed && metadata !== undefined && this.#auth.refused(metadata, error)) {
+          renewed = true;
+          continue;
+        }
         const failure = ConclaveError.from(error);
-        const silent = signal.aborted && isSilent();
-        if (failure.code === 'UNAVAILABLE' || silent) this.#endpoints.leave(channel);
+        if (failure.code === 'UNAVAILABLE') this.#endpoints.leave(channel);
+        else if (signal.aborted) this.#leaveIfSilent(channel, startedAtMs);
         const repeatable = kind === 'read' || failure.outcome === 'not-applied';
         if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;
+        renewed = false;
+        left -= 1;
       } finally {
         stopWaiting();
       }
     }
   }
 
-  async #withToken<T>(channel: RpcChannel, { signal, patience, send }: Call<T>): Promise<T> {
+  #leaveIfSilent(channel: RpcChannel, sinceMs: number): void {
+    if (this.#runtime.monotonicMs() - sinceMs >= silentMs) this.#endpoints.leave(channel);
+  }
+
+  async #fetchToken(channel: RpcChannel, signal: Cancellation): Promise<Metadata> {
     const metadata = await this.#auth.metadata(channel);
     signal.throwIfAborted();
-    try {
-      return await send({ channel, metadata, signal, patience });
-    } catch (error) {
-      if (!this.#auth.refused(metadata, error)) throw error;
-    }
-    const renewed = await this.#auth.metadata(channel);
-    signal.throwIfAborted();
-    return send({ channel, metadata: renewed, signal, patience });
+    return metadata;
   }
 }
 
-function timedOut(name: string, timeoutMs: number): ConclaveError {
+function timedOut(path: string, timeoutMs: number): ConclaveError {
+  const name = path.slice(path.lastIndexOf('/') + 1);
   return new ConclaveError('TIMEOUT', `${name}: no answer within ${timeoutMs} ms`, { outcome: 'unknown' });
 }

@@ -93,7 +93,7 @@ export class RpcStore implements Store {
 
   leaseKeepAlive(request: LeaseKeepAliveRequest, call?: CallOptions): Promise<LeaseKeepAliveResponse> {
     const id = request.id ?? 0n;
-    return this.#calls.run('LeaseKeepAlive', 'write', call, (attempt) => this.#keepAlives.beat(id, attempt));
+    return this.#calls.run(leaseMethods.keepAlive.path, 'write', call, (attempt) => this.#keepAlives.beat(id, attempt));
   }
 
   leaseTimeToLive(request: LeaseTimeToLiveRequest, call?: CallOptions): Promise<LeaseTimeToLiveResponse> {
@@ -115,10 +115,7 @@ export class RpcStore implements Store {
     request: Request,
     call: CallOptions | undefined,
   ): Promise<Response> {
-    const name = method.path.slice(method.path.lastIndexOf('/') + 1);
-    return this.#calls.run(name, kind, call, ({ channel, metadata, signal }) =>
-      channel.unary(method, request, { metadata, signal }),
-    );
+    return this.#calls.run(method.path, kind, call, (attempt) => attempt.channel.unary(method, request, attempt));
   }
 
   async #close(): Promise<void> {

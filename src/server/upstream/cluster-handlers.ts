@@ -66,13 +66,12 @@ function unaryHandler(
   endpoints: Endpoints,
   method: UnaryMethod<unknown, unknown>,
 ): UnaryHandler<unknown, unknown> {
-  const name = method.path.slice(method.path.lastIndexOf('/') + 1);
   return {
     method,
     handle: (request, { metadata, signal }) => {
       const identity = new AuthToken(undefined, runtime, callTimeoutMs, Object.fromEntries(identityOf(metadata)));
-      return new Calls(endpoints, identity, runtime, callTimeoutMs).run(name, 'write', { signal }, (attempt) =>
-        attempt.channel.unary(method, request, { metadata: attempt.metadata, signal: attempt.signal }),
+      return new Calls(endpoints, identity, runtime, callTimeoutMs).run(method.path, 'write', { signal }, (attempt) =>
+        attempt.channel.unary(method, request, attempt),
       );
     },
   };
