@@ -91,16 +91,19 @@ export class BatchLane {
       if (fate === 'left out') leftOut.push(member);
     }
     for (const each of leftOut) each.leftOut = true;
-    this.#queue = [...leftOut, ...queue.slice(at)];
+    this.#queue = at === queue.length ? leftOut : [...leftOut, ...queue.slice(at)];
     return batch;
   }
 
   /** Resolves when all members are settled. */
-  async #send(batch: Batch): Promise<void> {
+  #send(batch: Batch): Promise<void> {
+    const [first, second] = batch.members;
+    const isAlone = first !== undefined && second === undefined;
+    return isAlone ? first.alone(this.#store, this.#options.requestTimeoutMs) : this.#together(batch);
+  }
+
+  async #together(batch: Batch): Promise<void> {
     const { members } = batch;
-    const { requestTimeoutMs } = this.#options;
-    const [first] = members;
-    if (members.length === 1) return first?.alone(this.#store, requestTimeoutMs);
     const timeoutMs = this.#start(members);
     try {
       batch.answered(await this.#store.txn(batch.request(), { timeoutMs }));
