@@ -51,28 +51,22 @@ export interface EnterOptions {
  * taken away meanwhile, and one whose request somebody on the way has sent twice.
  * @throws the agreement's mismatch.
  */
-export async function enter(
+export function enter(
   store: Store,
   rule: Rule,
   place: NewPlace,
   { again = true, instead }: EnterOptions = {},
 ): Promise<Entry> {
-  if (instead !== undefined) {
-    const entry = await enterInstead(store, rule, place, instead, again);
-    instead.gone();
-    if (entry !== undefined) return entry;
-  } else if (!again && rule.agreement === undefined) {
-    const entry = await enterNew(store, rule, place);
-    if (entry !== undefined) return entry;
-  }
-  return enterOrFind(store, rule, place);
+  if (instead !== undefined) return enterInstead(store, rule, place, instead, again);
+  const isNew = !again && rule.agreement === undefined;
+  return isNew ? enterNew(store, rule, place) : enterOrFind(store, rule, place);
 }
 
-/** Undefined: the place is there already. For a line without agreement. */
-async function enterNew(store: Store, rule: Rule, place: NewPlace): Promise<Entry | undefined> {
+/** For a line without agreement. */
+async function enterNew(store: Store, rule: Rule, place: NewPlace): Promise<Entry> {
   const reads = rule.reads({ whole: false });
   const txn = await store.txn({ compare: [notMade(place)], success: [putPlace(place), ...reads] });
-  return txn.succeeded ? entered(store, rule, place, txn, reads.length) : undefined;
+  return txn.succeeded ? entered(store, rule, place, txn, reads.length) : enterOrFind(store, rule, place);
 }
 
 async function enterOrFind(store: Store, rule: Rule, place: NewPlace): Promise<Entry> {
@@ -92,26 +86,26 @@ async function enterOrFind(store: Store, rule: Rule, place: NewPlace): Promise<E
   }
 }
 
-/**
- * Undefined: the other place was gone, and so was this one; or, the first time, one of both. For a line without
- * agreement.
- */
+/** For a line without agreement. */
 async function enterInstead(
   store: Store,
   rule: Rule,
   place: NewPlace,
-  { key, createRevision }: Leaving,
+  instead: Leaving,
   again: boolean,
-): Promise<Entry | undefined> {
+): Promise<Entry> {
+  const { key, createRevision } = instead;
   const reads = rule.reads({ whole: false });
   const txn = await store.txn({
     compare: [notMade(place), createdAt(key, createRevision)],
     success: [remove(key), putPlace(place), ...reads],
     failure: again ? [made(place)] : [],
   });
+  instead.gone();
   if (txn.succeeded) return entered(store, rule, place, txn, reads.length);
+  // The other one was gone before; or, the first time, this one is there already.
   const own = again ? rangeAt(txn, 0).kvs[0] : undefined;
-  return own && found(store, rule, place, own, txn.header);
+  return own === undefined ? enterOrFind(store, rule, place) : found(store, rule, place, own, txn.header);
 }
 
 /**

@@ -38,8 +38,8 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/enter.js',
-        find: 'const entry = await enterInstead(store, rule, place, instead, again);',
-        replace: 'instead.gone();\n        const entry = await enterInstead(store, rule, place, instead, again);',
+        find: 'return enterInstead(store, rule, place, instead, again);',
+        replace: 'return (instead.gone(), enterInstead(store, rule, place, instead, again));',
       },
     ],
     workloads: ['lock-crowd'],
