@@ -94,6 +94,7 @@ export class Sender {
 
   /** Nothing more of it is sent. */
   drop(stream: Stream): void {
+    if (stream.unsent.length === 0) return;
     stream.unsent.length = 0;
     stream.unsentBytes = 0;
     this.#waiting.delete(stream);
