@@ -12,14 +12,17 @@ export const dist = new URL(process.env.CONCLAVE_DIST ?? '../dist/', import.meta
 /** A file system in memory, where there is one. */
 const memoryDir = '/dev/shm';
 
-/** `kind`: `ours` or `etcd`. Whoever starts it stops it. */
-export async function startServer(kind, { inMemory = false } = {}) {
+/**
+ * `kind`: `ours`, `etcd`, or `front`: ours of the build `from`, in front of `upstream`. Whoever starts it stops it.
+ */
+export async function startServer(kind, { inMemory = false, upstream = '', from = dist } = {}) {
   const dir = mkdtempSync(join(inMemory && existsSync(memoryDir) ? memoryDir : tmpdir(), 'trial-'));
   const [port, peerPort] = await freePorts();
   const [url, peerUrl] = [port, peerPort].map((each) => `http://127.0.0.1:${each}`);
-  const cli = fileURLToPath(new URL('bin/conclave.js', dist));
+  const cli = fileURLToPath(new URL('bin/conclave.js', from));
   const commands = {
     ours: [process.execPath, cli, 'serve', '--listen', `127.0.0.1:${port}`, '--data', join(dir, 'data')],
+    front: [process.execPath, cli, 'serve', '--listen', `127.0.0.1:${port}`, '--upstream', upstream],
     etcd: [
       ...['etcd', '--data-dir', join(dir, 'data'), '--listen-client-urls', url, '--advertise-client-urls', url],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],

@@ -1,20 +1,20 @@
 import * as grpc from '@grpc/grpc-js';
 import { linkCall, onAbort } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import type { EndpointOptions, TlsOptions } from '../http2-client/endpoint-options.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
-import type { ChannelOptions, TlsOptions } from './channel-options.js';
 import { asBuffer, duplexCall, errorOfGrpc, type GrpcClient, unaryCall } from './grpc-calls.js';
 
 /** One endpoint over `@grpc/grpc-js`, with a connection of its own that is made by the first call. */
 export class GrpcChannel implements RpcChannel {
   readonly endpoint: string;
-  readonly #options: ChannelOptions;
+  readonly #options: EndpointOptions;
   readonly #closing = new AbortController();
   #client: grpc.Client | undefined;
 
-  constructor(options: ChannelOptions) {
+  constructor(options: EndpointOptions) {
     this.endpoint = options.address;
     this.#options = options;
   }

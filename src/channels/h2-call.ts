@@ -5,10 +5,11 @@ import type { OutgoingField } from '../http2/hpack/encoder.js';
 import type { Field } from '../http2/hpack/field.js';
 import { Code, codeName } from '../http2/protocol.js';
 import type { Stream, StreamListener } from '../http2/stream.js';
+import type { CallOwner, LinkCall } from '../http2-client/h2-link.js';
+import { transportError } from '../http2-client/transport-error.js';
 import { grpcFrame, prefixSize } from '../wire/grpc-frame.js';
 import { MessageReader } from '../wire/message-reader.js';
 import { errorOfHttp, errorOfTrailers, headerOf } from './h2-status.js';
-import { transportError } from './transport-error.js';
 
 /** Where an answer goes. */
 export interface AnswerReceiver {
@@ -18,11 +19,6 @@ export interface AnswerReceiver {
   onEnd(error: unknown): void;
 }
 
-/** Who is told that a call is over, whatever the reason. */
-export interface CallOwner {
-  onOver(call: H2Call): void;
-}
-
 /** One message, as Node can hold it in one Buffer on all its platforms. */
 const maxMessageBytes = 2 ** 30;
 
@@ -30,7 +26,8 @@ const maxMessageBytes = 2 ** 30;
  * One gRPC call on one stream of HTTP/2 (gRPC's `PROTOCOL-HTTP2.md`): its messages out, the answer's messages and
  * status in. Until `begin` it keeps what is to be sent.
  */
-export class H2Call implements StreamListener {
+export class H2Call implements LinkCall, StreamListener {
+  owner: CallOwner<H2Call> | undefined;
   readonly #endpoint: string;
   readonly #fields: readonly OutgoingField[];
   readonly #receiver: AnswerReceiver;
@@ -39,7 +36,6 @@ export class H2Call implements StreamListener {
   #unsent: Buffer[] = [];
   #stream: Stream | undefined;
   #connection: Connection | undefined;
-  #owner: CallOwner | undefined;
   /** What the connection had written when the call began. */
   #flushesBefore = 0;
   #hasHead = false;
@@ -62,11 +58,6 @@ export class H2Call implements StreamListener {
 
   get isOver(): boolean {
     return this.#isOver;
-  }
-
-  /** Whoever has the call now. */
-  set owner(owner: CallOwner) {
-    this.#owner = owner;
   }
 
   begin(connection: Connection): void {
@@ -177,7 +168,7 @@ export class H2Call implements StreamListener {
     if (this.#isOver) return false;
     this.#isOver = true;
     this.#unsent = [];
-    this.#owner?.onOver(this);
+    this.owner?.onOver(this);
     return true;
   }
 

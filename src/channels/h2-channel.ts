@@ -2,24 +2,31 @@ import { nextTick } from 'node:process';
 import { onAbort } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { Code } from '../http2/protocol.js';
+import type { LocalSettings } from '../http2/settings.js';
+import type { EndpointOptions } from '../http2-client/endpoint-options.js';
+import { type H2Clock, hostClock } from '../http2-client/h2-clock.js';
+import { H2Dialer } from '../http2-client/h2-dialer.js';
+import { defaultPingAfterMs, isTooManyPings } from '../http2-client/h2-keepalive.js';
+import { H2Link, type LinkListener } from '../http2-client/h2-link.js';
+import { closedError } from '../http2-client/transport-error.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
 import type { Codec } from '../wire/codec/codec.js';
 import type { DuplexMethod, UnaryMethod } from '../wire/methods.js';
 import type { Duplex, DuplexListener, RpcChannel, RpcOptions } from '../wire/rpc-channel.js';
-import type { ChannelOptions } from './channel-options.js';
 import { type AnswerReceiver, H2Call } from './h2-call.js';
-import { type H2Clock, hostClock } from './h2-clock.js';
-import { H2Dialer } from './h2-dialer.js';
 import { H2Fields } from './h2-fields.js';
-import { defaultPingAfterMs } from './h2-keepalive.js';
-import { H2Link, type LinkListener } from './h2-link.js';
-import { closedError } from './transport-error.js';
 
-export interface H2ChannelOptions extends ChannelOptions {
+export interface H2ChannelOptions extends EndpointOptions {
   /** For tests. Default: real time. */
   readonly clock?: H2Clock | undefined;
 }
+
+/** Answers are taken as they come; the windows only bound what is under way. */
+const settings: LocalSettings = {
+  streamWindowBytes: 4 * 1024 * 1024,
+  connectionWindowBytes: 16 * 1024 * 1024,
+  maxHeaderListBytes: 64 * 1024,
+};
 
 /** After a failure to connect, calls fail at once for so long; doubled with each failure, up to the last. */
 const firstBackoffMs = 100;
@@ -44,15 +51,15 @@ const lastBackoffMs = 1_000;
  *
  * Calls that have not begun when GOAWAY comes go to the next connection: nothing is ever sent twice.
  */
-export class H2Channel implements RpcChannel, LinkListener {
+export class H2Channel implements RpcChannel, LinkListener<H2Call> {
   readonly endpoint: string;
   readonly #dialer: H2Dialer;
   readonly #fields: H2Fields;
   readonly #clock: H2Clock;
   /** The one that takes new calls. */
-  #link: H2Link | undefined;
+  #link: H2Link<H2Call> | undefined;
   /** All that have a socket. */
-  readonly #links = new Set<H2Link>();
+  readonly #links = new Set<H2Link<H2Call>>();
   #isClosed = false;
   #pingAfterMs = defaultPingAfterMs;
   #failures = 0;
@@ -122,7 +129,7 @@ export class H2Channel implements RpcChannel, LinkListener {
     this.#failures = 0;
   }
 
-  onUnreachable(link: H2Link, error: ConclaveError): void {
+  onUnreachable(link: H2Link<H2Call>, error: ConclaveError): void {
     this.#forget(link);
     const pauseMs = Math.min(lastBackoffMs, firstBackoffMs * 2 ** this.#failures);
     this.#failures += 1;
@@ -131,13 +138,13 @@ export class H2Channel implements RpcChannel, LinkListener {
     this.#retryAtMs = this.#clock.monotonicMs() + pauseMs * (0.8 + 0.4 * Math.random());
   }
 
-  onRetired(link: H2Link, waiting: readonly H2Call[], code: number, text: string): void {
+  onRetired(link: H2Link<H2Call>, waiting: readonly H2Call[], code: number, text: string): void {
     this.#forget(link);
-    if (code === Code.calm && text.includes('too_many_pings')) this.#pingAfterMs *= 2;
+    if (isTooManyPings(code, text)) this.#pingAfterMs *= 2;
     for (const call of waiting) this.#start(call);
   }
 
-  onClosed(link: H2Link): void {
+  onClosed(link: H2Link<H2Call>): void {
     this.#links.delete(link);
   }
 
@@ -154,15 +161,16 @@ export class H2Channel implements RpcChannel, LinkListener {
   }
 
   /** Undefined: it has failed already. */
-  #dial(): H2Link | undefined {
-    const link = new H2Link(this.endpoint, this.#dialer, this.#clock, this.#pingAfterMs, this);
+  #dial(): H2Link<H2Call> | undefined {
+    const [endpoint, dialer, clock, pingAfterMs] = [this.endpoint, this.#dialer, this.#clock, this.#pingAfterMs];
+    const link = new H2Link<H2Call>({ endpoint, dialer, clock, settings, pingAfterMs }, this);
     this.#link = link;
     this.#links.add(link);
     link.dial();
     return this.#link;
   }
 
-  #forget(link: H2Link): void {
+  #forget(link: H2Link<H2Call>): void {
     if (this.#link === link) this.#link = undefined;
   }
 

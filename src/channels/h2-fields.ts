@@ -1,13 +1,11 @@
 import { ConclaveError } from '../core/errors.js';
 import { version } from '../core/version.js';
 import type { OutgoingField } from '../http2/hpack/encoder.js';
+import { requestField } from '../http2-client/request-field.js';
 
 type Metadata = Readonly<Record<string, string>>;
 
 const noMetadata: Metadata = {};
-
-/** Who may do what: on no way may it be kept (RFC 7541, 7.1.3). */
-const secrets: ReadonlySet<string> = new Set(['token', 'authorization']);
 
 /**
  * The heads of calls. The same path and metadata give the same list, which the encoder then knows by its block:
@@ -54,7 +52,7 @@ export class H2Fields {
 
 function fieldOf(name: string, value: string): OutgoingField {
   if (/^[0-9a-z_.-]+$/.test(name) && /^[\x20-\x7e]*$/.test(value)) {
-    return { name, value, indexing: secrets.has(name) ? 'never' : 'table' };
+    return requestField(name, value);
   }
   throw new ConclaveError('INVALID_ARGUMENT', `metadata ${JSON.stringify(name)} cannot be sent in a header`);
 }

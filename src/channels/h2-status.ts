@@ -1,7 +1,7 @@
 import type { ConclaveError } from '../core/errors.js';
 import type { Field } from '../http2/hpack/field.js';
+import { transportError } from '../http2-client/transport-error.js';
 import { errorOfStatus, Status } from '../store/etcd-errors.js';
-import { transportError } from './transport-error.js';
 
 export function headerOf(fields: readonly Field[], name: string): string | undefined {
   for (const each of fields) if (each.name === name) return each.value;

@@ -1,6 +1,4 @@
 import { X509Certificate } from 'node:crypto';
-import type { SecureContextOptions } from 'node:tls';
-import type { TlsOptions } from '../channels/channel-options.js';
 import { H2Channel } from '../channels/h2-channel.js';
 import { parseTarget } from '../connect/target.js';
 import type { UpstreamServerOptions } from '../server/upstream/upstream-server.js';
@@ -24,7 +22,7 @@ export function upstreamOf(
   const scheme = target.secure ? 'https' : 'http';
   return {
     upstream: target.endpoints.map((address) => `${scheme}://${address}`),
-    upstreamTls: secured && secureContext(secured),
+    upstreamTls: secured,
     channels: target.endpoints.map((address) => new H2Channel({ address, tls: secured })),
   };
 }
@@ -39,13 +37,4 @@ function checkNamesNobody(cert: Uint8Array | string): void {
   const risk = `--cert names ${name}: a cluster may take every caller without a token for that user`;
   const hint = 'use a certificate without a common name, or insist with --insecure-upstream-user';
   throw new CliFailure(ExitCode.invalidInput, `${risk}; ${hint}`);
-}
-
-/** The same for Node, which takes no absent options. */
-function secureContext({ ca, cert, key }: TlsOptions): SecureContextOptions {
-  return {
-    ...(ca && { ca: Buffer.from(ca) }),
-    ...(cert && { cert: Buffer.from(cert) }),
-    ...(key && { key: Buffer.from(key) }),
-  };
 }

@@ -28,6 +28,7 @@ const assembly = {
     'schedule',
     'engine',
     'wire',
+    'http2-client',
     'channels',
     'storage',
     'node',
@@ -57,10 +58,12 @@ const table: Readonly<Record<string, Layer>> = {
   wire: { ...pure, mayImport: ['core', 'store'] },
   // HTTP/2 without a socket, either side of it.
   http2: { ...pure, mayImport: ['core'], packages: [] },
+  // A client's end of its connections, on sockets.
+  'http2-client': { mayImport: ['core', 'http2'], node: true, packages: [], globals: 'host' },
   // The edge to the disk: `node:fs`, and the Unix socket that locks a directory.
   storage: { mayImport: ['core', 'store', 'engine', 'wire'], node: true, packages: [], globals: 'host' },
   channels: {
-    mayImport: ['core', 'store', 'wire', 'http2'],
+    mayImport: ['core', 'store', 'wire', 'http2', 'http2-client'],
     node: true,
     packages: ['@grpc/grpc-js', 'etcd3'],
     globals: 'host',
@@ -68,7 +71,7 @@ const table: Readonly<Record<string, Layer>> = {
   // Tells the layers above about the host, in their own types.
   node: { mayImport: base, node: true, packages: [], globals: 'process' },
   server: {
-    mayImport: [...base, 'recipes', 'engine', 'wire', 'http2'],
+    mayImport: [...base, 'recipes', 'engine', 'wire', 'http2', 'http2-client'],
     node: true,
     packages: ['bcryptjs'],
     globals: 'host',

@@ -19,5 +19,15 @@ export function field(name: string, value: string): Field {
   return { name, value, valid: nameRule.test(name) && !valueFault.test(value) };
 }
 
+/** The same names and values in the same order. */
+export function areSameFields(some: readonly Field[], others: readonly Field[]): boolean {
+  if (some.length !== others.length) return false;
+  for (let i = 0; i < some.length; i++) {
+    const [one, other] = [some[i] as Field, others[i] as Field];
+    if (one !== other && (one.name !== other.name || one.value !== other.value)) return false;
+  }
+  return true;
+}
+
 const nameRule = /^:?[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const valueFault = /[\0\r\n]|^[ \t]|[ \t]$/;

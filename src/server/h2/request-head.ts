@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { Field } from '../../http2/hpack/field.js';
+import { areSameFields, type Field } from '../../http2/hpack/field.js';
 
 /** Heads that are kept, so that calls which say the same again cost a comparison. */
 const maxKept = 32;
@@ -20,7 +20,7 @@ export class RequestHeads {
     const path = pathOf(fields);
     if (path === undefined) return undefined;
     const kept = this.#kept.get(path);
-    if (kept !== undefined && areSame(kept.fields, fields)) return kept.headers;
+    if (kept !== undefined && areSameFields(kept.fields, fields)) return kept.headers;
     const headers = requestHeaders(fields);
     if (headers === undefined) return undefined;
     if (charsOf(fields) > maxKeptChars) return headers;
@@ -37,15 +37,6 @@ function pathOf(fields: readonly Field[]): string | undefined {
 
 function charsOf(fields: readonly Field[]): number {
   return fields.reduce((sum, { name, value }) => sum + name.length + value.length, 0);
-}
-
-function areSame(some: readonly Field[], others: readonly Field[]): boolean {
-  if (some.length !== others.length) return false;
-  for (let i = 0; i < some.length; i++) {
-    const [one, other] = [some[i] as Field, others[i] as Field];
-    if (one !== other && (one.name !== other.name || one.value !== other.value)) return false;
-  }
-  return true;
 }
 
 const pseudoNames: ReadonlySet<string> = new Set([':method', ':scheme', ':path', ':authority']);

@@ -4,6 +4,7 @@ import type { Forwarder, OpenCall } from '../grpc/forwarder.js';
 import type { ServerStream } from '../http2/server-stream.js';
 import { clusterMethods, isDuplex } from './cluster-handlers.js';
 import { ForwardedCall } from './forwarded-call.js';
+import { AnswerMemory } from './member-call.js';
 import { MemberLink } from './member-link.js';
 import type { Members } from './members.js';
 
@@ -11,6 +12,7 @@ import type { Members } from './members.js';
 export class MemberForwarder implements Forwarder {
   readonly #link: MemberLink;
   readonly #counters: CallCounters;
+  readonly #memory = new AnswerMemory();
 
   constructor(members: Members, runtime: Runtime, counters: CallCounters) {
     this.#link = new MemberLink(members, runtime);
@@ -18,8 +20,8 @@ export class MemberForwarder implements Forwarder {
   }
 
   forward(stream: ServerStream, onGone: (call: OpenCall) => void): OpenCall {
-    const call = new ForwardedCall(stream, this.#counter(stream.headers[':path'] ?? ''), onGone);
-    void call.start(this.#link.session());
+    const call = new ForwardedCall(stream, this.#memory, this.#counter(stream.headers[':path'] ?? ''), onGone);
+    call.start(this.#link);
     return call;
   }
 

@@ -1,25 +1,41 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import type { Members } from './members.js';
+import type { LocalSettings } from '../../http2/settings.js';
+import { defaultPingAfterMs, isTooManyPings } from '../../http2-client/h2-keepalive.js';
+import { type CallOwner, H2Link, type LinkListener } from '../../http2-client/h2-link.js';
+import type { MemberCall } from './member-call.js';
+import type { Member, Members } from './members.js';
 
-/** A member that does not take a connection, or leaves a sign of life unanswered, for this long is left. */
-const connectTimeoutMs = 3_000;
-const pingTimeoutMs = 5_000;
-/** How often a member with open calls is asked for a sign of life; etcd refuses it more often than every 5 s. */
-const pingIntervalMs = 10_000;
+/** A caller that does not read leaves a window's worth unread here, for each of its streams. */
+const settings: LocalSettings = {
+  streamWindowBytes: 1024 * 1024,
+  connectionWindowBytes: 8 * 1024 * 1024,
+  maxHeaderListBytes: 64 * 1024,
+};
 
-const settings = { enablePush: false, initialWindowSize: 1024 * 1024 };
+/** A connection to a member, under way, open, or ending. */
+interface Way {
+  readonly member: Member;
+  readonly link: H2Link<MemberCall>;
+}
 
 /**
- * The connection to a member over which the calls of one client's connection go. One for each, so that a client that
- * does not read holds up nobody else: all streams of an HTTP/2 connection share one window.
+ * The connection to a member over which the calls of one client's connection go. One for each, so that no client waits
+ * for another's bytes: all streams of an HTTP/2 connection share one window, and one socket.
  */
-export class MemberLink {
+export class MemberLink implements LinkListener<MemberCall>, CallOwner<MemberCall> {
   readonly #members: Members;
   readonly #runtime: Runtime;
-  #session: Promise<ClientHttp2Session> | undefined;
-  readonly #open = new Set<ClientHttp2Session>();
+  /** The one that takes new calls. */
+  #way: Way | undefined;
+  #isReady = false;
+  /** Members that are still to be tried for those that wait. */
+  #triesLeft = 0;
+  /** Until a member has taken a connection. */
+  readonly #waiting = new Set<MemberCall>();
+  /** All that have a socket. */
+  readonly #ways = new Map<H2Link<MemberCall>, Way>();
+  #pingAfterMs = defaultPingAfterMs;
   #isClosed = false;
 
   constructor(members: Members, runtime: Runtime) {
@@ -27,80 +43,81 @@ export class MemberLink {
     this.#runtime = runtime;
   }
 
-  /** A connection that stands. Rejects with `UNAVAILABLE`, not applied, if no member takes one. */
-  session(): Promise<ClientHttp2Session> {
-    this.#session ??= this.#connectToAny();
-    const session = this.#session;
-    session.catch(() => this.#forget(session));
-    return session;
+  /** Fails it with `UNAVAILABLE` if no member takes a connection: each is asked once. */
+  start(call: MemberCall): void {
+    if (this.#way !== undefined && this.#isReady) {
+      this.#startOn(this.#way, call);
+      return;
+    }
+    call.owner = this;
+    this.#waiting.add(call);
+    if (this.#isClosed) {
+      this.#failWaiting('the connection was closed');
+    } else if (this.#way === undefined) {
+      this.#triesLeft = this.#members.count;
+      this.#dial();
+    }
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const session of this.#open) session.destroy();
+    for (const link of this.#ways.keys()) link.close();
+    this.#failWaiting('the connection was closed');
   }
 
-  #forget(session: Promise<ClientHttp2Session>): void {
-    if (this.#session === session) this.#session = undefined;
+  onOver(call: MemberCall): void {
+    this.#waiting.delete(call);
   }
 
-  async #connectToAny(): Promise<ClientHttp2Session> {
-    let last: unknown;
-    // Bounded: each member is asked once.
-    for (let left = this.#members.count; left > 0 && !this.#isClosed; left--) {
-      const url = this.#members.current;
-      try {
-        return await this.#connect(url);
-      } catch (error) {
-        last = error;
-        this.#members.leave(url);
-      }
-    }
-    const why = last instanceof Error ? last.message : 'the connection was closed';
-    throw new ConclaveError('UNAVAILABLE', `conclave: no member of the upstream cluster answers: ${why}`);
+  onReady(): void {
+    this.#isReady = true;
+    const calls = [...this.#waiting];
+    this.#waiting.clear();
+    for (const call of calls) this.start(call);
   }
 
-  #connect(url: string): Promise<ClientHttp2Session> {
-    return new Promise((resolve, reject) => {
-      const session = connect(url, { ...this.#members.tls, settings });
-      this.#open.add(session);
-      const tooLate = new Error(`${url}: no connection within ${connectTimeoutMs} ms`);
-      const stopTimer = this.#runtime.setTimer(connectTimeoutMs, () => session.destroy(tooLate));
-      session.once('remoteSettings', () => {
-        stopTimer();
-        this.#watch(session, url);
-        resolve(session);
-      });
-      session.on('error', (error) => reject(error));
-      session.once('close', () => {
-        stopTimer();
-        this.#open.delete(session);
-        reject(new Error(`${url}: the connection was closed`));
-      });
-    });
+  onUnreachable(link: H2Link<MemberCall>, error: ConclaveError): void {
+    this.#leave(link);
+    if (this.#triesLeft > 0 && !this.#isClosed) this.#dial();
+    else this.#failWaiting(error.message);
   }
 
   /** No call starts on a connection that is ending, and a member that ended it is not asked next. */
-  #watch(session: ClientHttp2Session, url: string): void {
-    session.setLocalWindowSize(8 * 1024 * 1024);
-    const mine = this.#session;
-    const leave = () => {
-      if (mine !== undefined) this.#forget(mine);
-      if (!this.#isClosed) this.#members.leave(url);
-    };
-    session.once('goaway', leave);
-    session.once('close', leave);
-    this.#ping(session);
+  onRetired(link: H2Link<MemberCall>, waiting: readonly MemberCall[], code: number, text: string): void {
+    this.#leave(link);
+    if (isTooManyPings(code, text)) this.#pingAfterMs *= 2;
+    for (const call of waiting) this.start(call);
   }
 
-  #ping(session: ClientHttp2Session): void {
-    let stopTimer = this.#runtime.setTimer(pingIntervalMs, () => {
-      stopTimer = this.#runtime.setTimer(pingTimeoutMs, () => session.destroy());
-      session.ping((error) => {
-        stopTimer();
-        if (error === null && !session.destroyed) this.#ping(session);
-      });
-    });
-    session.once('close', () => stopTimer());
+  onClosed(link: H2Link<MemberCall>): void {
+    this.#ways.delete(link);
+  }
+
+  #dial(): void {
+    this.#triesLeft -= 1;
+    const member = this.#members.current;
+    const { address: endpoint, dialer } = member;
+    const options = { endpoint, dialer, clock: this.#runtime, settings, pingAfterMs: this.#pingAfterMs };
+    const link = new H2Link<MemberCall>(options, this);
+    this.#way = { member, link };
+    this.#isReady = false;
+    this.#ways.set(link, this.#way);
+    link.dial();
+  }
+
+  #startOn({ member, link }: Way, call: MemberCall): void {
+    call.member = member;
+    link.start(call);
+  }
+
+  #leave(link: H2Link<MemberCall>): void {
+    const way = this.#ways.get(link);
+    if (way !== undefined && !this.#isClosed) this.#members.leave(way.member);
+    if (this.#way === way) this.#way = undefined;
+  }
+
+  #failWaiting(why: string): void {
+    const message = `conclave: no member of the upstream cluster answers: ${why}`;
+    for (const call of this.#waiting) call.fail(new ConclaveError('UNAVAILABLE', message));
   }
 }

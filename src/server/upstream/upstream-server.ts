@@ -1,4 +1,4 @@
-import type { SecureContextOptions } from 'node:tls';
+import type { TlsOptions } from '../../http2-client/endpoint-options.js';
 import { Endpoints } from '../../wire/endpoints.js';
 import type { RpcChannel } from '../../wire/rpc-channel.js';
 import { CallerStores } from '../concurrency/caller-stores.js';
@@ -16,7 +16,7 @@ export interface UpstreamServerOptions extends PortOptions {
   /** The cluster's members, as `http://host:port` or `https://host:port`; at least one. */
   readonly upstream: readonly string[];
   /** For members behind `https:`. */
-  readonly upstreamTls?: SecureContextOptions | undefined;
+  readonly upstreamTls?: TlsOptions | undefined;
   /** One per member, for what is not handed on as it comes; closed with the server. */
   readonly channels: readonly RpcChannel[];
 }

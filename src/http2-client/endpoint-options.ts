@@ -1,5 +1,5 @@
-/** What a channel of our own to one endpoint is made of. */
-export interface ChannelOptions {
+/** What connections of our own to one endpoint are made of. */
+export interface EndpointOptions {
   /** `host:port`, `[::1]:port`, or `unix:path`. */
   readonly address: string;
   /** Absent: plain text. */

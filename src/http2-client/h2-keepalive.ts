@@ -1,9 +1,15 @@
+import { Code } from '../http2/protocol.js';
 import type { H2Clock } from './h2-clock.js';
 
 /** etcd refuses pings less than 5 s apart, and those of a connection without calls. */
 export const defaultPingAfterMs = 10_000;
 /** How long a ping may stay unanswered. */
 export const pingTimeoutMs = 5_000;
+
+/** Whether a GOAWAY says that we have asked too often. */
+export function isTooManyPings(code: number, text: string): boolean {
+  return code === Code.calm && text.includes('too_many_pings');
+}
 
 /** What a keepalive watches. */
 export interface Pinged {

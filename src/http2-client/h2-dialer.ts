@@ -1,6 +1,6 @@
 import { connect, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { connect as connectTls, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
-import type { ChannelOptions, TlsOptions } from './channel-options.js';
+import type { EndpointOptions, TlsOptions } from './endpoint-options.js';
 
 /** Opens sockets to one endpoint. Knows nothing of proxies, in the environment or elsewhere. */
 export class H2Dialer {
@@ -12,7 +12,7 @@ export class H2Dialer {
   /** Read from PEM once, by the first connection. */
   #context: SecureContext | undefined;
 
-  constructor({ address, tls }: ChannelOptions) {
+  constructor({ address, tls }: EndpointOptions) {
     this.#tls = tls;
     this.isSecure = tls !== undefined;
     this.#place = placeOf(address);

@@ -1,12 +1,11 @@
 import type { Socket } from 'node:net';
 import { nextTick } from 'node:process';
-import type { ConclaveError } from '../core/errors.js';
+import type { ConclaveError, Outcome } from '../core/errors.js';
 import { Connection } from '../http2/connection.js';
 import type { ConnectionListener } from '../http2/connection-listener.js';
 import type { Http2Error } from '../http2/http2-error.js';
 import { Code, codeName } from '../http2/protocol.js';
 import type { LocalSettings } from '../http2/settings.js';
-import type { CallOwner, H2Call } from './h2-call.js';
 import type { H2Clock } from './h2-clock.js';
 import type { H2Dialer } from './h2-dialer.js';
 import { H2Keepalive, type Pinged } from './h2-keepalive.js';
@@ -14,13 +13,6 @@ import { closedError, transportError, unreachableError } from './transport-error
 
 /** Until the server's SETTINGS: name, TCP, TLS and HTTP/2. Time for two repeated SYNs. */
 const connectTimeoutMs = 4_000;
-
-/** Answers are taken as they come; the windows only bound what is under way. */
-const settings: LocalSettings = {
-  streamWindowBytes: 4 * 1024 * 1024,
-  connectionWindowBytes: 16 * 1024 * 1024,
-  maxHeaderListBytes: 64 * 1024,
-};
 
 /** A socket that has not taken so much yet gets no DATA. */
 const fullAtBytes = 1024 * 1024;
@@ -32,14 +24,42 @@ const fullAtBytes = 1024 * 1024;
  */
 const lingerMs = 50;
 
-export interface LinkListener {
+/** A call as the link sees it: one stream. */
+export interface LinkCall {
+  /** Whoever has the call now. */
+  owner: CallOwner<this> | undefined;
+  /** What the server can have done, if no answer comes any more. */
+  readonly outcome: Outcome;
+  /** Number of the stream; 0 before there is one. */
+  readonly streamId: number;
+  begin(connection: Connection): void;
+  /** Ends it from this side, and tells whoever waits for it. */
+  fail(error: unknown): void;
+}
+
+/** Who is told that a call is over, whatever the reason. */
+export interface CallOwner<Call> {
+  onOver(call: Call): void;
+}
+
+export interface LinkListener<Call extends LinkCall> {
   /** The server has greeted. */
-  onReady(link: H2Link): void;
+  onReady(link: H2Link<Call>): void;
   /** Could not be made: `error` is for every call that waits. */
-  onUnreachable(link: H2Link, error: ConclaveError): void;
+  onUnreachable(link: H2Link<Call>, error: ConclaveError): void;
   /** Takes no new calls, because of `code`; those that had not begun are `waiting` for another. */
-  onRetired(link: H2Link, waiting: readonly H2Call[], code: number, text: string): void;
-  onClosed(link: H2Link): void;
+  onRetired(link: H2Link<Call>, waiting: readonly Call[], code: number, text: string): void;
+  onClosed(link: H2Link<Call>): void;
+}
+
+export interface LinkOptions {
+  /** As errors name it. */
+  readonly endpoint: string;
+  readonly dialer: H2Dialer;
+  readonly clock: H2Clock;
+  readonly settings: LocalSettings;
+  /** A server that says nothing for so long is asked for a sign of life. */
+  readonly pingAfterMs: number;
 }
 
 /**
@@ -51,14 +71,11 @@ type State = 'dialing' | 'ready' | 'retired' | 'over';
  * One connection to an endpoint with its calls. Above the server's limit of streams, and before its greeting, they
  * wait.
  */
-export class H2Link implements ConnectionListener, CallOwner, Pinged {
-  readonly #endpoint: string;
-  readonly #listener: LinkListener;
-  readonly #dialer: H2Dialer;
-  readonly #clock: H2Clock;
-  readonly #pingAfterMs: number;
-  readonly #waiting = new Set<H2Call>();
-  readonly #calls = new Set<H2Call>();
+export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOwner<Call>, Pinged {
+  readonly #options: LinkOptions;
+  readonly #listener: LinkListener<Call>;
+  readonly #waiting = new Set<Call>();
+  readonly #calls = new Set<Call>();
   #state: State = 'dialing';
   #socket: Socket | undefined;
   #connection: Connection | undefined;
@@ -68,11 +85,8 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
   #failure: Error | undefined;
   #isLooking = false;
 
-  constructor(endpoint: string, dialer: H2Dialer, clock: H2Clock, pingAfterMs: number, listener: LinkListener) {
-    this.#endpoint = endpoint;
-    this.#dialer = dialer;
-    this.#clock = clock;
-    this.#pingAfterMs = pingAfterMs;
+  constructor(options: LinkOptions, listener: LinkListener<Call>) {
+    this.#options = options;
     this.#listener = listener;
   }
 
@@ -84,27 +98,27 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
   dial(): void {
     let socket: Socket;
     try {
-      socket = this.#dialer.dial((chunk) => this.#receive(chunk));
+      socket = this.#options.dialer.dial((chunk) => this.#receive(chunk));
     } catch (error) {
-      this.#giveUp(unreachableError(this.#endpoint, (error as Error).message, error));
+      this.#giveUp(unreachableError(this.#options.endpoint, (error as Error).message, error));
       return;
     }
     this.#socket = socket;
     socket.unref();
-    socket.once(this.#dialer.openEvent, () => this.#greet(socket));
+    socket.once(this.#options.dialer.openEvent, () => this.#greet(socket));
     socket.on('error', (error) => {
       this.#failure = error;
     });
     // No answer comes any more from a peer that has ended its side.
     socket.once('end', () => socket.destroy());
     socket.once('close', () => this.#onSocketClose());
-    this.#stopDialTimer = this.#clock.setTimer(connectTimeoutMs, () => {
+    this.#stopDialTimer = this.#options.clock.setTimer(connectTimeoutMs, () => {
       this.#failure ??= new Error(`no connection within ${connectTimeoutMs} ms`);
       socket.destroy();
     });
   }
 
-  start(call: H2Call): void {
+  start(call: Call): void {
     if (!this.isBusy) this.#socket?.ref();
     call.owner = this;
     if (this.#canBegin()) this.#begin(call);
@@ -113,13 +127,13 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
 
   /** Ends every call. */
   close(): void {
-    for (const call of this.#all()) call.fail(closedError(this.#endpoint, call.outcome));
+    for (const call of this.#all()) call.fail(closedError(this.#options.endpoint, call.outcome));
     this.#connection?.goAway();
     this.#connection?.flush();
     this.#socket?.destroy();
   }
 
-  onOver(call: H2Call): void {
+  onOver(call: Call): void {
     this.#calls.delete(call);
     this.#waiting.delete(call);
     if (!this.isBusy) this.#socket?.unref();
@@ -134,7 +148,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     if (this.#state === 'dialing') {
       this.#state = 'ready';
       this.#stopDialTimer();
-      this.#keepalive = new H2Keepalive(this.#clock, this, this.#pingAfterMs);
+      this.#keepalive = new H2Keepalive(this.#options.clock, this, this.#options.pingAfterMs);
       this.#listener.onReady(this);
     }
     this.#beginWaiting();
@@ -147,7 +161,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     const refused = [...this.#calls].filter(({ streamId }) => streamId > lastStream);
     this.#retire(code, text);
     const why = `the server is going away: ${codeName(code)}`;
-    for (const call of refused) call.fail(transportError(this.#endpoint, why, 'not-applied'));
+    for (const call of refused) call.fail(transportError(this.#options.endpoint, why, 'not-applied'));
     this.#lookSoon();
   }
 
@@ -167,7 +181,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
 
   /** The socket is open: from here on HTTP/2 is spoken. */
   #greet(socket: Socket): void {
-    const fault = this.#dialer.fault(socket);
+    const fault = this.#options.dialer.fault(socket);
     if (fault !== undefined) {
       this.#failure = new Error(fault);
       socket.destroy();
@@ -177,8 +191,9 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
       write: (chunks: readonly Buffer[]) => write(socket, chunks),
       // Behind all that this turn of the loop has read, and what it led to.
       defer: (fn: () => void) => void setImmediate(fn),
-      linger: (fn: () => void) => void this.#clock.setTimer(lingerMs, fn),
+      linger: (fn: () => void) => void this.#options.clock.setTimer(lingerMs, fn),
     };
+    const { settings } = this.#options;
     const connection = new Connection({ role: 'client', settings, sink, listener: this });
     this.#connection = connection;
     socket.on('drain', () => connection.drained());
@@ -199,7 +214,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     );
   }
 
-  #begin(call: H2Call): void {
+  #begin(call: Call): void {
     const connection = this.#connection as Connection;
     if (!connection.canOpen) {
       this.#waiting.add(call);
@@ -241,13 +256,13 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     const wasDialing = this.#state === 'dialing';
     const why = reasonOf(this.#failure);
     if (wasDialing) {
-      this.#giveUp(unreachableError(this.#endpoint, why ?? 'the server closed the connection', this.#failure));
+      this.#giveUp(unreachableError(this.#options.endpoint, why ?? 'the server closed the connection', this.#failure));
       return;
     }
     this.#retire(Code.none, '');
     this.#end();
     const what = `the connection broke${why === undefined ? '' : `: ${why}`}`;
-    for (const call of this.#all()) call.fail(transportError(this.#endpoint, what, call.outcome));
+    for (const call of this.#all()) call.fail(transportError(this.#options.endpoint, what, call.outcome));
     this.#connection?.lose();
     this.#listener.onClosed(this);
   }
@@ -265,7 +280,7 @@ export class H2Link implements ConnectionListener, CallOwner, Pinged {
     this.#keepalive?.stop();
   }
 
-  #all(): H2Call[] {
+  #all(): Call[] {
     return [...this.#calls, ...this.#waiting];
   }
 }
