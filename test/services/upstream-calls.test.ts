@@ -323,7 +323,7 @@ describe.each(['own', 'node'] as const)('calls that are handed on, callers serve
     if (what !== 'no trailers') await member.next(isReset(1));
   });
 
-  it('GOAWAY: what is above its number is UNAVAILABLE, what is below goes on, what is new goes to the next', async () => {
+  it('GOAWAY: what is above its number is UNAVAILABLE, what is below goes on, new calls go to the next', async () => {
     await using front = await Front.open(kind, { settings: [[], []] });
     const { caller, member } = await front.underWay();
     caller.call(3, message, { path, open: true });
@@ -406,7 +406,7 @@ describe('time, as calls are handed on', () => {
     await caller.answer(3);
   });
 
-  it('a member that takes a connection and does not greet is left for the next after 4 s; a caller may give up', async () => {
+  it('a member that does not greet is left for the next after 4 s; a caller may have given up', async () => {
     await using silent = await FrameServer.start('silent');
     await using front = await Front.open('own', { urls: [`http://${silent.address}`] });
     const caller = await front.caller();
