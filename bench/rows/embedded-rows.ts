@@ -40,7 +40,7 @@ export const embeddedRows: readonly Row[] = (['put', 'txn', 'get', 'lock'] as co
 
 function becauseOf(operation: Operation, callers: number): string | undefined {
   if (callers > 1 || operation === 'get') return undefined;
-  return 'what is written to a file waits for the disk, as in etcd: that alone takes more than a twentieth of etcd’s call';
+  return 'a file waits for the disk, as in etcd: that alone takes more than a twentieth of etcd’s call';
 }
 
 async function open(lab: Lab, operation: Operation, callers: number): Promise<Opened> {
