@@ -65,7 +65,7 @@ export function enter(
 /** For a line without agreement. */
 async function enterNew(store: Store, rule: Rule, place: NewPlace): Promise<Entry> {
   const reads = rule.reads({ whole: false });
-  const txn = await store.txn({ compare: [notMade(place)], success: [putPlace(place), ...reads] });
+  const txn = await store.txn({ compare: [notMade(place)], success: [...reads, putPlace(place)] });
   return txn.succeeded ? entered(store, rule, place, txn, reads.length) : enterOrFind(store, rule, place);
 }
 
@@ -76,7 +76,7 @@ async function enterOrFind(store: Store, rule: Rule, place: NewPlace): Promise<E
   for (let agreed = true; ; agreed = !agreed) {
     const txn = await store.txn({
       compare: [notMade(place), ...termsOf(agreement, agreed)],
-      success: [...(agreed ? [] : putsOf(agreement)), putPlace(place), ...reads],
+      success: [...(agreed ? [] : putsOf(agreement)), ...reads, putPlace(place)],
       failure: [made(place), ...readsOf(agreement)],
     });
     if (txn.succeeded) return entered(store, rule, place, txn, reads.length);
@@ -98,7 +98,7 @@ async function enterInstead(
   const reads = rule.reads({ whole: false });
   const txn = await store.txn({
     compare: [notMade(place), createdAt(key, createRevision)],
-    success: [remove(key), putPlace(place), ...reads],
+    success: [remove(key), ...reads, putPlace(place)],
     failure: again ? [made(place)] : [],
   });
   instead.gone();
@@ -147,12 +147,16 @@ export function isBusy(rule: Rule, answers: readonly RangeResponse[]): boolean {
   return verdict !== undefined && verdict.type !== 'admitted';
 }
 
-/** The txn has made the place, and its last `reads` answers tell who stands before it. */
+/**
+ * The txn has made the place with its last operation, and the `reads` before that tell who stands before it: read
+ * behind it, the place itself would be in the answer, and etcd have the more to do.
+ */
 function entered(store: Store, rule: Rule, place: NewPlace, txn: TxnResponse, reads: number): Entry | Promise<Entry> {
   const { header } = txn;
   const { key, stem } = place;
   const createRevision = header.revision;
-  const seen = seenIn(rule, createRevision, rangesFrom(txn, txn.responses.length - reads), header);
+  const putAt = txn.responses.length - 1;
+  const seen = seenIn(rule, createRevision, rangesFrom(txn, putAt - reads, putAt), header);
   if (seen !== undefined) return { key, createRevision, seen, header };
   const whole = look(store, rule, { key, createRevision, stem }, true);
   return whole.then((all) => ({ key, createRevision, seen: all, header }));

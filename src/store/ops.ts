@@ -68,10 +68,14 @@ export function rangeAt(txn: Pick<TxnResponse, 'responses'>, index: number): Ran
   return op?.type === 'range' ? op.response : mismatch(op, 'range');
 }
 
-/** The answers from `index` on, all of them to ranges. */
-export function rangesFrom(txn: Pick<TxnResponse, 'responses'>, index: number): RangeResponse[] {
+/** The answers from `index` on, by default to the last, all of them to ranges. */
+export function rangesFrom(
+  txn: Pick<TxnResponse, 'responses'>,
+  index: number,
+  end = txn.responses.length,
+): RangeResponse[] {
   const ranges: RangeResponse[] = [];
-  for (let at = index; at < txn.responses.length; at++) ranges.push(rangeAt(txn, at));
+  for (let at = index; at < end; at++) ranges.push(rangeAt(txn, at));
   return ranges;
 }
 

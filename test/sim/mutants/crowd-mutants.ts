@@ -25,8 +25,8 @@ export const crowdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/enter.js',
-        find: 'success: [remove(key), putPlace(place), ...reads],',
-        replace: 'success: [putPlace(place), ...reads],',
+        find: 'success: [remove(key), ...reads, putPlace(place)],',
+        replace: 'success: [...reads, putPlace(place)],',
       },
     ],
     workloads: ['lock-crowd'],

@@ -351,7 +351,7 @@ export const mutants: readonly Mutant[] = [
         file: 'line/enter.js',
         find: `return entered(store, rule, place, txn, reads.length);
         const own = rangeAt(txn, 0)`,
-        replace: `return entered(store, rule, place, { ...txn, responses: counted.responses }, reads.length);
+        replace: `return entered(store, rule, place, { ...txn, responses: [...counted.responses, 0] }, reads.length);
         const own = rangeAt(txn, 0)`,
       },
     ],
