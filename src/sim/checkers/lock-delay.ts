@@ -14,7 +14,10 @@ type Beat = OkOperation<'lease.grant' | 'lease.keepAlive'>;
  */
 export function lockDelay(history: History): Violation[] {
   const freed = freedOf(history);
-  const losses = groupBy(factsOf(history, 'lost'), ({ process, data }) => `${process}\n${data.lease}`);
+  // Two locks of one process may have the same fence: places that were made in one batch.
+  const losses = groupBy(factsOf(history, 'lost'), ({ object, process, data }) =>
+    holdKey(object, process, data.lease, data.fence),
+  );
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
   const beats = groupBy(
     okOperationsOf(history, 'lease.grant', 'lease.keepAlive').filter(({ output }) => output.ttlMs > 0),
@@ -25,10 +28,10 @@ export function lockDelay(history: History): Violation[] {
     const delayMs = (acquire as OkOperation<'lock.acquire'>).input?.lockDelayMs;
     const gone = freed(object, grant.fence, grant.lease);
     if (!delayMs || gone === undefined || gone.excused) return [];
-    const own = `${process}\n${grant.lease}`;
-    const lost = losses.get(own)?.filter(({ data }) => data.fence === grant.fence)[0];
+    const [lost] = losses.get(holdKey(object, process, grant.lease, grant.fence)) ?? [];
     if (lost?.data.loss === 'max-hold') return [];
-    const beat = latest((beats.get(own) ?? []).filter(({ endAt }) => endAt < gone.at));
+    const own = beats.get(`${process}\n${grant.lease}`) ?? [];
+    const beat = latest(own.filter(({ endAt }) => endAt < gone.at));
     if (beat === undefined) return [];
     const sureMs = beat.invoke.atMs + beat.output.ttlMs - delayMs;
     const knew = lost?.data.loss === 'deadline' ? lost : undefined;
@@ -40,6 +43,10 @@ export function lockDelay(history: History): Violation[] {
     const message = `${what}, and its place was gone ${afterMs} ms later, not ${delayMs}`;
     return [broken('lock-delay: kept', message, acquire.end, beat.invoke, lost?.note, gone.note)];
   });
+}
+
+function holdKey(object: string, process: string, lease: bigint, fence: bigint): string {
+  return `${object}\n${process}\n${lease}\n${fence}`;
 }
 
 /** The one that makes the lease sure for longest. */

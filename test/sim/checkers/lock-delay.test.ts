@@ -15,7 +15,8 @@ function holds(tale: Tale, lockDelayMs = 1000) {
   tale.did('a', 'lock', 'lock.acquire', { lockDelayMs }, grant);
 }
 
-const lost = (tale: Tale, loss = 'deadline') => tale.note('a', 'lock', 'lost', { ...grant, reason: 'over', loss });
+const lost = (tale: Tale, loss = 'deadline', object = 'lock') =>
+  tale.note('a', object, 'lost', { ...grant, reason: 'over', loss });
 
 describe('the cool-down after a loss', () => {
   it.each<[string, string[], (tale: Tale) => void]>([
@@ -98,6 +99,30 @@ describe('the cool-down after a loss', () => {
       (tale) => {
         holds(tale, 0);
         lost(tale);
+        first(tale, 3n);
+      },
+    ],
+    [
+      'held for too long, after another lock of the same fence was broken - pass',
+      [],
+      (tale) => {
+        holds(tale);
+        lost(tale, 'key-deleted', 'other');
+        tale.wait(500);
+        lost(tale, 'max-hold');
+        tale.wait(1000);
+        first(tale, 3n);
+      },
+    ],
+    [
+      'free too early, after another lock of the same fence was held for too long - fail',
+      ['lock-delay: kept'],
+      (tale) => {
+        holds(tale);
+        lost(tale, 'max-hold', 'other');
+        tale.wait(1900);
+        lost(tale);
+        tale.wait(900);
         first(tale, 3n);
       },
     ],
