@@ -1,14 +1,11 @@
 // What a call that `conclave serve --upstream` hands on costs it: µs of CPU of its process a put, and an event of a watch,
 // with one caller and with 64, in front of an etcd of its own. Several builds are measured in turn.
 // Run: npm run build && node scripts/front-trial.js [--rounds 3] [--dist dist --dist OTHER …]
-import { readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { connect } from '../dist/index.js';
-import { startServer } from './trial-server.js';
+import { cpuMs, startServer } from './trial-server.js';
 
-/** What Linux counts the CPU time of a process in. */
-const usPerTick = 10_000;
 const value = 'v'.repeat(100);
 
 const { values } = parseArgs({
@@ -38,9 +35,9 @@ async function measured(dist) {
   const front = await startServer('front', { upstream: etcd.url, from: pathToFileURL(`${dist}/`) });
   const [through, direct] = await Promise.all([front.url, etcd.url].map((url) => connect(url, { batching: false })));
   const costOf = async (count, work) => {
-    const before = cpuUs(front.pid);
+    const before = cpuMs(front.pid);
     await work();
-    return (cpuUs(front.pid) - before) / count;
+    return (1_000 * (cpuMs(front.pid) - before)) / count;
   };
   try {
     await puts(through, 8, 4_000);
@@ -75,9 +72,4 @@ async function watched(through, direct, writers, count) {
     if (seen >= count) break;
   }
   await writing;
-}
-
-function cpuUs(pid) {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1].split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * usPerTick;
 }
