@@ -18,15 +18,17 @@ export function encodeCell(value: bigint, makers: readonly string[]): string {
   return `${value}\n${makers.join(' ')}`;
 }
 
-/**
- * A number that somebody else wrote, as `etcdctl put` does, counts like one of ours.
- * @throws ConclaveError `INVALID_VALUE` for anything else.
- */
+/** @throws ConclaveError `INVALID_VALUE` where `cellIn` finds none. */
 export function cellOf(kv: KeyValue): CellState {
+  const cell = cellIn(kv);
+  if (cell === undefined) throw new ConclaveError('INVALID_VALUE', `${utf8Text(kv.key)} holds no whole number`);
+  return cell;
+}
+
+/** A number that somebody else wrote, as `etcdctl put` does, counts like one of ours. Undefined: there is none. */
+export function cellIn(kv: KeyValue): CellState | undefined {
   const [, number, names = ''] = grammar.exec(utf8Text(kv.value)) ?? [];
-  if (number === undefined) {
-    throw new ConclaveError('INVALID_VALUE', `${utf8Text(kv.key)} holds no whole number`);
-  }
+  if (number === undefined) return undefined;
   const makers = names === '' ? [] : names.split(' ');
   const { modRevision: revision, createRevision, version } = kv;
   return { value: BigInt(number), makers, revision, createRevision, version };

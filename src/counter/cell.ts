@@ -8,7 +8,7 @@ import { EventType, type KeyValue } from '../store/messages.js';
 import { createdAt, get, modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { watchBatches } from '../store/watch-batches.js';
-import { type CellState, cellOf, encodeCell, makersMax } from './cell-value.js';
+import { type CellState, cellIn, cellOf, encodeCell, makersMax } from './cell-value.js';
 
 /** What becomes of a cell, and what the caller is told of it. Pure; throws to refuse: then it changes nothing. */
 export type Operation<T> = (before: bigint) => { readonly next: bigint; readonly result: T };
@@ -166,7 +166,8 @@ export class Cell {
       return { applied: true, fresh: changes ? fresh : known };
     }
     const found = rangeAt(txn, 0).kvs[0];
-    const fresh = found === undefined ? undefined : cellOf(found);
+    // What is no number tells nothing of who has written: whoever asks next is told of it.
+    const fresh = found && cellIn(found);
     return { applied: changes && (await this.#didBefore(maker, known, fresh, signal)), fresh };
   }
 
@@ -183,7 +184,7 @@ export class Cell {
     const change = this.#firstChange(known.revision, history.signal);
     try {
       const kv = await abortable(change, signal);
-      return kv !== undefined && cellOf(kv).makers.includes(maker);
+      return kv !== undefined && cellIn(kv)?.makers.includes(maker) === true;
     } catch (error) {
       if (!ConclaveError.is(error, 'COMPACTED')) throw error;
       const message = `${this.#what}: whether it was written can’t be found out, its history is compacted`;

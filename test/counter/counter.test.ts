@@ -122,6 +122,26 @@ describe('a counter', () => {
       expect(await world.until(own.conclave.counter('c').increment())).toBe(1_022n);
     }));
 
+  it('COUNTER-2: a lost answer is found out about, though somebody puts what is no number before the next try', () =>
+    withNumbers(async (world) => {
+      const [own, other] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      const [counter, key] = [own.conclave.counter('c'), 'counters/c/value'];
+      await world.until(counter.increment());
+      own.store.loseReply('txn');
+      const adding = counter.add(1_000);
+      await world.advance(1);
+      await world.until(other.conclave.put(key, 'seven'));
+      expect(await world.until(adding)).toBe(1_001n);
+      expect(await world.until(errorOf(counter.increment()))).toMatchObject({ code: 'INVALID_VALUE' });
+      await world.until(other.conclave.put(key, '5'));
+      expect(await world.until(counter.increment())).toBe(6n);
+      own.store.delay('txn', { requestMs: 10 });
+      const late = counter.increment();
+      await world.advance(5);
+      for (const value of ['seven', '70']) await world.truth.txn({ success: [put(key, value)] });
+      expect(await world.until(late)).toBe(71n);
+    }));
+
   it('COUNTER-3: what would leave its bounds is refused, alone of its batch', () =>
     withNumbers(async (world) => {
       const { conclave } = world.client({ ttlMs });
