@@ -40,8 +40,7 @@ export class Calls {
   readonly #auth: AuthToken;
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
-  readonly #active = new Set<Cancellation>();
-  #closed: ConclaveError | undefined;
+  readonly #closing = new Cancellation();
 
   constructor(endpoints: Endpoints, auth: AuthToken, runtime: Runtime, timeoutMs: number) {
     this.#endpoints = endpoints;
@@ -58,7 +57,7 @@ export class Calls {
     send: (attempt: Attempt) => Promise<T>,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) throw this.#closed;
+      if (this.#closing.aborted) throw new ConclaveError('CLOSED', 'the store is closed');
       options?.signal?.throwIfAborted();
       const timeoutMs = options?.timeoutMs ?? this.#timeoutMs;
       if (!(timeoutMs >= 0)) {
@@ -66,14 +65,15 @@ export class Calls {
       }
       const signal = new Cancellation();
       const stopTimer = this.#runtime.setTimer(timeoutMs, () => signal.abort(timedOut(path, timeoutMs)));
-      const unlink = onAbort(options?.signal, (reason) => signal.abort(reason));
+      const abort = (reason: unknown) => signal.abort(reason);
+      const unlink = onAbort(options?.signal, abort);
+      const unlinkClosing = onAbort(this.#closing, abort);
       const patience = this.#patience(options?.patienceMs);
-      this.#active.add(signal);
       const over = () => {
-        this.#active.delete(signal);
         stopTimer();
-        patience?.stopTimer();
         unlink();
+        unlinkClosing();
+        patience?.stopTimer();
       };
       onAbort(signal, (reason) => {
         over();
@@ -94,9 +94,7 @@ export class Calls {
 
   /** Rejects what is under way. */
   close(): void {
-    this.#closed = new ConclaveError('CLOSED', 'the store is closed');
-    const interrupted = new ConclaveError('CLOSED', 'the store was closed', { outcome: 'unknown' });
-    for (const call of this.#active) call.abort(interrupted);
+    this.#closing.abort(new ConclaveError('CLOSED', 'the store was closed', { outcome: 'unknown' }));
   }
 
   #patience(ms: number | undefined): { readonly signal: Cancellation; readonly stopTimer: () => void } | undefined {
