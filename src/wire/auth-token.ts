@@ -51,11 +51,15 @@ export class AuthToken {
     if (this.#fetching === undefined) {
       const fetching = this.#fetch(channel, this.#credentials);
       this.#fetching = fetching;
+      // What was forgotten on its way stays so, and leaves alone what is fetched instead.
+      const isWanted = () => this.#fetching === fetching;
       fetching.then(
         (metadata) => {
-          this.#current = metadata;
+          if (isWanted()) this.#current = metadata;
         },
-        () => this.forget(),
+        () => {
+          if (isWanted()) this.forget();
+        },
       );
     }
     return this.#fetching;

@@ -112,7 +112,8 @@ export class Calls {
       const stopWaiting = onAbort(patience, () => this.#leaveIfSilent(channel, startedAtMs));
       let metadata = this.#auth.known;
       try {
-        metadata ??= await this.#fetchToken(channel, signal);
+        metadata ??= await this.#auth.metadata(channel);
+        signal.throwIfAborted();
         return await send({ channel, metadata, signal, patience });
       } catch (error) {
         if (!renewed && metadata !== undefined && this.#auth.refused(metadata, error)) {
@@ -134,12 +135,6 @@ export class Calls {
 
   #leaveIfSilent(channel: RpcChannel, sinceMs: number): void {
     if (this.#runtime.monotonicMs() - sinceMs >= silentMs) this.#endpoints.leave(channel);
-  }
-
-  async #fetchToken(channel: RpcChannel, signal: Cancellation): Promise<Metadata> {
-    const metadata = await this.#auth.metadata(channel);
-    signal.throwIfAborted();
-    return metadata;
   }
 }
 
