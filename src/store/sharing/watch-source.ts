@@ -87,9 +87,10 @@ export class WatchSource {
     this.#owner.onTold(this);
   }
 
-  /** Who is caught up is told of progress, nobody else. */
+  /** Who is caught up is told of progress, nobody else; of a start that is yet to come it says nothing. */
   #progress(revision: bigint): void {
-    if (revision > this.#told) this.#told = revision;
+    if (revision < this.#told) return;
+    this.#told = revision;
     this.#isPresent = true;
     for (const reader of this.readers) {
       if (revision < reader.told) continue;

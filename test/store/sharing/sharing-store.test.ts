@@ -171,6 +171,22 @@ describe('SharingStore', () => {
     expect(scene.network.open).toBe(1);
   });
 
+  it('SHARE-1: a watch of what is yet to come stands in nobody’s way, and takes part when that has come', () => {
+    const scene = new Scene();
+    const later = scene.watch({ startRevision: 9n });
+    later.own.tell.onCreated?.(5n);
+    later.own.tell.onProgress?.(6n);
+    const [first] = [scene.watch(), scene.watch()];
+    for (const { tell } of scene.network.watches.slice(1)) tell.onCreated?.(6n);
+    expect(scene.network.open).toBe(2);
+    later.own.tell.onEvents(eventsAt(9), 9n);
+    expect(scene.network.open).toBe(1);
+    first.own.tell.onEvents(eventsAt(8, 9), 9n);
+    first.own.tell.onEvents(eventsAt(10), 10n);
+    expect(first.reader.told).toEqual(['created at 6', '8 9', '10']);
+    expect(later.reader.told).toEqual(['created at 5', '9', '10']);
+  });
+
   it('SHARE-2: progress is told to whom it is true of, and what it covers never comes again', () => {
     const scene = new Scene();
     const first = scene.watch();
