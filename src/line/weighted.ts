@@ -47,8 +47,8 @@ export function weighted(prefix: Bytes, { declared, weight, seen }: Load): Rule 
     agreement: agreementOn(keys.declared, declared),
     free: [createdAt(permits, 0n), noneIn(places)],
     passesOn: true,
-    // One more than can fit in, and the own place.
-    reads: (extent) => [get(permits), newestIn(places, extent, { limit: BigInt(seen.highest + 2), keysOnly: true })],
+    // One more than can fit in.
+    reads: (extent) => [get(permits), newestIn(places, extent, { limit: BigInt(seen.highest + 1), keysOnly: true })],
     admit: ([record, page], createRevision) => {
       if (record === undefined || page === undefined) return undefined;
       const current = permitsIn(record, declared);

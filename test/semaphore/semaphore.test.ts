@@ -189,7 +189,7 @@ describe('acquire()', () => {
         return success.filter(({ type, request: { limit } }) => type === 'range' && limit !== undefined);
       });
       expect(limits.length).toBeGreaterThan(100);
-      expect(new Set(limits.map(({ request: { limit } }) => limit))).toEqual(new Set([4n]));
+      expect(new Set(limits.map(({ request: { limit } }) => limit))).toEqual(new Set([3n]));
       for (const each of asked) await letGo(world, await world.until(each.done));
       await tidy(world, a);
     }));
