@@ -88,12 +88,18 @@ export class Counter {
     const { store, runtime } = this.#cells.context;
     const { key } = this.#cell;
     return withDeadline(runtime, `counter ${this.name}`, options, async (signal) => {
+      let unanswered: bigint | undefined;
       // Bounded by `signal`: each round more means that somebody has changed it meanwhile.
       for (;;) {
         const [kv] = (await untilAnswered(runtime, signal, () => store.range({ key }))).kvs;
+        // What a try without an answer was to take away has gone; whatever is there now has come since.
+        if (unanswered !== undefined && kv?.createRevision !== unanswered) return true;
         if (kv === undefined) return false;
         const txn = { compare: [modifiedAt(key, kv.modRevision)], success: [remove(key)] };
-        if ((await untilAnswered(runtime, signal, () => store.txn(txn))).succeeded) return true;
+        const doubt = () => {
+          unanswered = kv.createRevision;
+        };
+        if ((await untilAnswered(runtime, signal, () => store.txn(txn), doubt)).succeeded) return true;
       }
     });
   }

@@ -142,6 +142,21 @@ describe('a counter', () => {
       expect(await world.until(late)).toBe(71n);
     }));
 
+  it('COUNTER-2: a delete whose answer is lost tells that it was done, and takes no later number away', () =>
+    withNumbers(async (world) => {
+      const [own, other] = [world.client({ ttlMs }), world.client({ ttlMs })];
+      const [counter, its] = [own.conclave.counter('c'), other.conclave.counter('c')];
+      for (const after of [0n, 1n]) {
+        await world.until(counter.set(7));
+        own.store.loseReply('txn');
+        const deleting = counter.delete();
+        await world.advance(1);
+        if (after > 0n) await world.until(its.increment());
+        expect(await world.until(deleting)).toBe(true);
+        expect(await world.until(its.get())).toBe(after);
+      }
+    }));
+
   it('COUNTER-3: what would leave its bounds is refused, alone of its batch', () =>
     withNumbers(async (world) => {
       const { conclave } = world.client({ ttlMs });
