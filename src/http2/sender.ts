@@ -203,9 +203,10 @@ export class Sender {
     const next = stream.unsent[0];
     if (next === undefined) return false;
     const left = next.bytes.length - next.at;
-    const size = Math.min(left, this.#window, stream.sendWindow, this.#settings.maxFrameBytes);
-    if (left > 0 && size <= 0) return false;
-    const isDone = size === left || left === 0;
+    // The stream's window may be below zero, which stops no trailers and no empty end.
+    const size = Math.max(0, Math.min(left, this.#window, stream.sendWindow, this.#settings.maxFrameBytes));
+    if (left > 0 && size === 0) return false;
+    const isDone = size === left;
     if (isDone) stream.unsent.shift();
     if (next.fields !== undefined) {
       this.#writeHeaders(stream, next.fields, next.last);

@@ -122,6 +122,24 @@ describe('a client and a server', () => {
     expect(server.failure).toBeUndefined();
   });
 
+  it('let an end without bytes pass, though the peer has made its windows smaller than what is under way', () => {
+    const { client, server } = greeted();
+    client.takes = false;
+    const call = open(client);
+    server.connection.receive(client.turn());
+    // As much as fills the output: the end has to wait for the sink.
+    call.stream?.data(Buffer.alloc(256 * 1024, 1), false);
+    call.stream?.data(Buffer.alloc(0), true);
+    client.connection.drained();
+    client.connection.receive(settingsFrame([Setting.initialWindowSize, 1_000]));
+    client.takes = true;
+    client.connection.drained();
+    exchange(client, server);
+    expect(firstOf(server)).toMatchObject({ end: 'ended' });
+    expect(firstOf(server).bytes.length).toBe(256 * 1024);
+    expect([client.failure, server.failure, call.stream?.unsentBytes]).toEqual([undefined, undefined, 0]);
+  });
+
   it('tell a refusal, a reset and the end of the connection apart', () => {
     let taken = 0;
     const server = new Side('server', roomySettings, () => ++taken > 1);
