@@ -22,7 +22,8 @@ export interface Pinged {
 
 /**
  * Finds out that a peer has vanished without a word: one that says nothing for `pingAfterMs` is asked, and must say
- * something then. Anything that is heard is a sign of life, so that a busy connection is never asked.
+ * something then; one that was idle as long is asked with the first call after it. Anything that is heard is a sign of
+ * life, so that a busy connection is never asked.
  */
 export class H2Keepalive {
   readonly #clock: H2Clock;
@@ -45,11 +46,18 @@ export class H2Keepalive {
     this.#pingedAtMs = undefined;
   }
 
+  /** A call has been sent to a peer that owed nothing, and may have vanished since: nobody has asked it. */
+  awaken(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#pingedAtMs === undefined && nowMs - this.#heardAtMs >= this.#pingAfterMs) this.#ask(nowMs);
+  }
+
   stop(): void {
     this.#stopTimer();
   }
 
   #arm(delayMs: number): void {
+    this.#stopTimer();
     this.#stopTimer = this.#clock.setTimer(delayMs, () => this.#look());
   }
 
@@ -63,11 +71,15 @@ export class H2Keepalive {
     } else if (silentMs < this.#pingAfterMs) {
       this.#arm(this.#pingAfterMs - silentMs);
     } else if (this.#pinged.isBusy) {
-      this.#pingedAtMs = nowMs;
-      this.#pinged.ping();
-      this.#arm(pingTimeoutMs);
+      this.#ask(nowMs);
     } else {
       this.#arm(this.#pingAfterMs);
     }
+  }
+
+  #ask(nowMs: number): void {
+    this.#pingedAtMs = nowMs;
+    this.#pinged.ping();
+    this.#arm(pingTimeoutMs);
   }
 }

@@ -100,7 +100,7 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     try {
       socket = this.#options.dialer.dial((chunk) => this.#receive(chunk));
     } catch (error) {
-      this.#giveUp(unreachableError(this.#options.endpoint, (error as Error).message, error));
+      this.#giveUp(unreachableError(this.#options.endpoint, reasonOf(error as Error) ?? '', error));
       return;
     }
     this.#socket = socket;
@@ -119,10 +119,13 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
   }
 
   start(call: Call): void {
-    if (!this.isBusy) this.#socket?.ref();
+    const wasIdle = !this.isBusy;
+    if (wasIdle) this.#socket?.ref();
     call.owner = this;
     if (this.#canBegin()) this.#begin(call);
     else this.#waiting.add(call);
+    // Behind the call: a ping of a connection without one counts as one too many.
+    if (wasIdle) this.#keepalive?.awaken();
   }
 
   /** Ends every call. */
@@ -294,8 +297,10 @@ function write(socket: Socket, chunks: readonly Buffer[]): boolean {
   return socket.writableLength < fullAtBytes;
 }
 
-/** A host with several addresses fails with an error for each, and no words of its own. */
 function reasonOf(failure: Error | undefined): string | undefined {
+  // A host with several addresses fails with an error for each, and no words of its own.
   if (failure instanceof AggregateError) return failure.errors.map((each: Error) => each.message).join(', ');
-  return failure?.message;
+  // OpenSSL's message is a line with numbers and a file's name around the same words.
+  const { library, reason } = (failure ?? {}) as { readonly library?: string; readonly reason?: string };
+  return library === undefined ? failure?.message : `${library}: ${reason}`;
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import type { AddressInfo, ListenOptions } from 'node:net';
+import { type AddressInfo, createServer, type ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
@@ -198,7 +198,7 @@ describe('connections of H2Channel', () => {
     await channel.close();
   });
 
-  it('asks nobody who owes nothing, as etcd wants it, and half as often when it is told to', async () => {
+  it('asks nobody who owes nothing, but behind the next call; and half as often when it is told to', async () => {
     const runtime = new SimRuntime();
     await using server = await FrameServer.start();
     const channel = new H2Channel({ address: server.address, clock: runtime });
@@ -207,8 +207,9 @@ describe('connections of H2Channel', () => {
     await call;
     await runtime.advance(100_000);
     const { end } = watch(channel);
-    await connection.call(3);
-    expect(connection.frames.filter(({ type }) => type === FrameType.ping)).toEqual([]);
+    await connection.next(({ type }) => type === FrameType.ping);
+    const asked = connection.frames.filter(({ type, stream }) => type === FrameType.ping || stream === 3);
+    expect(asked.map(({ type }) => type)).toEqual([FrameType.headers, FrameType.ping]);
     connection.write(goAway(2 ** 31 - 1, Code.calm, 'too_many_pings'));
     connection.socket.end();
     expect(await end).toMatchObject(unknown);
@@ -254,6 +255,24 @@ describe('connections of H2Channel', () => {
       await channel.close();
     }
     server.close();
+  });
+
+  it('says in a few words of OpenSSL’s that a server does not speak TLS', async () => {
+    const server = createServer((socket) =>
+      socket
+        .on('error', () => {})
+        .resume()
+        .end('HTTP/1.1 400 Bad Request\r\n\r\n'),
+    );
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const channel = new H2Channel({ address, tls: {} });
+    const message = `cannot reach ${address}: SSL routines: wrong version number`;
+    await expect(txn(channel)).rejects.toMatchObject({ ...notApplied, message });
+    await channel.close();
+    server.close();
+    await once(server, 'close');
   });
 
   it('refuses metadata that no header can carry', async () => {

@@ -406,6 +406,24 @@ describe('time, as calls are handed on', () => {
     await caller.answer(3);
   });
 
+  it('a member that fell silent while it had no calls is asked with the first and left 5 s later', async () => {
+    await using front = await Front.open('own', { settings: [[], []] });
+    const { caller, member } = await front.underWay();
+    member.answer(1, message);
+    await caller.answer(1);
+    await front.runtime.advance(59_000);
+    caller.call(3, message, { path });
+    await member.request(3);
+    await member.next(({ type }) => type === FrameType.ping);
+    await front.runtime.advance(4_999);
+    expect(caller.frames.some(isEnd(3))).toBe(false);
+    await front.runtime.advance(1);
+    await caller.next(isEnd(3));
+    expect(statusOn(3, caller)).toEqual({ code: '14', text: expect.stringContaining('no sign of life') });
+    caller.call(5, message, { path });
+    await (await (front.members[1] as FrameServer).connection()).request(1);
+  });
+
   it('a member that does not greet is left for the next after 4 s; a caller may have given up', async () => {
     await using silent = await FrameServer.start('silent');
     await using front = await Front.open('own', { urls: [`http://${silent.address}`] });
