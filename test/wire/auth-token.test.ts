@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type Deferred, deferred } from '../../src/core/deferred.js';
+import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { AuthToken } from '../../src/wire/auth-token.js';
@@ -90,5 +91,23 @@ describe('a call whose token is refused', () => {
     channel.calls[2]?.reject(etcdError('invalidAuthToken'));
     await expect(stays).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(runtime.pendingTimers).toBe(0);
+  });
+
+  it('is sent again once at each endpoint', async () => {
+    const runtime = new SimRuntime();
+    const channels = [
+      new Borrowed(new ScriptedService(), 'first'),
+      new Borrowed(new ScriptedService(), 'second'),
+    ] as const;
+    const store = new RpcStore({ channels, runtime });
+    const write = store.txn(putTxn('k', 'v'));
+    const refused = etcdError('invalidAuthToken');
+    const answers = [refused, new ConclaveError('UNAVAILABLE', 'cannot reach first'), refused, refused];
+    for (const [i, error] of answers.entries()) {
+      await runtime.settle();
+      channels[i < 2 ? 0 : 1].calls[i % 2]?.reject(error);
+    }
+    await expect(write).rejects.toBe(refused);
+    expect(channels.map(({ calls }) => calls.length)).toEqual([2, 2]);
   });
 });

@@ -170,12 +170,12 @@ describe('the end of a call', () => {
     expect(runtime.pendingTimers).toBe(0);
   });
 
-  it('leaves no listener on the signal', async () => {
-    const { service, store } = setUp();
+  it('leaves no listener on the signal, and no timer', async () => {
+    const { runtime, service, store } = setUp();
     service.on(kvMethods.range, async () => rangeAnswer(1n));
     const { signal } = new AbortController();
-    await store.range({ key }, { signal });
-    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    await store.range({ key }, { signal, patienceMs: 100 });
+    expect([getEventListeners(signal, 'abort'), runtime.pendingTimers]).toEqual([[], 0]);
   });
 
   it('takes the time of the call before that of the store, and refuses what is no time', async () => {

@@ -171,6 +171,15 @@ describe('SharingStore', () => {
     expect(scene.network.open).toBe(1);
   });
 
+  it('SHARE-1: a watch of the past that has come to the present is the one in which who comes later takes part', () => {
+    const scene = new Scene();
+    const past = scene.watch({ startRevision: 3n });
+    past.own.tell.onCreated?.(9n);
+    past.own.tell.onEvents(eventsAt(3, 9), 9n);
+    scene.watch().own.tell.onCreated?.(9n);
+    expect(scene.network.open).toBe(1);
+  });
+
   it('SHARE-1: a watch of what is yet to come stands in nobody’s way, and takes part when that has come', () => {
     const scene = new Scene();
     const later = scene.watch({ startRevision: 9n });
@@ -225,6 +234,20 @@ describe('SharingStore', () => {
     first.own.tell.onEvents(eventsAt(6), 6n);
     expect(second.reader.told).toEqual(['created at 5']);
     expect(scene.network.open).toBe(1);
+  });
+
+  it.each(['onCreated', 'onEvents'] as const)('SHARE-3: nobody takes part in a watch that was left by %s', (told) => {
+    const scene = new Scene();
+    const first = scene.watch({ startRevision: told === 'onEvents' ? 5n : 0n });
+    first.reader[told] = () => first.reader.stop();
+    first.own.tell.onCreated?.(5n);
+    if (told === 'onEvents') first.own.tell.onEvents(eventsAt(5), 5n);
+    expect(scene.network.open).toBe(0);
+    const second = scene.watch();
+    second.own.tell.onCreated?.(5n);
+    expect(scene.network.open).toBe(1);
+    second.own.tell.onEvents(eventsAt(6), 6n);
+    expect(second.reader.told).toEqual(['created at 5', '6']);
   });
 
   it('SHARE-4: what ends the common watch is told to all of them; who comes then begins anew', () => {
