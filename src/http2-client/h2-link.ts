@@ -128,6 +128,17 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     if (wasIdle) this.#keepalive?.awaken();
   }
 
+  /**
+   * Lets the server send no more than the connection's window still has room for, whatever the calls, until `resume`.
+   */
+  pause(): void {
+    if (this.#connection !== undefined) this.#connection.isPaused = true;
+  }
+
+  resume(): void {
+    if (this.#connection !== undefined) this.#connection.isPaused = false;
+  }
+
   /** Ends every call. */
   close(): void {
     for (const call of this.#all()) call.fail(closedError(this.#options.endpoint, call.outcome));

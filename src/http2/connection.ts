@@ -87,6 +87,12 @@ export class Connection implements StreamHost {
     return !this.#isOver && this.#streams.hasNextId;
   }
 
+  /** Whether the peer may send no more, on all streams together, than the connection's window has room for now. */
+  set isPaused(isPaused: boolean) {
+    this.#window.isPaused = isPaused;
+    this.#tellRoom(0, this.#window.giveBack());
+  }
+
   /** What the peer has sent. Never throws for what it says: see `onFail`. */
   receive(chunk: Buffer): void {
     if (this.#isOver) return;
@@ -215,8 +221,7 @@ export class Connection implements StreamHost {
     const size = end - start;
     const stream = this.#streams.get(id, 'DATA');
     if (!this.#window.take(size)) throw new Http2Error(Code.flowControl, 'DATA above the window');
-    const room = this.#window.giveBack();
-    if (room > 0) this.#tellRoom(0, room);
+    this.#tellRoom(0, this.#window.giveBack());
     if (stream === undefined) {
       this.#streams.checkWasReset(id);
     } else if (stream.peerHasEnded || !stream.receiveWindow.take(size)) {
@@ -369,11 +374,11 @@ export class Connection implements StreamHost {
 
   #giveBack(stream: Stream): void {
     if (stream.isPaused || stream.isClosed || stream.peerHasEnded) return;
-    const room = stream.receiveWindow.giveBack();
-    if (room > 0) this.#tellRoom(stream.id, room);
+    this.#tellRoom(stream.id, stream.receiveWindow.giveBack());
   }
 
   #tellRoom(id: number, room: number): void {
+    if (room === 0) return;
     this.#sender.output.windowUpdate(id, room);
     this.#sender.flushSoon();
   }

@@ -1,5 +1,7 @@
 /** How much a peer may still send, on a stream or on the whole connection (RFC 9113, 6.9). */
 export class ReceiveWindow {
+  /** Nothing is given back. */
+  isPaused = false;
   readonly #size: number;
   #left: number;
   /** Taken, and not given back yet. */
@@ -19,7 +21,7 @@ export class ReceiveWindow {
 
   /** What the peer is to be told that it may send again: 0 until that is half of the window, to save frames. */
   giveBack(): number {
-    if (2 * this.#owed < this.#size) return 0;
+    if (this.isPaused || 2 * this.#owed < this.#size) return 0;
     const bytes = this.#owed;
     this.#left += bytes;
     this.#owed = 0;

@@ -19,6 +19,7 @@ import {
   resetFrame,
   Setting,
   type SettingPair,
+  uint32,
   windowUpdate,
 } from '../transport/frames.js';
 import { callFields, type Field, headerBlock } from '../transport/header-block.js';
@@ -288,6 +289,37 @@ describe.each(['own', 'node'] as const)('calls that are handed on, callers serve
     const { body } = await caller.answer(1);
     expect(body.equals(Buffer.concat([sent, sent.subarray(0, windowBytes / 4)]))).toBe(true);
     expect(statusOn(1, caller).code).toBe('0');
+  });
+
+  it('a caller that leaves 32 MiB unread on all its streams gets no more until it reads or leaves', async () => {
+    await using front = await Front.open(kind);
+    const caller = await front.caller([Setting.initialWindowSize, 0]);
+    const streams = Array.from({ length: 60 }, (_, i) => 2 * i + 1);
+    for (const stream of streams) caller.call(stream, message, { path, open: true });
+    const member = await (front.members[0] as FrameServer).connection();
+    await member.call(119);
+    const [piece, ends] = [dataOf(1, Buffer.alloc(windowBytes)), streams.slice(45)];
+    let sent = 0;
+    const room = () => 65_535 + roomOn(0, member.frames) - sent;
+    // As much as is allowed; behind that an end, which tells when the front has read it.
+    for (const end of ends) {
+      for (const stream of streams.slice(sent / windowBytes, 45)) {
+        if (room() < windowBytes) break;
+        member.head(stream);
+        member.write(...piece.map((frame) => Buffer.concat([frame.subarray(0, 5), uint32(stream), frame.subarray(9)])));
+        sent += windowBytes;
+      }
+      member.trailers(end, [
+        [':status', '200'],
+        ['grpc-status', '0'],
+      ]);
+      await caller.next(isEnd(end));
+    }
+    expect(sent).toBeGreaterThanOrEqual(32 * MiB);
+    expect(sent + room()).toBeLessThan(42 * MiB);
+    const before = room();
+    for (const stream of streams.slice(0, 20)) caller.write(resetFrame(stream, Code.cancel));
+    await member.next(() => room() > before);
   });
 
   it('whoever gives up, the other side is told: a caller’s reset, its lost connection, a member’s reset', async () => {

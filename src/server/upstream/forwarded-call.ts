@@ -8,6 +8,21 @@ import type { ResponseHeaders, ServerStream, StreamListener } from '../http2/ser
 import { type AnswerMemory, type AnswerReceiver, MemberCall } from './member-call.js';
 import type { MemberLink } from './member-link.js';
 
+/** What of the answers waits for the caller to read, of all its calls. */
+export interface Unread {
+  /** More bytes, or fewer. */
+  onUnread(bytes: number): void;
+}
+
+export interface ForwardedCallOptions {
+  readonly stream: ServerStream;
+  readonly memory: AnswerMemory;
+  readonly counter: Counter;
+  /** The stream is gone. */
+  readonly onGone: (call: OpenCall) => void;
+  readonly unread: Unread;
+}
+
 /**
  * One call handed on as it is: headers, bytes and trailers both ways, whatever method, messages or compression it has.
  * A member that is lost under it ends it with UNAVAILABLE, as gRPC itself would; nothing is sent twice.
@@ -16,15 +31,19 @@ export class ForwardedCall implements OpenCall, StreamListener, AnswerReceiver {
   readonly #stream: ServerStream;
   readonly #counter: Counter;
   readonly #onGone: (call: OpenCall) => void;
+  readonly #unread: Unread;
   readonly #upstream: MemberCall;
   #hasResponded = false;
+  /** As `#unread` was told. */
+  #unreadBytes = 0;
   /** gRPC's, once it is known. */
   #status: string | undefined;
 
-  constructor(stream: ServerStream, memory: AnswerMemory, counter: Counter, onGone: (call: OpenCall) => void) {
+  constructor({ stream, memory, counter, onGone, unread }: ForwardedCallOptions) {
     this.#stream = stream;
     this.#counter = counter;
     this.#onGone = onGone;
+    this.#unread = unread;
     this.#upstream = new MemberCall(stream.headers, memory, this);
     counter.started += 1;
   }
@@ -50,6 +69,7 @@ export class ForwardedCall implements OpenCall, StreamListener, AnswerReceiver {
   }
 
   onDrain(): void {
+    this.#count(this.#stream.unsentBytes);
     this.#upstream.resume();
   }
 
@@ -57,6 +77,7 @@ export class ForwardedCall implements OpenCall, StreamListener, AnswerReceiver {
   onClose(): void {
     this.#counter.end(this.#status === undefined ? Status.cancelled : Number(this.#status));
     this.#upstream.cancel();
+    this.#count(0);
     this.#onGone(this);
   }
 
@@ -69,7 +90,9 @@ export class ForwardedCall implements OpenCall, StreamListener, AnswerReceiver {
   }
 
   onAnswer(bytes: Bytes): void {
-    if (!this.#stream.write(bytes)) this.#upstream.pause();
+    if (this.#stream.write(bytes)) return;
+    this.#upstream.pause();
+    this.#count(this.#stream.unsentBytes);
   }
 
   /** After the last byte from above, if there was any. */
@@ -87,6 +110,12 @@ export class ForwardedCall implements OpenCall, StreamListener, AnswerReceiver {
 
   onRoom(): void {
     this.#stream.resume();
+  }
+
+  #count(bytes: number): void {
+    const added = bytes - this.#unreadBytes;
+    this.#unreadBytes = bytes;
+    if (added !== 0) this.#unread.onUnread(added);
   }
 
   #keepStatus({ 'grpc-status': status }: ResponseHeaders): void {

@@ -6,7 +6,7 @@ import { type CallOwner, H2Link, type LinkListener } from '../../http2-client/h2
 import type { MemberCall } from './member-call.js';
 import type { Member, Members } from './members.js';
 
-/** A caller that does not read leaves a window's worth unread here, for each of its streams. */
+/** A caller that does not read leaves a window's worth unread here, for each of its streams: see `maxUnreadBytes`. */
 const settings: LocalSettings = {
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 8 * 1024 * 1024,
@@ -57,6 +57,15 @@ export class MemberLink implements LinkListener<MemberCall>, CallOwner<MemberCal
       this.#triesLeft = this.#members.count;
       this.#dial();
     }
+  }
+
+  /** No member sends more than a connection's window, until `resume`. */
+  pause(): void {
+    for (const link of this.#ways.keys()) link.pause();
+  }
+
+  resume(): void {
+    for (const link of this.#ways.keys()) link.resume();
   }
 
   close(): void {
