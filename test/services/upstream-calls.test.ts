@@ -9,7 +9,7 @@ import { FrameServer, type ServerConnection } from '../channels/frame-server.js'
 import { goAway } from '../channels/h2-scene.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { expectNoLeaks } from '../support/leaks.js';
-import { FramePeer } from '../transport/frame-peer.js';
+import { callHead, FramePeer } from '../transport/frame-peer.js';
 import {
   Code,
   encodeFrame,
@@ -454,6 +454,31 @@ describe('time, as calls are handed on', () => {
     expect(statusOn(3, caller)).toEqual({ code: '14', text: expect.stringContaining('no sign of life') });
     caller.call(5, message, { path });
     await (await (front.members[1] as FrameServer).connection()).request(1);
+  });
+
+  it('requests of more than 32 MiB wait for a member that does not greet, and go to the next', async () => {
+    await using silent = await FrameServer.start('silent');
+    const settings: SettingPair[][] = [[[Setting.initialWindowSize, windowBytes]]];
+    await using front = await Front.open('own', { settings, urls: [`http://${silent.address}`] });
+    const caller = await front.caller();
+    let sent = 0;
+    const room = () => 65_535 + roomOn(0, caller.frames) - sent;
+    const send = async (stream: number) => {
+      if (room() < windowBytes) await caller.fence();
+      if (room() < windowBytes) return;
+      caller.write(callHead(stream, path), ...dataOf(stream, Buffer.alloc(windowBytes)));
+      sent += windowBytes;
+    };
+    for (let i = 0; i < 70; i++) await send(2 * i + 1);
+    expect(caller.goAwayCode).toBeUndefined();
+    expect(sent).toBeGreaterThan(32 * MiB);
+    expect(sent + room()).toBeLessThan(42 * MiB);
+    const before = room();
+    await front.runtime.advance(4_000);
+    const member = await (front.members[0] as FrameServer).connection();
+    member.write(windowUpdate(0, 64 * MiB));
+    await caller.next(() => room() > before);
+    await member.call(2 * (sent / windowBytes) - 1);
   });
 
   it('a member that does not greet is left for the next after 4 s; a caller may have given up', async () => {

@@ -25,8 +25,8 @@ const idleBurst = 10_000;
 const idlePerSecond = 10_000;
 /** Streams above the limit that a peer may open: it may have opened some before it was told of it. */
 const maxRefused = 100;
-/** Bytes held for streams that are not read, of one connection. */
-const maxHeldBytes = 64 * 1024 * 1024;
+/** A connection for whose streams so much is held, since they are not read, is told of no more room. */
+const fullAtHeldBytes = 32 * 1024 * 1024;
 
 const pingPayload = Buffer.from('conclave', 'latin1');
 
@@ -165,7 +165,7 @@ export class H2Connection implements ServerConnection, StreamOwner, WireListener
 
   onHeld(bytes: number): void {
     this.#heldBytes += bytes;
-    if (this.#heldBytes > maxHeldBytes) this.#giveUp('more than is read');
+    this.#connection.isPaused = this.#heldBytes > fullAtHeldBytes;
   }
 
   onIdle(): void {
