@@ -4,15 +4,14 @@ import type { H2Client } from './h2-client.js';
 import type { Job, JobResult } from './job.js';
 import { fillTxn } from './requests.js';
 
-const concurrency = 256;
 const connections = 4;
 
 export async function runFill(job: Extract<Job, { type: 'fill' }>): Promise<JobResult> {
-  const { txns, putsPerTxn, keys = txns * putsPerTxn } = job;
+  const { txns, putsPerTxn, keys = txns * putsPerTxn, callers = 256 } = job;
   const clients = await connectAll(job.port, connections);
   try {
     const tally = new Tally();
-    await closedLoops(concurrency, (caller, n) => {
+    await closedLoops(callers, (caller, n) => {
       if (n >= txns) return undefined;
       tally.count += 1;
       const client = clients[caller % connections] as H2Client;

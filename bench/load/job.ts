@@ -26,6 +26,8 @@ export type Job = { readonly port: number } & (
       readonly txns: number;
       readonly putsPerTxn: number;
       readonly keys?: number | undefined;
+      /** Under way at once. Default: 256. */
+      readonly callers?: number | undefined;
     }
 );
 
