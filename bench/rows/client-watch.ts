@@ -4,52 +4,37 @@ import type { Lab } from '../lab.js';
 import type { Measure, Opened, Row, Sample } from '../row.js';
 import type { ServerProcess } from '../servers/server-process.js';
 
-interface Kind {
-  readonly watches: number;
-  readonly aim?: number;
-}
-
 /** With more, etcd falls behind now and then and sends thousands of events at once: such a run says nothing. */
 const writers = 64;
 const prefix = 'bench/fill/';
 
 /** What it costs a process to hear of changes that others make: with one watch, with many of the same prefix. */
 export const clientWatchRows: readonly Row[] = [
-  row('client/watch', `CPU of the process per event of a watched prefix to which ${writers} others write`, {
-    watches: 1,
-    aim: 3,
-  }),
-  row('client/watch-64', 'the same, told to 64 watches of one prefix: CPU per event written', { watches: 64 }),
+  row('client/watch', `CPU of the process per event of a watched prefix to which ${writers} others write`, 1, 3),
+  row('client/watch-64', 'the same, told to 64 watches of one prefix: CPU per event written', 64),
 ];
 
-function row(id: string, title: string, kind: Kind): Row {
+function row(id: string, title: string, watches: number, aim?: number): Row {
   return {
     id,
     title,
     unit: 'µs/event',
     better: 'less',
     comparisons: [
-      { of: 'conclave', to: 'npm etcd3', aim: kind.aim },
+      { of: 'conclave', to: 'npm etcd3', aim },
       { of: 'conclave', to: 'npm etcd3', detail: 'user CPU µs' },
     ],
     because:
       'etcd sends each event by itself: a third of what is left goes to being woken, and a quarter to `for await`',
-    open: (lab) => open(lab, kind),
+    open: (lab) => open(lab, watches),
   };
 }
 
-/** Counts events until as many have come as there were puts, to each watch. */
-interface Watching {
-  /** Resolves when `count` more have come. */
-  seen(count: number): Promise<void>;
-  onEvents(count: number): void;
-}
-
-async function open(lab: Lab, kind: Kind): Promise<Opened> {
+async function open(lab: Lab, watches: number): Promise<Opened> {
   const server = await lab.server('etcd no-fsync');
   const [ours, theirs] = [await startOurs(server), await startTheirs(server)];
   const measureOf = (started: Started): Measure => {
-    return () => costOf(lab, server, started, kind.watches);
+    return () => costOf(lab, server, started, watches);
   };
   const measures = [ours, theirs].map(measureOf);
   // Code that is compiled meanwhile costs as much as some thousand events.
@@ -65,8 +50,7 @@ async function open(lab: Lab, kind: Kind): Promise<Opened> {
 
 async function costOf(lab: Lab, server: ServerProcess, started: Started, watches: number): Promise<Sample> {
   const events = lab.scale.quick || watches > 1 ? 2_000 : 20_000;
-  const { watching } = started;
-  const stop = await started.start(watching, watches);
+  const stop = await started.start(watches);
   try {
     const before = process.cpuUsage();
     const fill = {
@@ -77,7 +61,7 @@ async function costOf(lab: Lab, server: ServerProcess, started: Started, watches
       keys: 1_000,
       callers: writers,
     } as const;
-    await Promise.all([watching.seen(events * watches), lab.generator.run(fill)]);
+    await Promise.all([started.seen.reaches(events * watches), lab.generator.run(fill)]);
     const { user, system } = process.cpuUsage(before);
     return {
       value: (user + system) / events,
@@ -89,19 +73,21 @@ async function costOf(lab: Lab, server: ServerProcess, started: Started, watches
 }
 
 interface Started {
-  readonly watching: Watching;
+  /** By all its watches. */
+  readonly seen: Count;
   /** So many watches; resolves when the server has them all. */
-  start(watching: Watching, watches: number): Promise<() => Promise<void>>;
+  start(watches: number): Promise<() => Promise<void>>;
   close(): Promise<void>;
 }
 
 async function startOurs({ url }: ServerProcess): Promise<Started> {
   const conclave = await connect(url);
-  const start = async (watching: Watching, watches: number) => {
+  const seen = new Count();
+  const start = async (watches: number) => {
     const stop = new AbortController();
     const read = async () => {
       const batches = conclave.watch({ prefix }, { signal: stop.signal });
-      for await (const { events } of batches) watching.onEvents(events.length);
+      for await (const { events } of batches) seen.add(events.length);
     };
     const reading = Array.from({ length: watches }, () => read().catch(() => {}));
     // The server creates the watches of a stream in order, and this one is the last.
@@ -113,34 +99,37 @@ async function startOurs({ url }: ServerProcess): Promise<Started> {
       await Promise.all(reading);
     };
   };
-  return { watching: new Count(), start, close: () => conclave.close() };
+  return { seen, start, close: () => conclave.close() };
 }
 
 async function startTheirs({ url }: ServerProcess): Promise<Started> {
   const client = new Etcd3({ hosts: url });
-  const start = async (watching: Watching, watches: number) => {
+  const seen = new Count();
+  const start = async (watches: number) => {
     const create = () => client.watch().prefix(prefix).create();
     const watchers = await Promise.all(Array.from({ length: watches }, create));
-    for (const watcher of watchers) watcher.on('put', () => watching.onEvents(1));
+    for (const watcher of watchers) watcher.on('put', () => seen.add(1));
     return async () => {
       await Promise.all(watchers.map((watcher) => watcher.cancel()));
     };
   };
-  return { watching: new Count(), start, close: async () => client.close() };
+  return { seen, start, close: async () => client.close() };
 }
 
-class Count implements Watching {
+/** Counts events until as many have come as there were puts, to each watch. */
+class Count {
   #left = 0;
   #onDone = () => {};
 
-  seen(count: number): Promise<void> {
+  /** Resolves when `count` more have come. */
+  reaches(count: number): Promise<void> {
     this.#left = count;
     return new Promise((resolve) => {
       this.#onDone = resolve;
     });
   }
 
-  onEvents(count: number): void {
+  add(count: number): void {
     this.#left -= count;
     if (this.#left === 0) this.#onDone();
   }

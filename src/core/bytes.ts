@@ -32,7 +32,7 @@ export function copyBytes(bytes: Bytes): Bytes {
 export function withLatin1(bytes: Bytes, text: string): Bytes {
   const whole = Buffer.allocUnsafe(bytes.length + text.length);
   whole.set(bytes);
-  for (let at = 0; at < text.length; at++) whole[bytes.length + at] = text.charCodeAt(at);
+  whole.write(text, bytes.length, 'latin1');
   return whole;
 }
 

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { Bytes } from '../../core/bytes.js';
+import { type Bytes, noBytes } from '../../core/bytes.js';
 import type { ConclaveError } from '../../core/errors.js';
 import type { Connection } from '../../http2/connection.js';
 import type { Field } from '../../http2/hpack/field.js';
@@ -145,5 +145,3 @@ export class MemberCall implements LinkCall, StreamListener {
     return true;
   }
 }
-
-const noBytes = new Uint8Array(0);

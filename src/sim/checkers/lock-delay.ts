@@ -2,7 +2,7 @@ import type { History } from '../history.js';
 import { drift } from './drift.js';
 import { freedOf } from './freed.js';
 import { factsOf, groupBy, type OkOperation, okOperationsOf } from './operations.js';
-import { grantsOf } from './sections.js';
+import { grantsOf, holdKey } from './sections.js';
 import { broken, type Violation } from './violation.js';
 
 type Beat = OkOperation<'lease.grant' | 'lease.keepAlive'>;
@@ -15,9 +15,7 @@ type Beat = OkOperation<'lease.grant' | 'lease.keepAlive'>;
 export function lockDelay(history: History): Violation[] {
   const freed = freedOf(history);
   // Two locks of one process may have the same fence: places that were made in one batch.
-  const losses = groupBy(factsOf(history, 'lost'), ({ object, process, data }) =>
-    holdKey(object, process, data.lease, data.fence),
-  );
+  const losses = groupBy(factsOf(history, 'lost'), ({ object, process, data }) => holdKey(process, object, data.fence));
   const pauses = groupBy(factsOf(history, 'pause'), ({ process }) => process);
   const beats = groupBy(
     okOperationsOf(history, 'lease.grant', 'lease.keepAlive').filter(({ output }) => output.ttlMs > 0),
@@ -28,7 +26,7 @@ export function lockDelay(history: History): Violation[] {
     const delayMs = (acquire as OkOperation<'lock.acquire'>).input?.lockDelayMs;
     const gone = freed(object, grant.fence, grant.lease);
     if (!delayMs || gone === undefined || gone.excused) return [];
-    const [lost] = losses.get(holdKey(object, process, grant.lease, grant.fence)) ?? [];
+    const [lost] = losses.get(holdKey(process, object, grant.fence)) ?? [];
     if (lost?.data.loss === 'max-hold') return [];
     const own = beats.get(`${process}\n${grant.lease}`) ?? [];
     const beat = latest(own.filter(({ endAt }) => endAt < gone.at));
@@ -43,10 +41,6 @@ export function lockDelay(history: History): Violation[] {
     const message = `${what}, and its place was gone ${afterMs} ms later, not ${delayMs}`;
     return [broken('lock-delay: kept', message, acquire.end, beat.invoke, lost?.note, gone.note)];
   });
-}
-
-function holdKey(object: string, process: string, lease: bigint, fence: bigint): string {
-  return `${object}\n${process}\n${lease}\n${fence}`;
 }
 
 /** The one that makes the lease sure for longest. */

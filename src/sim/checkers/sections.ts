@@ -186,6 +186,6 @@ function stolenFrom(history: History): (object: string, fence: bigint) => Fact<'
   };
 }
 
-function holdKey(process: string, object: string, fence: bigint): string {
+export function holdKey(process: string, object: string, fence: bigint): string {
   return `${process}\n${object}\n${fence}`;
 }
