@@ -333,7 +333,8 @@ export class Conclave implements AsyncDisposable {
   }
 
   /**
-   * Yields changes in order, whole revisions at a time, across lost connections. An abort throws `signal.reason`.
+   * Yields changes in order, whole revisions at a time, across lost connections; what comes while the caller is busy
+   * comes as one. An abort throws `signal.reason`.
    * Watches of this connection that ask for the same are one watch of etcd, and are told the same objects: do not
    * change their bytes.
    * @throws ConclaveError `COMPACTED` when the history it needs is gone: read again and watch from there.

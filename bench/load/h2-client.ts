@@ -116,8 +116,8 @@ class Call implements StreamListener {
     if (last) this.#listener.onEnd(!this.#answered);
   }
 
-  onData(bytes: Buffer, last: boolean): void {
-    this.#reader.push(bytes, (message) => {
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void {
+    this.#reader.push(bytes.subarray(start, end), (message) => {
       this.#answered = true;
       this.#listener.onMessage(message);
     });

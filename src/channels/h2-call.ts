@@ -1,6 +1,7 @@
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError, type Outcome, undecided } from '../core/errors.js';
 import type { Connection } from '../http2/connection.js';
+import { uint32At } from '../http2/frame-reader.js';
 import type { OutgoingField } from '../http2/hpack/encoder.js';
 import type { Field } from '../http2/hpack/field.js';
 import { Code, codeName } from '../http2/protocol.js';
@@ -13,8 +14,8 @@ import { errorOfHttp, errorOfTrailers, headerOf } from './h2-status.js';
 
 /** Where an answer goes. */
 export interface AnswerReceiver {
-  /** What it throws ends the call with that error. */
-  onMessage(message: Bytes): void;
+  /** The message is `bytes[start, end)`. What it throws ends the call with that error. */
+  onMessage(bytes: Bytes, start: number, end: number): void;
   /** Once; nothing comes after it. Undefined: the status was OK. */
   onEnd(error: unknown): void;
 }
@@ -113,11 +114,11 @@ export class H2Call implements LinkCall, StreamListener {
     else if (last) this.#end(errorOfTrailers(this.#endpoint, fields));
   }
 
-  onData(bytes: Buffer, last: boolean): void {
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void {
     if (this.#isOver) return;
     try {
       if (!this.#hasHead) throw this.#broken('DATA before its head');
-      this.#read(bytes);
+      this.#read(bytes, start, end);
     } catch (error) {
       // The server has done what it answers, whatever is wrong with the answer.
       this.fail(undecided(ConclaveError.from(error)));
@@ -140,21 +141,26 @@ export class H2Call implements LinkCall, StreamListener {
     this.fail(transportError(this.#endpoint, 'the connection broke', this.outcome));
   }
 
-  #read(bytes: Buffer): void {
-    if (this.#reader === undefined && isOneMessage(bytes)) {
-      this.#receiver.onMessage(bytes.subarray(prefixSize));
+  #read(bytes: Buffer, start: number, end: number): void {
+    if (this.#heldBytes === 0 && isOneMessage(bytes, start, end)) {
+      this.#receiver.onMessage(bytes, start + prefixSize, end);
       return;
     }
     this.#reader ??= new MessageReader(maxMessageBytes);
-    this.#reader.push(bytes, (message) => {
-      if (!this.#isOver) this.#receiver.onMessage(message);
+    this.#reader.push(bytes.subarray(start, end), (message) => {
+      if (!this.#isOver) this.#receiver.onMessage(message, 0, message.length);
     });
+  }
+
+  /** Of a message that has begun. */
+  get #heldBytes(): number {
+    return this.#reader?.heldBytes ?? 0;
   }
 
   /** The server's last word. */
   #end(error: ConclaveError | undefined): void {
     if (this.#isOver) return;
-    if (error === undefined && (this.#reader?.heldBytes ?? 0) > 0) {
+    if (error === undefined && this.#heldBytes > 0) {
       this.fail(this.#broken('an end within a message'));
       return;
     }
@@ -177,6 +183,7 @@ export class H2Call implements LinkCall, StreamListener {
   }
 }
 
-function isOneMessage(bytes: Buffer): boolean {
-  return bytes.length >= prefixSize && bytes[0] === 0 && bytes.readUInt32BE(1) === bytes.length - prefixSize;
+function isOneMessage(bytes: Buffer, start: number, end: number): boolean {
+  const messageAt = start + prefixSize;
+  return messageAt <= end && bytes[start] === 0 && uint32At(bytes, start + 1) === end - messageAt;
 }

@@ -100,7 +100,7 @@ export class H2Channel implements RpcChannel, LinkListener<H2Call> {
     this.#throwIfOver({ signal });
     let stopListening = () => {};
     const receiver: AnswerReceiver = {
-      onMessage: (message) => listener.onMessage(method.response.decode(message)),
+      onMessage: (bytes, start, end) => listener.onMessage(method.response.decode(bytes, start, end)),
       onEnd: (error) => {
         stopListening();
         listener.onEnd(error === undefined ? undefined : ConclaveError.from(error));
@@ -191,7 +191,7 @@ class UnaryAnswer<Response> implements AnswerReceiver {
   readonly #codec: Codec<Response>;
   readonly #resolve: (response: Response) => void;
   readonly #reject: (error: unknown) => void;
-  #message: Bytes | undefined;
+  #response: Response | undefined;
 
   constructor(
     endpoint: string,
@@ -205,17 +205,17 @@ class UnaryAnswer<Response> implements AnswerReceiver {
     this.#reject = reject;
   }
 
-  onMessage(message: Bytes): void {
-    if (this.#message !== undefined) throw this.#broken('more than one message');
-    this.#message = message;
+  onMessage(bytes: Bytes, start: number, end: number): void {
+    if (this.#response !== undefined) throw this.#broken('more than one message');
+    this.#response = this.#codec.decode(bytes, start, end);
   }
 
   onEnd(error: unknown): void {
     this.stopListening();
     try {
       if (error !== undefined) throw error;
-      if (this.#message === undefined) throw this.#broken('no message');
-      this.#resolve(this.#codec.decode(this.#message));
+      if (this.#response === undefined) throw this.#broken('no message');
+      this.#resolve(this.#response);
     } catch (failure) {
       this.#reject(failure);
     }

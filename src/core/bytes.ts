@@ -28,6 +28,13 @@ export function copyBytes(bytes: Bytes): Bytes {
   return Buffer.from(bytes);
 }
 
+/** A copy that holds no more memory than it needs: what was received together is freed together, and so is a pool. */
+export function keepBytes(bytes: Bytes): Bytes {
+  const kept = Buffer.allocUnsafeSlow(bytes.length);
+  kept.set(bytes);
+  return kept;
+}
+
 /** `text` has one byte a char, as `latin1` gives it. */
 export function withLatin1(bytes: Bytes, text: string): Bytes {
   const whole = Buffer.allocUnsafe(bytes.length + text.length);

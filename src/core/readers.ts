@@ -1,4 +1,3 @@
-import { onAbort } from './abort.js';
 import { AsyncQueue } from './async-queue.js';
 
 /** Everybody who reads the same changes, each at a pace of its own. */
@@ -22,8 +21,7 @@ export class Readers<T> {
     const queue = new AsyncQueue<T>(this.#limit, { merge: this.#merge });
     if (this.#over !== undefined) queue.end(this.#over.error);
     this.#queues.add(queue);
-    const unlink = onAbort(signal, () => this.#queues.delete(queue));
-    return this.#drain(queue, signal, unlink);
+    return queue.read({ signal, onOver: () => this.#queues.delete(queue) });
   }
 
   tell(change: T): void {
@@ -33,14 +31,5 @@ export class Readers<T> {
   end(error: unknown): void {
     this.#over ??= { error };
     for (const queue of this.#queues) queue.end(error);
-  }
-
-  async *#drain(queue: AsyncQueue<T>, signal: AbortSignal | undefined, unlink: () => void) {
-    try {
-      yield* queue.drain(signal);
-    } finally {
-      unlink();
-      this.#queues.delete(queue);
-    }
   }
 }

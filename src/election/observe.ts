@@ -1,4 +1,3 @@
-import { onAbort } from '../core/abort.js';
 import { AsyncQueue } from '../core/async-queue.js';
 import type { Bytes } from '../core/bytes.js';
 import { type Leader, leaderOf, sameLeader } from './leader.js';
@@ -36,25 +35,22 @@ export function observePlace(
   );
 }
 
-/** `show`: what is yielded. One generator, not one above the other: each costs every change. */
-async function* observeAs<T>(
+/** `show`: what is yielded. */
+function observeAs<T>(
   observers: Observers,
   prefix: Bytes,
   signal: AbortSignal | undefined,
   show: (seen: LeaderSeen) => T,
   same: (before: T, shown: T) => boolean,
 ): AsyncGenerator<T, void, undefined> {
-  signal?.throwIfAborted();
   const queue = new AsyncQueue<T>(observerLimit, { same });
-  const push = (seen: LeaderSeen) => queue.push(show(seen));
-  const { shared, unsubscribe } = observers.subscribe(prefix, { onSeen: push, onEnd: (error) => queue.end(error) });
-  if (shared.seen !== undefined) push(shared.seen);
-  // A reader that does not come back holds no watch after the abort.
-  const unlink = onAbort(signal, unsubscribe);
-  try {
-    yield* queue.drain(signal);
-  } finally {
-    unlink();
-    unsubscribe();
-  }
+  let unsubscribe = () => {};
+  const onStart = () => {
+    const push = (seen: LeaderSeen) => queue.push(show(seen));
+    const observing = observers.subscribe(prefix, { onSeen: push, onEnd: (error) => queue.end(error) });
+    unsubscribe = observing.unsubscribe;
+    const { seen } = observing.shared;
+    if (seen !== undefined) push(seen);
+  };
+  return queue.read({ signal, onStart, onOver: () => unsubscribe() });
 }

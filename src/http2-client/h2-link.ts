@@ -98,7 +98,7 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
   dial(): void {
     let socket: Socket;
     try {
-      socket = this.#options.dialer.dial((chunk) => this.#receive(chunk));
+      socket = this.#options.dialer.dial((bytes, start, end) => this.#receive(bytes, start, end));
     } catch (error) {
       this.#giveUp(unreachableError(this.#options.endpoint, reasonOf(error as Error) ?? '', error));
       return;
@@ -213,9 +213,9 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     socket.on('drain', () => connection.drained());
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(bytes: Buffer, start: number, end: number): void {
     this.#keepalive?.heard();
-    this.#connection?.receive(chunk);
+    this.#connection?.receive(bytes, start, end);
   }
 
   #canBegin(): boolean {

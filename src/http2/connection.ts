@@ -93,12 +93,12 @@ export class Connection implements StreamHost {
     this.#tellRoom(0, this.#window.giveBack());
   }
 
-  /** What the peer has sent. Never throws for what it says: see `onFail`. */
-  receive(chunk: Buffer): void {
+  /** What the peer has sent: `bytes[start, end)`. Never throws for what it says: see `onFail`. */
+  receive(bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#isOver) return;
     try {
-      const bytes = this.#preface === undefined ? chunk : this.#preface.pass(chunk);
-      if (bytes.length > 0) this.#reader.push(bytes);
+      const from = this.#preface === undefined ? start : this.#preface.pass(bytes, start, end);
+      this.#reader.push(bytes, from, end);
     } catch (error) {
       if (!(error instanceof Http2Error)) throw error;
       this.fail(error);
@@ -231,7 +231,7 @@ export class Connection implements StreamHost {
       const padding = paddingOf(flags, bytes, start, end);
       const from = (flags & Flag.padded) === 0 ? start : start + 1;
       stream.peerHasEnded = last;
-      stream.listener.onData(bytes.subarray(from, end - padding), last);
+      stream.listener.onData(bytes, from, end - padding, last);
       if (last) this.#closeIfEnded(stream);
       else this.#giveBack(stream);
     }

@@ -24,30 +24,30 @@ export class FrameReader {
   }
 
   /**
-   * Calls `onFrame` for every frame that `chunk` completes. What that throws ends it.
+   * Calls `onFrame` for every frame that `bytes[start, end)` completes. What that throws ends it.
    * @throws Http2Error FRAME_SIZE_ERROR for a frame longer than allowed; the connection is then of no more use.
    */
-  push(chunk: Buffer): void {
-    let at = this.#heldBytes === 0 ? 0 : this.#complete(chunk);
-    // Bounded: each turn takes a frame of the chunk.
-    while (chunk.length - at >= frameHeadBytes) {
-      const end = at + this.#sizeAt(chunk, at);
-      if (end > chunk.length) break;
-      this.#emit(chunk, at, end);
-      at = end;
+  push(bytes: Buffer, start = 0, end = bytes.length): void {
+    let at = this.#heldBytes === 0 ? start : this.#complete(bytes, start, end);
+    // Bounded: each turn takes a frame away.
+    while (end - at >= frameHeadBytes) {
+      const next = at + this.#sizeAt(bytes, at);
+      if (next > end) break;
+      this.#emit(bytes, at, next);
+      at = next;
     }
-    if (at < chunk.length) this.#hold(chunk, at);
+    if (at < end) this.#hold(bytes, at, end);
   }
 
-  /** Adds to the frame under way; returns how much of `chunk` that took. */
-  #complete(chunk: Buffer): number {
-    let at = 0;
+  /** Adds to the frame under way; returns where what that took ends. */
+  #complete(bytes: Buffer, start: number, end: number): number {
+    let at = start;
     if (this.#heldBytes < frameHeadBytes) {
-      at = this.#add(chunk, 0, frameHeadBytes);
+      at = this.#add(bytes, at, end, frameHeadBytes);
       if (this.#heldBytes < frameHeadBytes) return at;
       this.#widen();
     }
-    at += this.#add(chunk, at, this.#held.length);
+    at = this.#add(bytes, at, end, this.#held.length);
     if (this.#heldBytes < this.#held.length) return at;
     const frame = this.#held;
     this.#held = nothing;
@@ -56,12 +56,12 @@ export class FrameReader {
     return at;
   }
 
-  #hold(chunk: Buffer, at: number): void {
+  #hold(bytes: Buffer, start: number, end: number): void {
     this.#held = Buffer.allocUnsafe(frameHeadBytes);
-    const taken = this.#add(chunk, at, frameHeadBytes);
+    const at = this.#add(bytes, start, end, frameHeadBytes);
     if (this.#heldBytes < frameHeadBytes) return;
     this.#widen();
-    this.#add(chunk, at + taken, this.#held.length);
+    this.#add(bytes, at, end, this.#held.length);
   }
 
   /** The head is there, and with it the size of the rest. */
@@ -71,10 +71,11 @@ export class FrameReader {
     this.#held = frame;
   }
 
-  #add(chunk: Buffer, at: number, wanted: number): number {
-    const taken = chunk.copy(this.#held, this.#heldBytes, at, at + wanted - this.#heldBytes);
-    this.#heldBytes += taken;
-    return taken;
+  /** Until `wanted` are held; returns where what it took ends. */
+  #add(bytes: Buffer, at: number, end: number, wanted: number): number {
+    const upTo = Math.min(end, at + wanted - this.#heldBytes);
+    this.#heldBytes += bytes.copy(this.#held, this.#heldBytes, at, upTo);
+    return upTo;
   }
 
   #sizeAt(bytes: Buffer, at: number): number {

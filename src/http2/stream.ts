@@ -6,8 +6,8 @@ import type { ReceiveWindow } from './receive-window.js';
 export interface StreamListener {
   /** Head or trailers, or an interim head of a client's. Whether they make sense is the listener's to say. */
   onHeaders(fields: readonly Field[], last: boolean): void;
-  /** `bytes` is a view that nobody changes later. It may be empty. */
-  onData(bytes: Buffer, last: boolean): void;
+  /** `bytes[start, end)`, which nobody changes later and which may be empty. */
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void;
   /** The stream has ended before its time: `byPeer`, or because the peer broke a rule of the stream. */
   onReset(code: number, byPeer: boolean): void;
   /** The connection is gone, and the stream with it. */

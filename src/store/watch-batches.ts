@@ -1,4 +1,3 @@
-import { onAbort } from '../core/abort.js';
 import { AsyncQueue } from '../core/async-queue.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Event } from './messages.js';
@@ -11,35 +10,49 @@ export interface WatchBatch {
   readonly revision: bigint;
 }
 
-/** A consumer this far behind is told so, rather than fed for ever from memory or left with a gap. */
-const batchLimit = 10_000;
+/** A consumer this many tellings behind is told so, rather than fed for ever from memory or left with a gap. */
+const untoldMax = 10_000;
 
-/** A watch as an async iteration; ends with the error that ended the watch. */
-export async function* watchBatches(
+/**
+ * A watch as an async iteration, which begins with its first `next`; ends with the error that ended the watch. What
+ * the store tells while the consumer is not waiting comes as one batch: a burst costs it two turns, and one that is
+ * behind catches up with the next.
+ */
+export function watchBatches(
   store: Store,
   spec: WatchSpec,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<WatchBatch, void, undefined> {
-  signal?.throwIfAborted();
-  const queue = new AsyncQueue<WatchBatch>(batchLimit);
-  let waiting = 0;
-  const cancel = store.watch(spec, {
-    onEvents: (events, revision) => {
-      waiting += 1;
-      if (waiting <= batchLimit) queue.push({ events, revision });
-      else queue.end(new ConclaveError('RESOURCE_EXHAUSTED', `the reader fell ${batchLimit} batches behind the watch`));
-    },
-    onEnd: (error) => queue.end(error),
-  });
-  // A reader that does not come back holds no watch after the abort.
-  const unlink = onAbort(signal, cancel);
-  try {
-    for await (const batch of queue.drain(signal)) {
-      waiting -= 1;
-      yield batch;
-    }
-  } finally {
-    unlink();
-    cancel();
+  const queue = new AsyncQueue<WatchBatch>(1, { merge: joined });
+  let untold = 0;
+  let cancel = () => {};
+  const onStart = () => {
+    cancel = store.watch(spec, {
+      onEvents: (events, revision) => {
+        untold = queue.size === 0 ? 1 : untold + 1;
+        if (untold <= untoldMax) queue.push({ events, revision });
+        else
+          queue.end(new ConclaveError('RESOURCE_EXHAUSTED', `the reader fell ${untoldMax} tellings behind the watch`));
+      },
+      onEnd: (error) => queue.end(error),
+    });
+  };
+  return queue.read({ signal, onStart, onOver: () => cancel() });
+}
+
+/** A batch that others are added to until it is read. Its events are its own, unlike those that the store told. */
+class Growing implements WatchBatch {
+  readonly events: Event[] = [];
+  revision = 0n;
+
+  add({ events, revision }: WatchBatch): this {
+    for (const event of events) this.events.push(event);
+    this.revision = revision;
+    return this;
   }
+}
+
+function joined([first, second]: readonly WatchBatch[]): WatchBatch {
+  const growing = first instanceof Growing ? first : new Growing().add(first as WatchBatch);
+  return growing.add(second as WatchBatch);
 }

@@ -11,7 +11,7 @@ export class WatchEntry {
   #created = false;
   #ended = false;
   /** Events of a response that the server sends in parts. */
-  #parts: Event[] = [];
+  #parts: readonly Event[] = noEvents;
 
   constructor(spec: WatchSpec, listener: WatchListener) {
     this.#spec = spec;
@@ -21,7 +21,7 @@ export class WatchEntry {
 
   /** Asks for what has not been told yet. Parts of a response that the stream before did not finish are dropped. */
   request(): WatchCreateRequest {
-    this.#parts = [];
+    this.#parts = noEvents;
     const { key, rangeEnd, progressNotify, filters, prevKv } = this.#spec;
     return { key, rangeEnd, startRevision: this.#nextRevision, progressNotify, filters, prevKv };
   }
@@ -37,16 +37,22 @@ export class WatchEntry {
   /** A response with events, or without: then everything up to its revision has been told. */
   response(response: WatchResponse): void {
     if (this.#ended) return;
-    // etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future.
-    for (const event of response.events) if (event.kv.modRevision >= this.#nextRevision) this.#parts.push(event);
+    const untold = this.#untold(response.events);
+    const events = this.#parts.length === 0 ? untold : [...this.#parts, ...untold];
+    this.#parts = response.fragment ? events : noEvents;
     if (response.fragment) return;
-    const events = this.#parts;
-    this.#parts = [];
     const last = events.at(-1);
     if (last !== undefined) {
       this.#nextRevision = last.kv.modRevision + 1n;
       this.#listener.onEvents(events, response.header.revision);
     } else if (response.events.length === 0) this.progress(response.header.revision);
+  }
+
+  /** etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future. */
+  #untold(events: readonly Event[]): readonly Event[] {
+    const [first] = events;
+    if (first === undefined || first.kv.modRevision >= this.#nextRevision) return events;
+    return events.filter(({ kv }) => kv.modRevision >= this.#nextRevision);
   }
 
   progress(revision: bigint): void {
@@ -63,7 +69,9 @@ export class WatchEntry {
   stop(): boolean {
     const stopped = !this.#ended;
     this.#ended = true;
-    this.#parts = [];
+    this.#parts = noEvents;
     return stopped;
   }
 }
+
+const noEvents: readonly Event[] = [];

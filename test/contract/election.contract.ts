@@ -14,7 +14,7 @@ function observing(conclave: Conclave, name: string) {
     for await (const leader of conclave.election(name).observe({ signal: controller.signal })) queue.push(leader);
   };
   const ended = errorOf(run());
-  const told = queue.drain();
+  const told = queue.read();
   return {
     next: async () => (await told.next()).value as Leader | null,
     stop: () => {

@@ -12,7 +12,7 @@ describe('AsyncQueue', () => {
   it('yields what was pushed, before and while it is read, until its end', async () => {
     const queue = new AsyncQueue<number>(10);
     queue.push(1);
-    const all = collect(queue.drain());
+    const all = collect(queue.read());
     await Promise.resolve();
     queue.push(2);
     queue.end();
@@ -24,14 +24,14 @@ describe('AsyncQueue', () => {
     const queue = new AsyncQueue<number>(2);
     for (const each of [1, 2, 3, 4]) queue.push(each);
     queue.end();
-    expect(await collect(queue.drain())).toEqual([3, 4]);
+    expect(await collect(queue.read())).toEqual([3, 4]);
   });
 
   it('leaves out what is the same as the one before, also where others were dropped', async () => {
     const same = (a: number | null, b: number | null) => a === b;
     const queue = new AsyncQueue<number | null>(2, { same });
     for (const each of [null, null, 1, 1]) queue.push(each);
-    const items = queue.drain();
+    const items = queue.read();
     expect([(await items.next()).value, (await items.next()).value]).toEqual([null, 1]);
     for (const each of [1, 2, 1, 3]) queue.push(each);
     expect((await items.next()).value).toBe(3);
@@ -45,21 +45,103 @@ describe('AsyncQueue', () => {
     queue.push(1);
     queue.end('first');
     queue.end('second');
-    const items = queue.drain();
+    const items = queue.read();
     expect((await items.next()).value).toBe(1);
     expect(await errorOf(items.next())).toBe('first');
   });
 
   it('throws the reason of its signal at once, while it waits and between two items', async () => {
     const controller = new AbortController();
-    const waiting = errorOf(new AsyncQueue<number>(2).drain(controller.signal).next());
+    const waiting = errorOf(new AsyncQueue<number>(2).read({ signal: controller.signal }).next());
     const queue = new AsyncQueue<number>(2);
     queue.push(1);
     queue.push(2);
-    const items = queue.drain(controller.signal);
+    const items = queue.read({ signal: controller.signal });
     expect((await items.next()).value).toBe(1);
     controller.abort('enough');
     expect(await waiting).toBe('enough');
     expect(await errorOf(items.next())).toBe('enough');
+  });
+
+  it('answers calls that wait in their order, an error once, and nothing behind the end', async () => {
+    const queue = new AsyncQueue<number>(2);
+    const items = queue.read();
+    const calls = [items.next(), items.next(), errorOf(items.next()), items.next()];
+    queue.push(1);
+    queue.push(2);
+    queue.end('over');
+    expect(await Promise.all(calls)).toEqual([
+      { value: 1, done: false },
+      { value: 2, done: false },
+      'over',
+      { value: undefined, done: true },
+    ]);
+    queue.push(3);
+    expect(await items.next()).toEqual({ value: undefined, done: true });
+  });
+
+  it('starts with the first call, and is over once: by its end, an abort, a return, a throw', async () => {
+    const ways: readonly ((queue: AsyncQueue<number>, items: AsyncGenerator<number>) => unknown)[] = [
+      (queue) => queue.end(),
+      (queue) => queue.end('broken'),
+      (_, items) => items.return(undefined),
+      (_, items) => items.throw('thrown').catch(() => {}),
+      (_, items) => items[Symbol.asyncDispose](),
+    ];
+    for (const leave of ways) {
+      const told: string[] = [];
+      const queue = new AsyncQueue<number>(2);
+      const items = queue.read({ onStart: () => told.push('start'), onOver: () => told.push('over') });
+      expect(told).toEqual([]);
+      const waiting = items.next().catch(() => {});
+      expect(told).toEqual(['start']);
+      await leave(queue, items);
+      await waiting;
+      await items.return(undefined);
+      expect(told).toEqual(['start', 'over']);
+    }
+  });
+
+  it('returns without waiting for an item, and drops what has not been read', async () => {
+    const queue = new AsyncQueue<number>(2);
+    const items = queue.read();
+    const waiting = items.next();
+    expect(await items.return(undefined)).toEqual({ value: undefined, done: true });
+    expect(await waiting).toEqual({ value: undefined, done: true });
+    const kept = new AsyncQueue<number>(2);
+    kept.push(1);
+    const unread = kept.read();
+    expect(await errorOf(unread.throw('enough'))).toBe('enough');
+    expect(kept.size).toBe(0);
+    expect(await unread.next()).toEqual({ value: undefined, done: true });
+  });
+
+  it('is over without a start when it is left before it, and throws what its start throws', async () => {
+    const told: string[] = [];
+    const hooks = { onStart: () => told.push('start'), onOver: () => told.push('over') };
+    await new AsyncQueue<number>(2).read(hooks).return(undefined);
+    expect(told).toEqual(['over']);
+    const aborted = new AsyncQueue<number>(2).read({ ...hooks, signal: AbortSignal.abort('before') });
+    expect(told).toEqual(['over', 'over']);
+    expect(await errorOf(aborted.next())).toBe('before');
+    const onStart = () => {
+      throw new Error('no start');
+    };
+    const broken = new AsyncQueue<number>(2).read({ onStart, onOver: hooks.onOver });
+    expect(await errorOf(broken.next())).toMatchObject({ message: 'no start' });
+    expect(told).toEqual(['over', 'over', 'over']);
+    expect(await broken.next()).toEqual({ value: undefined, done: true });
+  });
+
+  it('leaves nothing with a signal that outlives it', async () => {
+    const controller = new AbortController();
+    const told: string[] = [];
+    const queue = new AsyncQueue<number>(2);
+    const items = queue.read({ signal: controller.signal, onOver: () => told.push('over') });
+    queue.end();
+    expect((await items.next()).done).toBe(true);
+    controller.abort('late');
+    expect(told).toEqual(['over']);
+    expect((await items.next()).done).toBe(true);
   });
 });

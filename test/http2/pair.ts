@@ -104,8 +104,8 @@ export class Heard implements StreamListener {
     this.#told(last);
   }
 
-  onData(bytes: Buffer, last: boolean): void {
-    this.data.push(bytes);
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void {
+    this.data.push(bytes.subarray(start, end));
     this.#told(last);
   }
 

@@ -50,6 +50,21 @@ describe('a mirror', () => {
       stop();
     }));
 
+  it('holds of a change no memory but its own', () =>
+    inWorld(async (world) => {
+      const { mirror, stop } = mirrored(world.client());
+      await world.settle();
+      const pooled = { key: utf8('a/1'), value: utf8('x'.repeat(100)) };
+      expect(pooled.value.buffer.byteLength).toBeGreaterThan(1_000);
+      await world.truth.txn({ success: [{ type: 'put', request: pooled }] });
+      await world.settle();
+      const { key, value } = mirror.items.get('a/1') as KeyValue;
+      expect([key.buffer.byteLength, value.buffer.byteLength]).toEqual([3, 100]);
+      expect([utf8Text(key), utf8Text(value)]).toEqual(['a/1', 'x'.repeat(100)]);
+      stop();
+      await write(world, ['a/1', null]);
+    }));
+
   it('tells of an empty range once', () =>
     inWorld(async (world) => {
       const { told, stop } = mirrored(world.client());

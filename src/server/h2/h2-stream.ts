@@ -135,9 +135,9 @@ export class H2Stream implements ServerStream, WireListener {
     if (last) this.#onInput(noBytes, true);
   }
 
-  onData(bytes: Buffer, last: boolean): void {
-    if (bytes.length === 0 && !last) this.#owner.onIdle();
-    else this.#onInput(bytes, last);
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void {
+    if (start === end && !last) this.#owner.onIdle();
+    else this.#onInput(bytes.subarray(start, end), last);
   }
 
   onReset(): void {

@@ -106,12 +106,12 @@ export class MemberCall implements LinkCall, StreamListener {
     this.#receiver.onHead(Number(status), this.#memory.heads.read(fields), last);
   }
 
-  onData(bytes: Buffer, last: boolean): void {
+  onData(bytes: Buffer, start: number, end: number, last: boolean): void {
     if (!this.#hasHead) {
       this.#break('DATA before its head');
       return;
     }
-    if (!this.#isOver) this.#receiver.onAnswer(bytes);
+    if (!this.#isOver) this.#receiver.onAnswer(bytes.subarray(start, end));
     if (last) this.#break('no trailers');
   }
 

@@ -4,6 +4,9 @@ import type { Bytes } from '../../core/bytes.js';
 export interface Codec<Message> {
   /** The message alone, without gRPC's five-byte prefix. */
   encode(message: Message): Bytes;
-  /** Throws `ConclaveError` `INTERNAL` for bytes that are no such message; unknown fields are skipped. */
-  decode(bytes: Bytes): Message;
+  /**
+   * Reads `bytes[start, end)`, by default all. Throws `ConclaveError` `INTERNAL` for bytes that are no such message;
+   * unknown fields are skipped.
+   */
+  decode(bytes: Bytes, start?: number, end?: number): Message;
 }

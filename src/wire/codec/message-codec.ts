@@ -10,6 +10,6 @@ export function messageCodec<Message>(write: Write<Message>, read: Read<Message>
       write(writer, message);
       return writer.finish();
     },
-    decode: (bytes) => read(new Reader(bytes)),
+    decode: (bytes, start, end) => read(new Reader(bytes, start, end)),
   };
 }

@@ -7,8 +7,22 @@ import { ConclaveError } from '../../core/errors.js';
  */
 export const maxDepth = 128;
 
+/** The global is a getter, which costs more than the question. */
+const { isBuffer } = Buffer;
+
 /** Versions and leases of thousands of keys are 0 or 1: one object for all of them. */
 const smallest: readonly bigint[] = Array.from({ length: 0x80 }, (_, value) => BigInt(value));
+
+/**
+ * Where 64 bits are put together, within one call: arithmetic with `bigint` takes several times as long, since each step
+ * allocates.
+ */
+const unsigned = new BigUint64Array([1n]);
+const signed = new BigInt64Array(unsigned.buffer);
+const halves = new Uint32Array(unsigned.buffer);
+/** Where this machine has the low half. */
+const lowAt = halves.indexOf(1);
+const highAt = 1 - lowAt;
 
 export type Read<Message> = (reader: Reader) => Message;
 
@@ -22,21 +36,23 @@ export class Reader {
   field = 0;
   readonly #buffer: Buffer;
   #wireType = 0;
-  #at = 0;
+  #at: number;
   #end: number;
   #depth = 0;
 
-  constructor(bytes: Bytes) {
-    this.#buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.#end = bytes.length;
+  /** Of `bytes[start, end)`. */
+  constructor(bytes: Bytes, start = 0, end = bytes.length) {
+    this.#buffer = isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#at = start;
+    this.#end = end;
   }
 
   /** Moves to the next field of the message; false at its end. */
   next(): boolean {
     if (this.#at >= this.#end) return false;
     const tag = this.#smallVarint();
-    this.field = Math.floor(tag / 8);
-    this.#wireType = tag % 8;
+    this.field = tag < 0x80 ? tag >> 3 : Math.floor(tag / 8);
+    this.#wireType = tag & 7;
     if (this.field === 0 || this.field > 0x1fff_ffff) throw malformed(`no field can have number ${this.field}`);
     return true;
   }
@@ -58,7 +74,7 @@ export class Reader {
 
   bool(): boolean {
     this.#expect(0);
-    return this.#varint() !== 0n;
+    return this.#uint64() !== 0n;
   }
 
   enum(): number {
@@ -79,13 +95,12 @@ export class Reader {
 
   int64(): bigint {
     this.#expect(0);
-    const value = this.#varint();
-    return value < 1n << 63n ? value : BigInt.asIntN(64, value);
+    return this.#int64();
   }
 
   uint64(): bigint {
     this.#expect(0);
-    return this.#varint();
+    return this.#uint64();
   }
 
   message<Message>(read: Read<Message>): Message {
@@ -104,7 +119,7 @@ export class Reader {
   skip(): void {
     switch (this.#wireType) {
       case 0:
-        this.#varint();
+        this.#uint64();
         break;
       case 1:
         this.#advance(8);
@@ -138,13 +153,16 @@ export class Reader {
   }
 
   #enumValue(): number {
-    return Number(BigInt.asIntN(32, this.#varint()));
+    // Negative ones take ten bytes.
+    return Number(BigInt.asIntN(32, this.#uint64()));
   }
 
   /** A tag or a length: five bytes at most. */
   #smallVarint(): number {
-    let value = 0;
-    for (let scale = 1, size = 0; size < 5; scale *= 0x80, size++) {
+    let value = this.#byte();
+    if (value < 0x80) return value;
+    value &= 0x7f;
+    for (let scale = 0x80, size = 1; size < 5; scale *= 0x80, size++) {
       const byte = this.#byte();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) return value;
@@ -152,21 +170,35 @@ export class Reader {
     throw malformed('a tag or length takes more than five bytes');
   }
 
-  /** Unsigned 64 bits. The first 49 fit a number; few values need more. */
-  #varint(): bigint {
+  #int64(): bigint {
     const first = this.#byte();
     if (first < 0x80) return smallest[first] as bigint;
+    this.#rest(first);
+    return signed[0] as bigint;
+  }
+
+  #uint64(): bigint {
+    const first = this.#byte();
+    if (first < 0x80) return smallest[first] as bigint;
+    this.#rest(first);
+    return unsigned[0] as bigint;
+  }
+
+  /** The integer that begins with `first`, into `halves`. What is above 64 bits is dropped, as everybody does. */
+  #rest(first: number): void {
     let low = first & 0x7f;
-    for (let scale = 0x80, size = 1; size < 7; scale *= 0x80, size++) {
-      const byte = this.#byte();
-      low += (byte & 0x7f) * scale;
-      if (byte < 0x80) return BigInt(low);
-    }
     let high = 0;
-    for (let scale = 1, size = 7; size < 10; scale *= 0x80, size++) {
+    for (let shift = 7; shift < 70; shift += 7) {
       const byte = this.#byte();
-      high += (byte & 0x7f) * scale;
-      if (byte < 0x80) return BigInt.asUintN(64, BigInt(low) + (BigInt(high) << 49n));
+      const bits = byte & 0x7f;
+      if (shift < 32) low |= bits << shift;
+      if (shift > 28) high |= bits << (shift - 32);
+      else if (shift === 28) high = bits >> 4;
+      if (byte < 0x80) {
+        halves[lowAt] = low;
+        halves[highAt] = high;
+        return;
+      }
     }
     throw malformed('an integer takes more than ten bytes');
   }

@@ -123,7 +123,6 @@ function writeEventsField(writer: Writer, events: readonly Event[]): void {
 }
 
 function readWatchResponse(reader: Reader): WatchResponse {
-  const events: Event[] = [];
   const response = {
     header: noHeader,
     watchId: 0n,
@@ -132,7 +131,7 @@ function readWatchResponse(reader: Reader): WatchResponse {
     compactRevision: 0n,
     cancelReason: '',
     fragment: false,
-    events,
+    events: [] as Event[],
   };
   while (reader.next()) {
     if (reader.field === 1) response.header = reader.message(readHeader);
@@ -142,10 +141,16 @@ function readWatchResponse(reader: Reader): WatchResponse {
     else if (reader.field === 5) response.compactRevision = reader.int64();
     else if (reader.field === 6) response.cancelReason = reader.text();
     else if (reader.field === 7) response.fragment = reader.bool();
-    else if (reader.field === 11) events.push(reader.message(readEvent));
+    else if (reader.field === 11) addTo(response, reader.message(readEvent));
     else reader.skip();
   }
   return response;
+}
+
+/** Most responses have one event: an array of one is an eighth of one that grows. */
+function addTo(response: { events: Event[] }, event: Event): void {
+  if (response.events.length === 0) response.events = [event];
+  else response.events.push(event);
 }
 
 function writeEvent(writer: Writer, event: Event): void {
