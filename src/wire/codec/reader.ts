@@ -14,8 +14,8 @@ const { isBuffer } = Buffer;
 const smallest: readonly bigint[] = Array.from({ length: 0x80 }, (_, value) => BigInt(value));
 
 /**
- * Where 64 bits are put together, within one call: arithmetic with `bigint` takes several times as long, since each step
- * allocates.
+ * Where 64 bits are put together, within one call: arithmetic with `bigint` takes several times as long, since each
+ * step allocates.
  */
 const unsigned = new BigUint64Array([1n]);
 const signed = new BigInt64Array(unsigned.buffer);
