@@ -336,7 +336,8 @@ export class Conclave implements AsyncDisposable {
    * Yields changes in order, whole revisions at a time, across lost connections; what comes while the caller is busy
    * comes as one. An abort throws `signal.reason`.
    * Watches of this connection that ask for the same are one watch of etcd, and are told the same objects: do not
-   * change their bytes.
+   * change their bytes. They share memory with what was received beside them (up to 8 KiB, as Node's own pool does):
+   * copy what you keep for long.
    * @throws ConclaveError `COMPACTED` when the history it needs is gone: read again and watch from there.
    */
   watch(

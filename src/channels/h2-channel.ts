@@ -184,7 +184,10 @@ function cancelledError(): ConclaveError {
   return errorOfStatus(Status.cancelled, 'the call was cancelled');
 }
 
-/** The one message of a unary call, which counts when its status is OK. */
+/**
+ * The one message of a unary call, which counts when its status is OK. One that cannot be read ends the call, whatever
+ * the status would have been.
+ */
 class UnaryAnswer<Response> implements AnswerReceiver {
   stopListening: () => void = () => {};
   readonly #endpoint: string;

@@ -8,11 +8,17 @@ export interface AsyncQueueOptions<T> {
 }
 
 export interface ReadOptions {
-  /** An abort ends the iteration at once, whatever has not been read, and throws `signal.reason`. */
+  /**
+   * An abort ends the iteration at once, whatever has not been read, and throws `signal.reason`. A call of `next` that
+   * has been answered stays so.
+   */
   readonly signal?: AbortSignal | undefined;
-  /** Called when the first item is asked for. What it throws ends the iteration. */
-  readonly onStart?: (() => void) | undefined;
-  /** Called once: the consumer gets nothing more, for whatever reason. */
+  /**
+   * Called when the first item is asked for; before that nothing holds the queue, not even the signal. Returns what is
+   * called once the end has been read, or the iteration was left or aborted. What it throws ends the iteration.
+   */
+  readonly onStart?: (() => () => void) | undefined;
+  /** Called at the same time, also of an iteration that was never begun. */
   readonly onOver?: (() => void) | undefined;
 }
 
@@ -33,9 +39,10 @@ export class AsyncQueue<T> implements AsyncGenerator<T, void, undefined> {
   readonly #waiting: Answer<T>[] = [];
   #end: End | undefined;
   #isOver = false;
-  #onStart: (() => void) | undefined;
+  #begin: (() => void) | undefined;
+  #stop: (() => void) | undefined;
   #onOver: (() => void) | undefined;
-  #unlink: () => void = () => {};
+  #unlink: (() => void) | undefined;
 
   constructor(limit: number, { merge, same }: AsyncQueueOptions<T> = {}) {
     this.#limit = limit;
@@ -71,14 +78,14 @@ export class AsyncQueue<T> implements AsyncGenerator<T, void, undefined> {
 
   /** The iteration, of what was pushed before as well. Called once. */
   read({ signal, onStart, onOver }: ReadOptions = {}): AsyncGenerator<T, void, undefined> {
-    this.#onStart = onStart;
     this.#onOver = onOver;
-    this.#unlink = onAbort(signal, (error) => this.#abandon({ error }));
+    if (onStart === undefined) this.#link(signal);
+    else this.#begin = () => this.#start(signal, onStart);
     return this;
   }
 
   next(): Promise<IteratorResult<T, void>> {
-    if (this.#onStart !== undefined) this.#start();
+    this.#begin?.();
     if (this.#items.length > 0) return Promise.resolve(this.#give(this.#items.shift() as T));
     if (this.#end !== undefined) return this.#giveEnd(this.#end);
     return new Promise((answer) => {
@@ -104,11 +111,18 @@ export class AsyncQueue<T> implements AsyncGenerator<T, void, undefined> {
     return this;
   }
 
-  #start(): void {
-    const start = this.#onStart;
-    this.#onStart = undefined;
+  #link(signal: AbortSignal | undefined): void {
+    this.#unlink = onAbort(signal, (error) => this.#abandon({ error }));
+  }
+
+  #start(signal: AbortSignal | undefined, onStart: () => () => void): void {
+    this.#begin = undefined;
+    this.#link(signal);
+    if (this.#isOver) return;
     try {
-      if (!this.#isOver) start?.();
+      const stop = onStart();
+      if (this.#isOver) stop();
+      else this.#stop = stop;
     } catch (error) {
       this.end(error);
     }
@@ -141,7 +155,9 @@ export class AsyncQueue<T> implements AsyncGenerator<T, void, undefined> {
   #leave(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#unlink();
+    this.#begin = undefined;
+    this.#unlink?.();
+    this.#stop?.();
     this.#onOver?.();
   }
 

@@ -44,13 +44,11 @@ function observeAs<T>(
   same: (before: T, shown: T) => boolean,
 ): AsyncGenerator<T, void, undefined> {
   const queue = new AsyncQueue<T>(observerLimit, { same });
-  let unsubscribe = () => {};
+  const push = (seen: LeaderSeen) => queue.push(show(seen));
   const onStart = () => {
-    const push = (seen: LeaderSeen) => queue.push(show(seen));
-    const observing = observers.subscribe(prefix, { onSeen: push, onEnd: (error) => queue.end(error) });
-    unsubscribe = observing.unsubscribe;
-    const { seen } = observing.shared;
-    if (seen !== undefined) push(seen);
+    const { shared, unsubscribe } = observers.subscribe(prefix, { onSeen: push, onEnd: (error) => queue.end(error) });
+    if (shared.seen !== undefined) push(shared.seen);
+    return unsubscribe;
   };
-  return queue.read({ signal, onStart, onOver: () => unsubscribe() });
+  return queue.read({ signal, onStart });
 }

@@ -1,5 +1,6 @@
 import { type Bytes, latin1 } from '../core/bytes.js';
 import { comparePlaces, isPlace, type Place } from '../line/place.js';
+import { keepKeyValue } from '../store/keep.js';
 import { type Event, EventType, type KeyValue } from '../store/messages.js';
 
 /** The candidates of one election as of one revision, kept up by events: who leads is derived, never stored. */
@@ -32,7 +33,7 @@ export class Roll {
   }
 
   #put(kv: KeyValue): void {
-    if (isPlace(this.#prefix, kv)) this.#candidates.set(latin1(kv.key), kv);
+    if (isPlace(this.#prefix, kv)) this.#candidates.set(latin1(kv.key), keepKeyValue(kv));
     // A key that lost its lease is no place any more.
     else this.#candidates.delete(latin1(kv.key));
   }

@@ -93,7 +93,7 @@ export class Connection implements StreamHost {
     this.#tellRoom(0, this.#window.giveBack());
   }
 
-  /** What the peer has sent: `bytes[start, end)`. Never throws for what it says: see `onFail`. */
+  /** The peer’s `bytes[start, end)`, not to be changed later. Never throws for what it says: see `onFail`. */
   receive(bytes: Buffer, start = 0, end = bytes.length): void {
     if (this.#isOver) return;
     try {

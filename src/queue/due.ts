@@ -1,6 +1,7 @@
 import { utf8Text } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { follow } from '../store/follow.js';
+import { keepKeyValue } from '../store/keep.js';
 import { EventType, type KeyValue } from '../store/messages.js';
 import type { ClaimSite } from './claim.js';
 import { below } from './keys.js';
@@ -32,12 +33,12 @@ export class Due {
       {
         onSnapshot: (kvs) => {
           this.#forgetAll();
-          for (const kv of kvs) this.#wait(kv);
+          for (const kv of kvs) this.#wait(keepKeyValue(kv));
         },
         onEvents: (events) => {
           for (const { type, kv } of events) {
             if (type === EventType.delete) this.#forget(utf8Text(kv.key));
-            else this.#wait(kv);
+            else this.#wait(keepKeyValue(kv));
           }
         },
         onEnd: (error) => this.#bell.reject(error),

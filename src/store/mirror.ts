@@ -1,9 +1,10 @@
 import type { AnySignal } from '../core/abort.js';
-import { keepBytes, latin1 } from '../core/bytes.js';
+import { latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { CatchUp } from './catch-up.js';
 import { type FollowSpec, follow } from './follow.js';
+import { keepKeyValue } from './keep.js';
 import { type Event, EventType, type KeyValue } from './messages.js';
 import { type CountQuestion, MirrorChecks } from './mirror-checks.js';
 import type { Store } from './store.js';
@@ -171,7 +172,7 @@ export class Mirror {
     events.forEach(({ type, kv }, i) => {
       const key = latin1(kv.key);
       const before = this.#items.get(key);
-      const after = type === EventType.delete ? undefined : kept(kv);
+      const after = type === EventType.delete ? undefined : keepKeyValue(kv);
       if (after === undefined) this.#items.delete(key);
       else this.#items.set(key, after);
       if (before !== undefined || after !== undefined) keys.push({ key, before, after });
@@ -239,11 +240,6 @@ interface Asked {
   /** As of its own revision, since a count of now was another. */
   readonly again: boolean;
   readonly following: () => void;
-}
-
-/** A change is kept for as long as its key stays as it is; what came with it is not. */
-function kept(kv: KeyValue): KeyValue {
-  return { ...kv, key: keepBytes(kv.key), value: keepBytes(kv.value) };
 }
 
 function differences(before: ReadonlyMap<string, KeyValue>, after: ReadonlyMap<string, KeyValue>): KeyChange[] {

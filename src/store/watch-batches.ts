@@ -1,7 +1,7 @@
 import { AsyncQueue } from '../core/async-queue.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Event } from './messages.js';
-import type { Store, WatchSpec } from './store.js';
+import type { Store, WatchListener, WatchSpec } from './store.js';
 
 /** The changes of one or more whole revisions. */
 export interface WatchBatch {
@@ -15,8 +15,8 @@ const untoldMax = 10_000;
 
 /**
  * A watch as an async iteration, which begins with its first `next`; ends with the error that ended the watch. What
- * the store tells while the consumer is not waiting comes as one batch: a burst costs it two turns, and one that is
- * behind catches up with the next.
+ * the store tells while the consumer is not waiting comes as one batch: of a burst the first telling answers the waiting
+ * call and the rest the next one, and a consumer that is behind catches up with one turn.
  */
 export function watchBatches(
   store: Store,
@@ -25,20 +25,18 @@ export function watchBatches(
 ): AsyncGenerator<WatchBatch, void, undefined> {
   const queue = new AsyncQueue<WatchBatch>(1, { merge: joined });
   let untold = 0;
-  let cancel = () => {};
-  const onStart = () => {
-    cancel = store.watch(spec, {
-      onEvents: (events, revision) => {
-        untold = queue.size === 0 ? 1 : untold + 1;
-        if (untold <= untoldMax) queue.push({ events, revision });
-        else
-          queue.end(new ConclaveError('RESOURCE_EXHAUSTED', `the reader fell ${untoldMax} tellings behind the watch`));
-      },
-      onEnd: (error) => queue.end(error),
-    });
+  const listener: WatchListener = {
+    onEvents: (events, revision) => {
+      untold = queue.size === 0 ? 1 : untold + 1;
+      if (untold <= untoldMax) queue.push({ events, revision });
+      else queue.end(new ConclaveError('RESOURCE_EXHAUSTED', behind));
+    },
+    onEnd: (error) => queue.end(error),
   };
-  return queue.read({ signal, onStart, onOver: () => cancel() });
+  return queue.read({ signal, onStart: () => store.watch(spec, listener) });
 }
+
+const behind = `the reader fell ${untoldMax} tellings behind the watch`;
 
 /** A batch that others are added to until it is read. Its events are its own, unlike those that the store told. */
 class Growing implements WatchBatch {

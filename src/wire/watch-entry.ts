@@ -48,7 +48,10 @@ export class WatchEntry {
     } else if (response.events.length === 0) this.progress(response.header.revision);
   }
 
-  /** etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future. */
+  /**
+   * etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future. A
+   * response is in the order of revisions: where the first is new, all are.
+   */
   #untold(events: readonly Event[]): readonly Event[] {
     const [first] = events;
     if (first === undefined || first.kv.modRevision >= this.#nextRevision) return events;

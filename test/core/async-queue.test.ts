@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { AsyncQueue } from '../../src/core/async-queue.js';
 import { errorOf } from '../support/sim-world.js';
@@ -91,14 +92,18 @@ describe('AsyncQueue', () => {
     for (const leave of ways) {
       const told: string[] = [];
       const queue = new AsyncQueue<number>(2);
-      const items = queue.read({ onStart: () => told.push('start'), onOver: () => told.push('over') });
+      const onStart = () => {
+        told.push('start');
+        return () => told.push('stop');
+      };
+      const items = queue.read({ onStart, onOver: () => told.push('over') });
       expect(told).toEqual([]);
       const waiting = items.next().catch(() => {});
       expect(told).toEqual(['start']);
       await leave(queue, items);
       await waiting;
       await items.return(undefined);
-      expect(told).toEqual(['start', 'over']);
+      expect(told).toEqual(['start', 'stop', 'over']);
     }
   });
 
@@ -116,30 +121,67 @@ describe('AsyncQueue', () => {
     expect(await unread.next()).toEqual({ value: undefined, done: true });
   });
 
-  it('is over without a start when it is left before it, and throws what its start throws', async () => {
+  it('does not start once it is over, and throws what its start throws', async () => {
     const told: string[] = [];
-    const hooks = { onStart: () => told.push('start'), onOver: () => told.push('over') };
-    await new AsyncQueue<number>(2).read(hooks).return(undefined);
-    expect(told).toEqual(['over']);
-    const aborted = new AsyncQueue<number>(2).read({ ...hooks, signal: AbortSignal.abort('before') });
-    expect(told).toEqual(['over', 'over']);
-    expect(await errorOf(aborted.next())).toBe('before');
+    const onOver = () => told.push('over');
     const onStart = () => {
+      told.push('start');
       throw new Error('no start');
     };
-    const broken = new AsyncQueue<number>(2).read({ onStart, onOver: hooks.onOver });
+    const left = new AsyncQueue<number>(2).read({ onStart, onOver });
+    await left.return(undefined);
+    expect(await left.next()).toEqual({ value: undefined, done: true });
+    const aborted = new AsyncQueue<number>(2).read({ onStart, onOver, signal: AbortSignal.abort('before') });
+    expect(await errorOf(aborted.next())).toBe('before');
+    expect(told).toEqual(['over', 'over']);
+    const broken = new AsyncQueue<number>(2).read({ onStart, onOver });
     expect(await errorOf(broken.next())).toMatchObject({ message: 'no start' });
-    expect(told).toEqual(['over', 'over', 'over']);
+    expect(told).toEqual(['over', 'over', 'start', 'over']);
     expect(await broken.next()).toEqual({ value: undefined, done: true });
   });
 
-  it('leaves nothing with a signal that outlives it', async () => {
+  it('stops what it started, also if it was aborted by that', async () => {
     const controller = new AbortController();
     const told: string[] = [];
+    const onStart = () => {
+      controller.abort('meanwhile');
+      return () => told.push('stop');
+    };
+    const items = new AsyncQueue<number>(2).read({ signal: controller.signal, onStart });
+    expect(await errorOf(items.next())).toBe('meanwhile');
+    expect(told).toEqual(['stop']);
+  });
+
+  it('keeps a call as it was answered, and an abort behind it counts for the next', async () => {
+    const pushed = new AbortController();
     const queue = new AsyncQueue<number>(2);
-    const items = queue.read({ signal: controller.signal, onOver: () => told.push('over') });
+    const items = queue.read({ signal: pushed.signal });
+    const waiting = items.next();
+    queue.push(1);
+    pushed.abort('enough');
+    expect(await waiting).toEqual({ value: 1, done: false });
+    expect(await errorOf(items.next())).toBe('enough');
+    const ended = new AbortController();
+    const other = new AsyncQueue<number>(2);
+    const end = errorOf(other.read({ signal: ended.signal }).next());
+    other.end('broken');
+    ended.abort('enough');
+    expect(await end).toBe('broken');
+  });
+
+  it('leaves nothing with a signal that outlives it, neither before its start nor behind its end', async () => {
+    const controller = new AbortController();
+    const listeners = () => getEventListeners(controller.signal, 'abort').length;
+    const told: string[] = [];
+    const queue = new AsyncQueue<number>(2);
+    const onStart = () => () => {};
+    const items = queue.read({ signal: controller.signal, onStart, onOver: () => told.push('over') });
+    expect(listeners()).toBe(0);
+    const next = items.next();
+    expect(listeners()).toBe(1);
     queue.end();
-    expect((await items.next()).done).toBe(true);
+    expect((await next).done).toBe(true);
+    expect(listeners()).toBe(0);
     controller.abort('late');
     expect(told).toEqual(['over']);
     expect((await items.next()).done).toBe(true);
