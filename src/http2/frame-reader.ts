@@ -24,7 +24,8 @@ export class FrameReader {
   }
 
   /**
-   * Calls `onFrame` for every frame that `bytes[start, end)`, not to be changed later, completes. What that throws ends it.
+   * Calls `onFrame` for every frame that is complete with `bytes[start, end)`, which nobody changes later. What
+   * that throws ends it.
    * @throws Http2Error FRAME_SIZE_ERROR for a frame longer than allowed; the connection is then of no more use.
    */
   push(bytes: Buffer, start = 0, end = bytes.length): void {

@@ -15,8 +15,8 @@ const untoldMax = 10_000;
 
 /**
  * A watch as an async iteration, which begins with its first `next`; ends with the error that ended the watch. What
- * the store tells while the consumer is not waiting comes as one batch: of a burst the first telling answers the waiting
- * call and the rest the next one, and a consumer that is behind catches up with one turn.
+ * the store tells while the consumer is not waiting comes as one batch: of a burst the first telling answers the call
+ * that waits and the rest the next one, and a consumer that is behind catches up with one turn.
  */
 export function watchBatches(
   store: Store,
