@@ -26,7 +26,7 @@ export interface ReadOptions {
  * Turns pushes into an async iteration for one consumer. Bounded: when the consumer falls behind by more than
  * `limit`, the oldest are dropped, so that the newest is always seen.
  *
- * It is the iterator itself, since an async generator over it costs every item several promises more. As there, calls of
+ * It is the iterator itself: an async generator over it costs every item several promises more. As there, calls of
  * `next` are answered in order, and nothing comes after the end; but `return` does not wait for the next item.
  */
 export class AsyncQueue<T> implements AsyncGenerator<T, void, undefined> {
