@@ -8,9 +8,9 @@ import type { ServerProcess } from '../servers/server-process.js';
 const writers = 64;
 const prefix = 'bench/fill/';
 
-/** The same prefix so often; their writers put so many keys a txn, or it is etcd's writing that is measured. */
-const many = 128;
-const manyPuts = 4;
+const one: Load = { watches: 1, putsPerTxn: 1 };
+/** With one key a txn it is etcd's writing that is measured. */
+const many: Load = { watches: 128, putsPerTxn: 4 };
 
 /**
  * What it costs a process to hear of changes that others make: with one watch, with many of the same prefix. As with
@@ -27,11 +27,11 @@ export const clientWatchRows: readonly Row[] = [
       { of: 'conclave', to: 'npm etcd3' },
       { of: 'conclave', to: 'npm etcd3', detail: 'user CPU µs' },
     ],
-    open: (lab) => open(lab, 1, perEvent),
+    open: (lab) => open(lab, one, perEvent),
   },
   {
-    id: `client/watch-${many}`,
-    title: `the same prefix watched ${many} times in one process, ${manyPuts} keys a write`,
+    id: `client/watch-${many.watches}`,
+    title: `the same prefix watched ${many.watches} times in one process, ${many.putsPerTxn} keys a write`,
     unit: 'events told/s',
     better: 'more',
     comparisons: [
@@ -41,6 +41,13 @@ export const clientWatchRows: readonly Row[] = [
     open: (lab) => open(lab, many, told),
   },
 ];
+
+interface Load {
+  /** Of the same prefix. */
+  readonly watches: number;
+  /** Of different keys. */
+  readonly putsPerTxn: number;
+}
 
 /** What telling `count` events took, in seconds and µs of CPU. */
 interface Cost {
@@ -59,11 +66,11 @@ function told({ count, seconds, userUs, systemUs }: Cost): Sample {
   return { value: count / seconds, details: { 'client CPU µs': (userUs + systemUs) / count } };
 }
 
-async function open(lab: Lab, watches: number, sampleOf: (cost: Cost) => Sample): Promise<Opened> {
+async function open(lab: Lab, load: Load, sampleOf: (cost: Cost) => Sample): Promise<Opened> {
   const server = await lab.server('etcd no-fsync');
   const [ours, theirs] = [await startOurs(server), await startTheirs(server)];
   const measureOf = (started: Started): Measure => {
-    return async () => sampleOf(await costOf(lab, server, started, watches));
+    return async () => sampleOf(await costOf(lab, server, started, load));
   };
   const measures = [ours, theirs].map(measureOf);
   // Code that is compiled meanwhile costs as much as some thousand events.
@@ -77,9 +84,9 @@ async function open(lab: Lab, watches: number, sampleOf: (cost: Cost) => Sample)
   };
 }
 
-async function costOf(lab: Lab, server: ServerProcess, started: Started, watches: number): Promise<Cost> {
+async function costOf(lab: Lab, server: ServerProcess, started: Started, load: Load): Promise<Cost> {
+  const { watches, putsPerTxn } = load;
   const events = lab.scale.quick ? 2_000 : 20_000;
-  const putsPerTxn = watches === many ? manyPuts : 1;
   const stop = await started.start(watches);
   try {
     const [beganAtMs, before] = [performance.now(), process.cpuUsage()];

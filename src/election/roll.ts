@@ -15,7 +15,7 @@ export class Roll {
 
   apply(event: Event): void {
     if (event.type === EventType.delete) this.#candidates.delete(latin1(event.kv.key));
-    else this.#put(event.kv);
+    else this.#put(keepKeyValue(event.kv));
   }
 
   /** Everybody, the leader first. */
@@ -33,7 +33,7 @@ export class Roll {
   }
 
   #put(kv: KeyValue): void {
-    if (isPlace(this.#prefix, kv)) this.#candidates.set(latin1(kv.key), keepKeyValue(kv));
+    if (isPlace(this.#prefix, kv)) this.#candidates.set(latin1(kv.key), kv);
     // A key that lost its lease is no place any more.
     else this.#candidates.delete(latin1(kv.key));
   }

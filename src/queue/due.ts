@@ -33,7 +33,7 @@ export class Due {
       {
         onSnapshot: (kvs) => {
           this.#forgetAll();
-          for (const kv of kvs) this.#wait(keepKeyValue(kv));
+          for (const kv of kvs) this.#wait(kv);
         },
         onEvents: (events) => {
           for (const { type, kv } of events) {

@@ -48,16 +48,6 @@ export class WatchEntry {
     } else if (response.events.length === 0) this.progress(response.header.revision);
   }
 
-  /**
-   * etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future. A
-   * response is in the order of revisions: where the first is new, all are.
-   */
-  #untold(events: readonly Event[]): readonly Event[] {
-    const [first] = events;
-    if (first === undefined || first.kv.modRevision >= this.#nextRevision) return events;
-    return events.filter(({ kv }) => kv.modRevision >= this.#nextRevision);
-  }
-
   progress(revision: bigint): void {
     if (this.#ended || !this.#created) return;
     if (revision >= this.#nextRevision) this.#nextRevision = revision + 1n;
@@ -74,6 +64,16 @@ export class WatchEntry {
     this.#ended = true;
     this.#parts = noEvents;
     return stopped;
+  }
+
+  /**
+   * etcd has repeated events after a resume (#15274), and a batch may begin before a start revision in the future. A
+   * response is in the order of revisions: where the first is new, all are.
+   */
+  #untold(events: readonly Event[]): readonly Event[] {
+    const [first] = events;
+    if (first === undefined || first.kv.modRevision >= this.#nextRevision) return events;
+    return events.filter(({ kv }) => kv.modRevision >= this.#nextRevision);
   }
 }
 

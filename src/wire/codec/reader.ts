@@ -51,7 +51,7 @@ export class Reader {
   next(): boolean {
     if (this.#at >= this.#end) return false;
     const tag = this.#smallVarint();
-    this.field = tag < 0x80 ? tag >> 3 : Math.floor(tag / 8);
+    this.field = Math.floor(tag / 8);
     this.#wireType = tag & 7;
     if (this.field === 0 || this.field > 0x1fff_ffff) throw malformed(`no field can have number ${this.field}`);
     return true;
@@ -95,7 +95,10 @@ export class Reader {
 
   int64(): bigint {
     this.#expect(0);
-    return this.#int64();
+    const first = this.#byte();
+    if (first < 0x80) return smallest[first] as bigint;
+    this.#rest(first);
+    return signed[0] as bigint;
   }
 
   uint64(): bigint {
@@ -168,13 +171,6 @@ export class Reader {
       if (byte < 0x80) return value;
     }
     throw malformed('a tag or length takes more than five bytes');
-  }
-
-  #int64(): bigint {
-    const first = this.#byte();
-    if (first < 0x80) return smallest[first] as bigint;
-    this.#rest(first);
-    return signed[0] as bigint;
   }
 
   #uint64(): bigint {

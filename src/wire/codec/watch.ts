@@ -147,7 +147,7 @@ function readWatchResponse(reader: Reader): WatchResponse {
   return response;
 }
 
-/** Most responses have one event: an array of one is an eighth of one that grows. */
+/** Most responses have one event, and an array that grows begins with room for many. */
 function addTo(response: { events: Event[] }, event: Event): void {
   if (response.events.length === 0) response.events = [event];
   else response.events.push(event);
