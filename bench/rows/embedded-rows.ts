@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Conclave } from '../../src/conclave.js';
 import { connect } from '../../src/connect/connect.js';
+import type { ConnectOptions } from '../../src/connect/options.js';
 import { createdAt, put } from '../../src/store/ops.js';
 import { rateOf, warmUp } from '../client/loops.js';
 import type { Lab } from '../lab.js';
@@ -18,7 +19,13 @@ const runs: Record<Operation, (conclave: Conclave, key: string) => Promise<unkno
   lock: async (conclave, key) => (await conclave.lock(key)).release(),
 };
 
-const [memory, file, etcd, synced] = ['memory:', 'file:', 'etcd no-fsync', 'etcd'] as const;
+const [memory, file, synced, etcd, etcdSynced] = [
+  'memory:',
+  'file: with fsync: false',
+  'file:',
+  'etcd no-fsync',
+  'etcd',
+] as const;
 
 /** An embedded store against etcd on the same machine, through the same client: one caller, and 128. */
 export const embeddedRows: readonly Row[] = (['put', 'txn', 'get', 'lock'] as const).flatMap((operation) =>
@@ -32,7 +39,8 @@ export const embeddedRows: readonly Row[] = (['put', 'txn', 'get', 'lock'] as co
     // Gathered calls are what `memory:` has no need of: the aim is for what a call costs alone.
     comparisons: [
       { of: memory, to: etcd, aim: callers === 1 ? 20 : undefined },
-      { of: file, to: synced, aim: callers === 1 ? 20 : undefined },
+      { of: file, to: etcd, aim: callers === 1 ? 20 : undefined },
+      { of: synced, to: etcdSynced, aim: callers === 1 ? 20 : undefined },
     ],
     open: (lab: Lab) => open(lab, operation, callers),
   })),
@@ -45,14 +53,15 @@ function becauseOf(operation: Operation, callers: number): string | undefined {
 
 async function open(lab: Lab, operation: Operation, callers: number): Promise<Opened> {
   const dir = await mkdtemp(join(tmpdir(), 'conclave-bench-'));
-  const targets: [string, string][] = [
+  const targets: [string, string, ConnectOptions?][] = [
     [memory, 'memory:'],
-    [file, `file:${dir}`],
+    [file, `file:${join(dir, 'unsynced')}`, { fsync: false }],
+    [synced, `file:${join(dir, 'synced')}`],
     [etcd, (await lab.server('etcd no-fsync')).url],
-    [synced, (await lab.server('etcd')).url],
+    [etcdSynced, (await lab.server('etcd')).url],
   ];
   const opened = await Promise.all(
-    targets.map(async ([name, target]): Promise<[string, Conclave]> => [name, await connect(target)]),
+    targets.map(async ([name, ...target]): Promise<[string, Conclave]> => [name, await connect(...target)]),
   );
   const run = (conclave: Conclave) => (caller: number, n?: number) =>
     runs[operation](conclave, `bench/embedded/${caller}/${(n ?? 0) % 100}`);

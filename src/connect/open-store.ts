@@ -39,7 +39,7 @@ export async function openStore(
   }
   const parsed = parseTarget(target);
   if (parsed.type === 'memory') return embeddedStore(parsed.name, runtime);
-  if (parsed.type === 'file') return fileStore(parsed.dir, runtime);
+  if (parsed.type === 'file') return fileStore(parsed.dir, options, runtime);
   if (options.tls !== undefined && !parsed.secure) {
     throw new ConclaveError('INVALID_ARGUMENT', `tls options need https://, not ${target}`);
   }
@@ -67,8 +67,8 @@ function embeddedStore(name: string | undefined, runtime: Runtime): OpenedStore 
   return { store, where: `memory:${name ?? ''}`, remote: false, close };
 }
 
-async function fileStore(dir: string, runtime: Runtime): Promise<OpenedStore> {
-  const durable = await openDurableHost({ runtime, dir, pid: thisPid(), retainRevisions });
+async function fileStore(dir: string, { fsync }: ConnectOptions, runtime: Runtime): Promise<OpenedStore> {
+  const durable = await openDurableHost({ runtime, dir, pid: thisPid(), retainRevisions, fsync });
   const store = new YieldingStore(new EngineStore(durable.host));
   const close = async () => {
     await store.close();

@@ -33,12 +33,15 @@ async function serve(...flags: string[]) {
   return { server, url };
 }
 
-it(`serve --data: nothing acknowledged is lost by kill -9 under load (${rounds} rounds)`, async () => {
+it.each([
+  ['', []],
+  [' --unsafe-no-fsync', ['--unsafe-no-fsync']],
+])(`serve --data%s: nothing acknowledged is lost by kill -9 under load (${rounds} rounds)`, async (_name, flags) => {
   const random = new Prng(rounds);
   const all = newWriters(8);
   let acknowledged = 0;
   for (let round = 0; round <= rounds; round++) {
-    const { server, url } = await serve('--checkpoint-bytes', '50000');
+    const { server, url } = await serve('--checkpoint-bytes', '50000', ...flags);
     await using _server = server;
     await using client = await connect(url);
     await checkWriters(client, all);

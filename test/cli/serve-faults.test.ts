@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type Conclave, connect } from '../../src/index.js';
-import { executable } from '../support/etcd/machine.js';
 import { describeSkipped } from '../support/skip.js';
+import { untraceable } from '../support/untraceable.js';
 import { checkWriters, newWriters, type Writer, writeUntilGone } from './support/acknowledged.js';
 import { builtCli } from './support/built.js';
 import { conclave } from './support/cli.js';
@@ -41,13 +41,14 @@ const flags = [
   '--reserve-bytes',
   '100000',
 ];
+const unsynced: [string, string[]] = ['without syncs, ', ['--unsafe-no-fsync']];
 const calls = 'fdatasync,fsync,pwrite64,rename,unlink';
 
 /** The server under strace, which has the kernel answer what `inject` says. One thread: its calls have one order. */
-function underStrace(inject: string): Program {
+function underStrace(inject: string, more: readonly string[] = []): Program {
   const strace = ['-f', '-qq', '-y', '-o', trace, '-e', `trace=${calls}`, '-e', `inject=${inject}`];
   // A server does not outlive its strace.
-  const server = ['setpriv', '--pdeathsig', 'KILL', process.execPath, builtCli(), ...flags, '--data', data];
+  const server = ['setpriv', '--pdeathsig', 'KILL', process.execPath, builtCli(), ...flags, ...more, '--data', data];
   return new Program('strace', [...strace, ...server], { UV_THREADPOOL_SIZE: '1' });
 }
 
@@ -95,16 +96,19 @@ const faults = () => {
     },
   );
 
-  it('a write that finds no room goes into the reserve: nothing is lost, puts are refused', async () => {
-    const all = newWriters(4);
-    await using server = underStrace('pwrite64:error=ENOSPC:when=60');
-    const { url } = JSON.parse(await server.line()) as { url: string };
-    await using client = await connect(url);
-    await Promise.all(all.map((writer) => writeUntilGone(client, writer)));
-    await expect(client.put('k', 'v')).rejects.toThrow('mvcc: database space exceeded');
-    await checkWriters(client, all);
-    expect((await callsAfterFault())[0]).toMatch(/unlink\("\S+reserve"/);
-  });
+  it.each([['', []], unsynced])(
+    '%sa write that finds no room goes into the reserve: nothing is lost, puts are refused',
+    async (_name, more) => {
+      const all = newWriters(4);
+      await using server = underStrace('pwrite64:error=ENOSPC:when=60', more);
+      const { url } = JSON.parse(await server.line()) as { url: string };
+      await using client = await connect(url);
+      await Promise.all(all.map((writer) => writeUntilGone(client, writer)));
+      await expect(client.put('k', 'v')).rejects.toThrow('mvcc: database space exceeded');
+      await checkWriters(client, all);
+      expect((await callsAfterFault())[0]).toMatch(/unlink\("\S+reserve"/);
+    },
+  );
 
   it('a disk that stays full when the reserve is used up ends it', async () => {
     const all = newWriters(4);
@@ -114,26 +118,43 @@ const faults = () => {
     await checkAfter(all);
   });
 
-  // The names of files change with checkpoints only, each of which comes after twice as many writes as the one before.
-  const kills = calls
-    .split(',')
-    .map((call) => ({ call, count: /^(fdatasync|pwrite64)$/.test(call) ? killCalls : Math.min(killCalls, 6) }));
-  it.each(kills)('$call: kill -9 at each of the first $count calls loses nothing', async ({ call, count }) => {
+  it('without syncs, a write that fails ends the server, and nothing is written after it', async () => {
     const all = newWriters(4);
-    for (let nth = 1; nth <= count; nth++) {
-      await using server = underStrace(`${call}:signal=SIGKILL:when=${nth}`);
-      await writeInto(server, all);
-      expect(await readFile(trace, 'utf8')).toContain('killed by SIGKILL');
-      await checkAfter(all);
-    }
+    await using server = underStrace('pwrite64:error=EIO:when=60', unsynced[1]);
+    const { code, stderr } = await writeInto(server, all);
+    expect([code, stderr]).toEqual([6, expect.stringMatching(/writing \S+\.log failed: EIO/)]);
+    expect((await callsAfterFault()).filter((line) => /sync|write|rename/.test(line))).toEqual([]);
+    expect(all.every(({ acknowledged }) => acknowledged > 0)).toBe(true);
+    await checkAfter(all);
   });
+
+  // The names of files change with checkpoints only, each of which comes after twice as many writes as the one before.
+  const kills = calls.split(',').map((call) => {
+    return {
+      name: '',
+      call,
+      count: /^(fdatasync|pwrite64)$/.test(call) ? killCalls : Math.min(killCalls, 6),
+      more: [],
+    };
+  });
+  const killsUnsynced = { name: unsynced[0], call: 'pwrite64', count: killCalls, more: unsynced[1] };
+  it.each([...kills, killsUnsynced])(
+    '$name$call: kill -9 at each of the first $count calls loses nothing',
+    async ({ call, count, more }) => {
+      const all = newWriters(4);
+      for (let nth = 1; nth <= count; nth++) {
+        await using server = underStrace(`${call}:signal=SIGKILL:when=${nth}`, more);
+        await writeInto(server, all);
+        expect(await readFile(trace, 'utf8')).toContain('killed by SIGKILL');
+        await checkAfter(all);
+      }
+    },
+  );
 };
 
 const withStrace = 'a server whose calls to the kernel fail';
-const missing = ['strace', 'setpriv'].find((program) => executable(program, process.env.PATH) === undefined);
-const probe = missing === undefined ? spawnSync('strace', ['-qq', '-o', '/dev/null', 'true']).status : 1;
-if (missing !== undefined) describeSkipped(withStrace, `no ${missing} on $PATH`, faults);
-else if (probe !== 0) describeSkipped(withStrace, 'this user may not trace processes', faults);
+const reason = untraceable();
+if (reason !== undefined) describeSkipped(withStrace, reason, faults);
 else describe(withStrace, faults);
 
 function run(file: string, ...args: string[]): boolean {
@@ -182,7 +203,7 @@ const cuts = () => {
     cutPower(powerCuts, []));
 
   it('without syncs it would be seen to lose something', async () => {
-    await expect(cutPower(1, ['--unsafe-no-fsync'])).rejects.toThrow();
+    await expect(cutPower(1, unsynced[1])).rejects.toThrow();
   });
 };
 

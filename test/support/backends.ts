@@ -47,7 +47,8 @@ export function freshPrefix(runtime: Runtime): string {
 
 export function backends(): Backend[] {
   const [server, etcd] = [ownServerBackend(), etcdBackend()];
-  return [engineBackend(), fileBackend(), server, asConnected(server), etcd, asConnected(etcd), npmEtcd3Backend()];
+  const onDisk = [fileBackend(), fileBackend({ fsync: false })];
+  return [engineBackend(), ...onDisk, server, asConnected(server), etcd, asConnected(etcd), npmEtcd3Backend()];
 }
 
 /** One suite over each backend: what holds for one holds for all. */

@@ -10,14 +10,15 @@ import { notPausable } from './engine.js';
 import { nothingLeft } from './nothing-left.js';
 
 /** The engine in this process, on real time, on a disk. */
-export function fileBackend(): Backend {
-  return { name: 'the engine on disk', pausable: false, open };
+export function fileBackend({ fsync = true } = {}): Backend {
+  const name = fsync ? 'the engine on disk' : 'the engine on disk, without syncs';
+  return { name, pausable: false, open: () => open(fsync) };
 }
 
-async function open(): Promise<Opened> {
+async function open(fsync: boolean): Promise<Opened> {
   const runtime = new NodeRuntime();
   const dir = await mkdtemp(join(tmpdir(), 'conclave-file-'));
-  const durable = await openDurableHost({ runtime, dir, pid: process.pid, checkpointBytes: 1_000 });
+  const durable = await openDurableHost({ runtime, dir, pid: process.pid, checkpointBytes: 1_000, fsync });
   const clients = new Clients(() => new EngineStore(durable.host));
   return {
     runtime,
