@@ -9,6 +9,7 @@ import {
 import { FeatureFlag, FlagdCore } from '@openfeature/flagd-core';
 import { ConclaveError } from '../core/errors.js';
 import type { FlagDefinition } from '../flags/flag.js';
+import { plainFlag } from './plain-flag.js';
 
 /** What is evaluated: flags by key, and why others cannot be. */
 export interface EvaluatedFlags {
@@ -24,7 +25,8 @@ const core = { disableDynamicCodeGeneration: true } as const;
 
 /**
  * flagd's own evaluator over flags that change one by one: each is made ready when it is first asked for after a
- * change, so that a change costs what it changes. A flag that cannot be evaluated fails alone.
+ * change, so that a change costs what it changes. Flags without rules need little for that (`plain-flag.ts`). A flag
+ * that cannot be evaluated fails alone.
  */
 export class FlagEvaluator {
   readonly #source: EvaluatedFlags;
@@ -68,7 +70,7 @@ export class FlagEvaluator {
   #flag(key: string): FeatureFlag | undefined {
     if (this.#ready.has(key)) return this.#ready.get(key);
     const flag = this.#source.flags.get(key);
-    const made = flag && new FeatureFlag(key, unhashed(flag), this.#logger, core);
+    const made = flag && (plainFlag(flag) ?? new FeatureFlag(key, unhashed(flag), this.#logger, core));
     this.#ready.set(key, made);
     return made;
   }

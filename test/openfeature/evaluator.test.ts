@@ -25,6 +25,60 @@ it('FLAGS-10: buckets as flagd-core does over a whole file', () => {
   }
 });
 
+const plain: Record<string, FlagDefinition> = {
+  on: { ...onOff, defaultVariant: 'on', metadata: { owner: 'shop', priority: 1 } },
+  text: { state: 'ENABLED', variants: { a: 'A', b: '' }, defaultVariant: 'b' },
+  number: { state: 'ENABLED', variants: { none: 0, some: 0.5 }, defaultVariant: 'none' },
+  object: { state: 'ENABLED', variants: { a: { x: [1] }, b: {} }, defaultVariant: 'a' },
+  disabled: { ...onOff, state: 'DISABLED', metadata: { owner: 'shop' } },
+  'no default': { state: 'ENABLED', variants: { on: true } },
+  'null for a default': { state: 'ENABLED', variants: { on: true }, defaultVariant: null },
+  'no text for a default': { state: 'ENABLED', variants: { '': true }, defaultVariant: '' },
+  'rules that say nothing': { ...onOff, targeting: {} },
+  'rules without an answer': { ...onOff, targeting: { if: [{ '==': [1, 2] }, 'on', null] } },
+  "a variant named as an object's member": {
+    state: 'ENABLED',
+    variants: { toString: true },
+    defaultVariant: 'toString',
+  },
+};
+
+it.each(Object.entries(plain))('FLAGS-10: of each type, "%s" is what flagd-core says', (key, flag) => {
+  const whole = new FlagdCore(undefined, undefined, { disableDynamicCodeGeneration: true });
+  whole.setConfigurations(JSON.stringify({ flags: { [key]: flag }, metadata: {} }));
+  const evaluator = new FlagEvaluator({ flags: new Map([[key, flag]]), problems: new Map(), metadata: {} });
+  for (const [type, fallback] of Object.entries({
+    boolean: false,
+    string: 's',
+    number: 7,
+    object: { x: 1 },
+  } as const)) {
+    const ask = [type as 'boolean', key, fallback as never, {}] as const;
+    const said = evaluator.resolve(...ask);
+    expect(said).toEqual(whole.resolve(...ask));
+    expect(Object.keys(said).sort()).toEqual(Object.keys(whole.resolve(...ask)).sort());
+  }
+});
+
+it.each<[string, object]>([
+  ['a state of its own', { ...onOff, state: 'ON' }],
+  ['a default that is none', { ...onOff, defaultVariant: 'x' }],
+  ['an inherited default', { ...onOff, defaultVariant: 'toString' }],
+])('FLAGS-10: %s is refused as by flagd-core', (_what, flag) => {
+  const of = (key: string) => new Map([[key, flag as FlagDefinition]]);
+  const evaluator = new FlagEvaluator({ flags: of('a'), problems: new Map(), metadata: {} });
+  const whole = new FlagdCore(undefined, undefined, { disableDynamicCodeGeneration: true });
+  expect(() => evaluator.resolve('boolean', 'a', false, {})).toThrow();
+  expect(() => whole.setConfigurations(JSON.stringify({ flags: Object.fromEntries(of('a')) }))).toThrow();
+});
+
+it("FLAGS-10: what is answered is a copy: who changes it changes nobody else's answer", () => {
+  const evaluator = new FlagEvaluator({ flags: new Map([['on', onOff]]), problems: new Map(), metadata: {} });
+  const first = evaluator.resolve<boolean>('boolean', 'on', true, {});
+  Object.assign(first, { value: 'another', reason: 'mine' });
+  expect(evaluator.resolve<boolean>('boolean', 'on', true, {})).toMatchObject({ value: false, reason: 'STATIC' });
+});
+
 it('FLAGS-3: of 10,000 flags a change makes ready the one that it changes', () => {
   const flags = new Map<string, FlagDefinition>();
   let reads = 0;
