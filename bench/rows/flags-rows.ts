@@ -75,8 +75,8 @@ function fanOut(openFeature: boolean, aim: number | undefined): Omit<Row, 'id' |
     unit: 'ms',
     better: 'less',
     because:
-      'on few cores the processes wait for one another, and two fifths of what each computes is flagd’s: ' +
-      'it makes the changed flag and evaluates it',
+      'on few cores the processes wait for one another, and each computes more than a bare watch: ' +
+      'it reads, checks, compares and keeps the flag, tells what has changed and evaluates it',
     comparisons: [bare, etcd3].flatMap((to) => [
       { of: conclave, to, aim },
       { of: conclave, to, detail: 'p99 ms', aim },

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
-import { fromLatin1, utf8Text } from '../core/bytes.js';
+import { utf8Text } from '../core/bytes.js';
 import { deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, type Plain, parsePlain, samePlain } from '../core/plain.js';
@@ -137,8 +137,8 @@ export class FlagSet implements AsyncDisposable {
     this.events.emit('change', { revision, flagsChanged, resync });
   }
 
-  #take({ key, after }: KeyChange, touched: Set<string>): void {
-    const name = nameOf(this.#context, fromLatin1(key));
+  #take({ before, after }: KeyChange, touched: Set<string>): void {
+    const name = nameOf(this.#context, ((after ?? before) as KeyValue).key);
     if (name === evaluatorsName) {
       this.#evaluators = (this.#object(name, after) ?? this.#evaluators) as Evaluators;
       for (const [flag, { targeting }] of this.#raw) if (hasRefs(targeting)) touched.add(flag);

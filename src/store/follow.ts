@@ -1,6 +1,7 @@
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
+import { eventsAfter } from './events-after.js';
 import type { Event, KeyValue } from './messages.js';
 import { untilAnswered } from './repeat.js';
 import type { Store, WatchLane } from './store.js';
@@ -74,7 +75,7 @@ function followOnce(
   };
   /** The list may overtake events that it has in it already: they travel on different streams. */
   const tell = (events: readonly Event[], revision: bigint) => {
-    const fresh = events.filter((event) => event.kv.modRevision > listed);
+    const fresh = eventsAfter(events, listed);
     if (fresh.length > 0 && !round.signal.aborted) listener.onEvents(fresh, revision);
   };
   const cancel = store.watch(spec, {

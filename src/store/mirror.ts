@@ -3,6 +3,7 @@ import { latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { CatchUp } from './catch-up.js';
+import { eventsAfter } from './events-after.js';
 import { type FollowSpec, follow } from './follow.js';
 import { keepKeyValue } from './keep.js';
 import { type Event, EventType, type KeyValue } from './messages.js';
@@ -141,7 +142,7 @@ export class Mirror {
         this.#catchUp.proven(sentAt);
         this.#replace(kvs, revision);
       },
-      onEvents: (events) => this.#apply(events.filter(({ kv }) => kv.modRevision > this.#told)),
+      onEvents: (events) => this.#apply(eventsAfter(events, this.#told)),
       onProgress: (revision) => {
         this.#heard();
         this.#moved(revision);

@@ -1,4 +1,5 @@
 import type { ConclaveError } from '../../core/errors.js';
+import { eventsAfter } from '../events-after.js';
 import type { Event } from '../messages.js';
 import type { Store, WatchListener, WatchSpec } from '../store.js';
 
@@ -106,6 +107,5 @@ function tellEvents(reader: Reader, events: readonly Event[], last: bigint, revi
   const { told, listener } = reader;
   if (last <= told) return;
   reader.told = last;
-  const first = events[0]?.kv.modRevision ?? last;
-  listener.onEvents(first > told ? events : events.filter(({ kv }) => kv.modRevision > told), revision);
+  listener.onEvents(eventsAfter(events, told), revision);
 }
