@@ -64,5 +64,6 @@ export class SharingStore extends DelegatingStore {
 
 function idOf(spec: WatchSpec): string {
   const { lane = 'bulk', prevKv = false, progressNotify = false, filters = [] } = spec;
-  return `${lane} ${prevKv} ${progressNotify} ${[...filters].sort().join()} ${rangeId(spec)}`;
+  // Joined it is one text; a template is a tree of its parts, kept for as long as the watch.
+  return [lane, prevKv, progressNotify, [...filters].sort(), rangeId(spec)].join(' ');
 }

@@ -21,7 +21,7 @@ export interface SourceOwner {
 }
 
 /** One watch of the store, and all who are told by it. */
-export class WatchSource {
+export class WatchSource implements WatchListener {
   /** What it asks for but where it begins. */
   readonly id: string;
   readonly spec: WatchSpec;
@@ -37,12 +37,7 @@ export class WatchSource {
     this.#owner = owner;
     this.#told = first.told;
     this.take(first);
-    this.#cancel = store.watch(spec, {
-      onCreated: (revision) => this.#created(revision),
-      onEvents: (events, revision) => this.#events(events, revision),
-      onProgress: (revision) => this.#progress(revision),
-      onEnd: (error) => owner.onEnd(this, error),
-    });
+    this.#cancel = store.watch(spec, this);
   }
 
   /** Everything up to this revision has come. */
@@ -65,7 +60,7 @@ export class WatchSource {
     this.#cancel();
   }
 
-  #created(revision: bigint): void {
+  onCreated(revision: bigint): void {
     const isFromNow = !this.spec.startRevision;
     if (isFromNow) {
       this.#told = revision;
@@ -80,7 +75,7 @@ export class WatchSource {
     this.#owner.onTold(this);
   }
 
-  #events(events: readonly Event[], revision: bigint): void {
+  onEvents(events: readonly Event[], revision: bigint): void {
     const last = events.at(-1)?.kv.modRevision ?? this.#told;
     this.#told = last;
     if (last >= revision) this.#isPresent = true;
@@ -89,7 +84,7 @@ export class WatchSource {
   }
 
   /** Who is caught up is told of progress, nobody else; of a start that is yet to come it says nothing. */
-  #progress(revision: bigint): void {
+  onProgress(revision: bigint): void {
     if (revision < this.#told) return;
     this.#told = revision;
     this.#isPresent = true;
@@ -99,6 +94,10 @@ export class WatchSource {
       reader.listener.onProgress?.(revision);
     }
     this.#owner.onTold(this);
+  }
+
+  onEnd(error: ConclaveError): void {
+    this.#owner.onEnd(this, error);
   }
 }
 
