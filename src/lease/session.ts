@@ -265,7 +265,8 @@ export class Session implements Footing {
 
 /** Calls `fn` when `session` is over; returns the clean-up. */
 export function onSessionEnd(session: Session, fn: (error: ConclaveError) => void): () => void {
-  return onAbort(session.signal, (reason) => fn(ConclaveError.from(reason)));
+  // Nothing else ends it; a function to make sure would be kept for each of very many who hold something.
+  return onAbort(session.signal, fn as (reason: unknown) => void);
 }
 
 /** Resolves when `session` is over, or when `other` does. */

@@ -2,7 +2,7 @@ import type { Bytes } from '../core/bytes.js';
 import type { Compare, RangeResponse, RequestOp } from '../store/messages.js';
 import { createdAt } from '../store/ops.js';
 import { type Admission, admitAlone, type Wait } from './admit.js';
-import { type Bell, below, deletionOf, type Extent, eldersIn, newestIn, noneIn, type Rule, type Span } from './rule.js';
+import { type Bell, below, deletionOf, type Extent, eldersIn, newestIn, noneIn, type Rule } from './rule.js';
 
 /**
  * A place that shares with nobody: a lock, a write lock, a candidate. It waits for all who came before it. `tellsNext`:
@@ -17,12 +17,10 @@ class Exclusive implements Rule {
   readonly prefix: Bytes;
   readonly passesOn = false;
   readonly tellsNext: boolean;
-  readonly #line: Span;
 
   constructor(prefix: Bytes, tellsNext: boolean) {
     this.prefix = prefix;
     this.tellsNext = tellsNext;
-    this.#line = below(prefix);
   }
 
   get stands(): Bytes {
@@ -30,11 +28,11 @@ class Exclusive implements Rule {
   }
 
   get free(): readonly Compare[] {
-    return [noneIn(this.#line)];
+    return [noneIn(below(this.prefix))];
   }
 
   reads(extent: Extent): readonly RequestOp[] {
-    return [newestIn(this.#line, extent)];
+    return [newestIn(below(this.prefix), extent)];
   }
 
   admit([page]: readonly RangeResponse[], createRevision: bigint | undefined): Admission | undefined {

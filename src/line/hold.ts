@@ -29,7 +29,8 @@ export class Hold implements Held {
   #stopped: { readonly reason: unknown } | undefined;
   /** Made when somebody listens. */
   #listeners: LossListeners | undefined;
-  readonly #time: HoldTime;
+  /** Undefined: no limit. */
+  readonly #time: HoldTime | undefined;
   readonly #guard: KeyGuard;
   readonly #stopTimer: (() => void) | undefined;
   readonly #unlinkSession: (() => void) | undefined;
@@ -42,9 +43,9 @@ export class Hold implements Held {
     this.name = name;
     this.turn = turn;
     this.fence = turn.fence;
-    this.#time = new HoldTime(context.runtime, maxHoldMs);
+    this.#time = maxHoldMs === undefined ? undefined : new HoldTime(context.runtime, maxHoldMs);
     this.#guard = new KeyGuard(context, session, turn, (loss) => this.#keyGone(loss));
-    this.#stopTimer = this.#time.start(() => this.held);
+    this.#stopTimer = this.#time?.start(() => this.held);
     this.#unlinkSession = onSessionEnd(session, (error) => this.end(error));
   }
 
@@ -62,7 +63,7 @@ export class Hold implements Held {
 
   get remainingMs(): number {
     if (this.#over !== undefined) return 0;
-    const { remainingMs } = this.#time;
+    const remainingMs = this.#time?.remainingMs ?? Number.POSITIVE_INFINITY;
     if (remainingMs === 0) this.#heldTooLong();
     return Math.min(this.session.remainingMs, remainingMs);
   }
@@ -166,7 +167,7 @@ export class Hold implements Held {
     }
     this.#over = ending;
     this.#guard.stop();
-    // Undefined: it ends while it is made.
+    // Undefined: no limit, or it ends while it is made.
     this.#stopTimer?.();
     this.#unlinkSession?.();
     if (this.#stopped === undefined && this.#ended !== undefined) this.#ended.abort(ending.error);

@@ -1,6 +1,7 @@
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import type { Session, SessionContext } from '../lease/session.js';
-import { EventType, type KeyValue } from '../store/messages.js';
+import { type Event, EventType, type KeyValue } from '../store/messages.js';
+import type { WatchListener } from '../store/store.js';
 import type { Turn } from './line.js';
 
 /** Short critical sections are over before this, and never pay for the watch. */
@@ -11,7 +12,7 @@ const startAfterMs = 100;
  * an operator may delete the key: both are seen here at once, and neither by the session's deadline. So is another
  * process that resumes a leadership by hanging its place on a lease of its own.
  */
-export class KeyGuard {
+export class KeyGuard implements WatchListener {
   readonly #context: SessionContext;
   readonly #session: Session;
   readonly #turn: Turn;
@@ -36,17 +37,20 @@ export class KeyGuard {
   #watch(startRevision: bigint): void {
     if (this.#stopped) return;
     const spec = { key: this.#turn.key, startRevision, lane: 'control' } as const;
-    this.#cleanup = this.#context.store.watch(spec, {
-      onEvents: (events) => {
-        for (const { type, kv } of events) this.#judge(type === EventType.delete ? undefined : kv);
-      },
-      onEnd: () => void this.#look(),
-    });
+    this.#cleanup = this.#context.store.watch(spec, this);
+  }
+
+  onEvents(events: readonly Event[]): void {
+    for (const { type, kv } of events) this.#judge(type === EventType.delete ? undefined : kv);
   }
 
   /**
    * The watch is over (compaction is the usual reason): the key itself tells, and the next watch goes on from there.
    */
+  onEnd(): void {
+    void this.#look();
+  }
+
   async #look(): Promise<void> {
     try {
       const seen = await this.#context.store.range({ key: this.#turn.key });

@@ -184,12 +184,16 @@ export class FaultyStore implements Store {
 
   watch(request: WatchSpec, listener: WatchListener): () => void {
     this.counts.watch += 1;
-    const onEvents: WatchListener['onEvents'] = (events, revision) => {
-      this.events += events.length;
-      listener.onEvents(events, revision);
-    };
     const watch = new FaultyWatch(
-      { ...listener, onEvents },
+      {
+        onCreated: (revision) => listener.onCreated?.(revision),
+        onEvents: (events, revision) => {
+          this.events += events.length;
+          listener.onEvents(events, revision);
+        },
+        onProgress: (revision) => listener.onProgress?.(revision),
+        onEnd: (error) => listener.onEnd(error),
+      },
       {
         silent: () => this.#cut,
         drops: (event) => this.dropDeletes && event.type === EventType.delete,
