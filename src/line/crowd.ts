@@ -1,6 +1,7 @@
 import { onAbort } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { type Deferred, deferred } from '../core/deferred.js';
+import { Few } from '../core/few.js';
 import type { Nonce } from '../lease/nonces.js';
 import type { Session, SessionContext } from '../lease/session.js';
 import type { RequestOp } from '../store/messages.js';
@@ -49,7 +50,7 @@ export class Crowd {
   readonly #rule: Rule;
   readonly #limits: CrowdLimits;
   readonly #idle: () => void;
-  readonly #waiting = new Set<Waiter>();
+  readonly #waiting = new Few<Waiter>();
   /** The places of ours that are in the line, or may be. */
   #places = 0;
   /** Whose own place is being made: the next one's comes after it. */

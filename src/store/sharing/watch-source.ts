@@ -1,4 +1,5 @@
 import type { ConclaveError } from '../../core/errors.js';
+import { Few } from '../../core/few.js';
 import { eventsAfter } from '../events-after.js';
 import type { Event } from '../messages.js';
 import type { Store, WatchListener, WatchSpec } from '../store.js';
@@ -25,7 +26,7 @@ export class WatchSource implements WatchListener {
   /** What it asks for but where it begins. */
   readonly id: string;
   readonly spec: WatchSpec;
-  readonly readers = new Set<Reader>();
+  readonly readers = new Few<Reader>();
   readonly #owner: SourceOwner;
   #told: bigint;
   #isPresent = false;
