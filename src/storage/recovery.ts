@@ -74,8 +74,13 @@ export class FoundStore {
     return this.#withFile(name, async (_file, _size, { clusterId, memberId }) => ({ clusterId, memberId }));
   }
 
-  /** Reads all of it, a record at a time. Cuts off a last write that did not finish. Called once. */
+  /**
+   * Reads all of it, a record at a time, and syncs it: a process before this one may have been killed before it did, or
+   * not have synced at all, and from now on it is shown. Cuts off a last write that did not finish. Called once.
+   */
   async replay(take: TakeEntries): Promise<Recovered> {
+    // Names first: a log whose name is lost takes with it what is appended to it.
+    await this.#fs.syncDir(this.#dir);
     this.#take = take;
     const [logs, checkpoint] = [this.#logs, this.#checkpoint];
     const first = checkpoint?.number ?? 1;
@@ -108,7 +113,10 @@ export class FoundStore {
       const reader = new RecordReader(file, size, header.salt, fileHeaderBytes, 1);
       // Bounded by the size of the file.
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
-        if (found.kind === RecordKind.end && reader.offset === size) return { header, size };
+        if (found.kind === RecordKind.end && reader.offset === size) {
+          await file.sync();
+          return { header, size };
+        }
         this.#replay(name, found, RecordKind.part);
       }
       throw damaged(join(this.#dir, name), reader.offset, 'the checkpoint is not whole there', `${restoreHint}.`);
@@ -130,6 +138,7 @@ export class FoundStore {
       const end = reader.offset;
       if (next !== undefined) await this.#checkEnd(name, end, size, next);
       else if (end < size) await this.#cut(name, file, reader);
+      await file.sync();
       this.#logBytes += end;
       return { header, end, nextSequence: reader.nextSequence };
     });
@@ -150,7 +159,6 @@ export class FoundStore {
     }
     this.#cutBytes = (await reader.filledUntil()) - reader.offset;
     await file.truncate(reader.offset);
-    await file.sync();
   }
 
   #replay(name: string, { kind, payload, sequence }: RecordFound, expected: RecordKind): void {

@@ -80,7 +80,7 @@ describe('a data directory', () => {
   });
 
   it('does not grow with what is overwritten and compacted', async () => {
-    const opened = await open(dir, { checkpointBytes: 20_000, fsync: false });
+    const opened = await open(dir, { checkpointBytes: 20_000 });
     const value = Buffer.alloc(1_000, 'x');
     for (let i = 0; i < 500; i++) {
       const { header } = opened.host.put({ key: utf8('a'), value });

@@ -9,9 +9,11 @@ import type { Prng } from '../../../src/sim/prng.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
 import { type DurableHost, openLocked } from '../../../src/storage/durable-host.js';
 import { writeEntry } from '../../../src/storage/entry-codec.js';
+import type { Fs } from '../../../src/storage/fs.js';
 import type { AuthChange, AuthEntry } from '../../../src/store/auth-journal.js';
 import { Writer } from '../../../src/wire/codec/writer.js';
 import { CrashFs, type CrashFsFaults } from './crash-fs.js';
+import { ProcessFs } from './process-fs.js';
 
 /** What a power cut left, and what the store had said by then. */
 interface CrashState {
@@ -41,7 +43,7 @@ export const reserveBytes = 5_000;
 const keys = ['a', 'b', 'c', 'd', 'e'];
 
 export function openOn(
-  fs: CrashFs,
+  fs: Fs,
   bytes = checkpointBytes,
   runtime: Runtime = new SimRuntime(),
   reserveBytes = 0,
@@ -73,39 +75,105 @@ export async function crashTrial(
   sabotage: Sabotage = () => {},
 ): Promise<TrialResult> {
   const draw = (below: number) => random.below(below);
-  const states = await run(new CrashFs(faults), draw, operations, sabotage);
-  const violations: string[] = [];
+  const disk = new CrashFs(faults);
+  const course = newCourse();
+  await run(disk, new ProcessFs(disk), draw, operations, course, sabotage);
+  return judgeAll(course, draw);
+}
+
+/**
+ * The same for a process that goes on where another was killed, at any step of the disk: what it has read, and so shows
+ * to everybody, must survive a power cut as well. `opensUnsynced`: planted.
+ */
+export async function killTrial(random: Prng, operations: number, opensUnsynced = false): Promise<TrialResult> {
+  const draw = (below: number) => random.below(below);
+  const disk = new CrashFs();
+  const course = await runUntilKilled(disk, draw, operations);
+  const process = new ProcessFs(disk);
+  process.syncsNothing = opensUnsynced;
+  await run(disk, process, draw, 3, course, () => {
+    process.syncsNothing = false;
+  });
+  return judgeAll(course, draw);
+}
+
+/** What has happened to a store, and the states of its disk to judge. */
+interface Course {
+  /** Of the store after each operation; of one that was opened, as it was found. */
+  readonly digests: string[];
+  readonly crashes: CrashState[];
+  /** As in `CrashState`, as of now. */
+  acknowledged: number;
+  readonly violations: string[];
+}
+
+function newCourse(): Course {
+  return { digests: [], crashes: [], acknowledged: 0, violations: [] };
+}
+
+async function runUntilKilled(disk: CrashFs, draw: (below: number) => number, operations: number): Promise<Course> {
+  const process = new ProcessFs(disk);
+  const course = newCourse();
+  const running = run(disk, process, draw, operations, course);
+  let left = 1 + draw(operations * 3);
+  const killed = new Promise<Course>((resolve) => {
+    disk.onOperation = () => {
+      left -= 1;
+      if (left !== 0) return;
+      process.kill();
+      // What it still does in its memory nobody hears of.
+      resolve({ ...course, digests: [...course.digests] });
+    };
+  });
+  return Promise.race([killed, running.then(() => course)]);
+}
+
+async function judgeAll(course: Course, draw: (below: number) => number): Promise<TrialResult> {
+  const { digests, crashes } = course;
+  const violations = [...course.violations];
   let cut = 0;
-  for (const state of states.crashes) {
-    const judged = await judge(state, states.digests, draw);
+  for (const state of crashes) {
+    const judged = await judge(state, digests, draw);
     if (judged.wrong !== undefined) violations.push(judged.wrong);
     if (judged.cutBytes > 0) cut += 1;
   }
-  const checkpointed = states.crashes.filter(({ files }) =>
-    [...files.keys()].some((name) => name.endsWith('.checkpoint')),
-  );
-  return { states: states.crashes.length, cut, checkpointed: checkpointed.length, violations };
+  const checkpointed = crashes.filter(({ files }) => [...files.keys()].some((name) => name.endsWith('.checkpoint')));
+  return { states: crashes.length, cut, checkpointed: checkpointed.length, violations };
 }
 
-async function run(fs: CrashFs, draw: (below: number) => number, operations: number, sabotage: Sabotage) {
-  const digests: string[] = [];
-  const crashes: CrashState[] = [];
-  let acknowledged = 0;
+async function run(
+  disk: CrashFs,
+  process: ProcessFs,
+  draw: (below: number) => number,
+  operations: number,
+  course: Course,
+  sabotage: Sabotage = () => {},
+): Promise<void> {
+  const { digests, crashes } = course;
   const saw = (count: number) => {
-    acknowledged = Math.max(acknowledged, count);
+    course.acknowledged = Math.max(course.acknowledged, count);
   };
-  fs.onOperation = () => {
-    for (let i = 0; i < 2; i++) crashes.push({ files: fs.crash(draw), acknowledged, done: digests.length });
+  const cutPower = () => {
+    const { acknowledged } = course;
+    for (let i = 0; i < 2; i++) crashes.push({ files: disk.crash(draw), acknowledged, done: digests.length });
   };
-  const { host, failure, close } = await openOn(fs, checkpointBytes, new SimRuntime(), reserveBytes);
+  disk.onOperation = cutPower;
+  const { host, failure, close } = await openOn(process, checkpointBytes, new SimRuntime(), reserveBytes);
   // Of a disk that is full twice in a row.
   const unlessFailed = (error: unknown) => {
     if (!failure.aborted) throw error;
   };
+  const found = digest(host);
+  const isNew = digests.length === 0;
+  if (!isNew && !allowed(digests, course.acknowledged, digests.length).includes(found)) {
+    course.violations.push('kill -9 alone took something, or invented it');
+  }
   await host.regainRoom();
   sabotage(host);
+  // From now on everybody may see it.
   digests.push(digest(host));
-  saw(1);
+  saw(digests.length);
+  cutPower();
   // The store raises an alarm of its own accord too.
   let isOperating = false;
   const activate = host.alarms.activate.bind(host.alarms);
@@ -133,7 +201,11 @@ async function run(fs: CrashFs, draw: (below: number) => number, operations: num
     if (draw(3) > 0) await kept;
   }
   await close().catch(unlessFailed);
-  return { digests, crashes };
+}
+
+/** What may be there; before the first answer that may be nothing yet. */
+function allowed(digests: readonly string[], acknowledged: number, done: number): readonly string[] {
+  return digests.slice(Math.max(0, acknowledged - 1), done);
 }
 
 /** Users and roles in the order of their names: a map has them in the order in which they came. */
@@ -201,10 +273,8 @@ async function judge(
   }
   const { cutBytes } = opened;
   const found = digest(opened.host);
-  // Before the first answer there may be nothing yet.
-  const allowed = digests.slice(Math.max(0, acknowledged - 1), done);
   const isEmpty = opened.host.stats().revision === 1n && acknowledged === 0;
-  if (!allowed.includes(found) && !isEmpty) {
+  if (!allowed(digests, acknowledged, done).includes(found) && !isEmpty) {
     const at = digests.indexOf(found);
     const was = `has the state after ${at}, acknowledged ${acknowledged - 1}, done ${done - 1}`;
     return { wrong: at < 0 ? 'invented a state' : was, cutBytes };
