@@ -31,12 +31,13 @@ export interface CommitLogOptions {
 }
 
 /**
- * Brings entries to disk: one write and sync is under way, and what comes meanwhile goes with the next. Nothing is
+ * Brings entries to disk: one synced write is under way, and what comes meanwhile goes with the next. Nothing is
  * tried again after a failure: what a failed sync has left in the caches nobody knows (PostgreSQL's fsync bug of 2018).
- * Only a write that found the disk full, and so was never synced, is done again, once, in the room of the reserve.
+ * Only what found the disk full is written again, all of it and once, in the room of the reserve.
  */
 export class CommitLog {
   readonly #options: CommitLogOptions;
+  /** Its writes are synced. */
   #file: LogFile;
   /** Of the last checkpoint, and of the logs since, without `#file`. */
   #lastCheckpointBytes: number;
@@ -113,7 +114,6 @@ export class CommitLog {
     const payload = batch.seal();
     await this.#file.makeRoom(payload.length);
     await this.#append(RecordKind.batch, payload);
-    await this.#file.sync();
     this.#batches.shift();
     // Watchers hear of a revision before its writer does.
     if (batch.revision !== undefined) this.#options.onKept(batch.revision);
@@ -208,7 +208,7 @@ export async function createLog(
 ): Promise<LogFile> {
   const name = logName(header.number);
   const whole = { ...header, kind: FileKind.log, salt: drawSalt() };
-  const file = await createDraft(fs, dir, name, whole, header.firstSequence);
+  const file = await createDraft(fs, dir, name, whole, header.firstSequence, { synced: true });
   try {
     await publishDraft(fs, dir, name, file);
   } catch (error) {

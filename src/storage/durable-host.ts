@@ -131,7 +131,7 @@ async function lastLog(
   }
   const { header, size, nextSequence } = recovered.last;
   const path = join(site.dir, logName(header.number));
-  return new LogFile(path, header, await site.fs.open(path), size, nextSequence);
+  return new LogFile(path, header, await site.fs.open(path, { synced: true }), size, nextSequence);
 }
 
 /** Drafts that nobody will finish, and what a checkpoint has made superfluous. */

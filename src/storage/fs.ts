@@ -8,14 +8,19 @@ export interface Fs {
   /** Names, without the path, in any order. */
   list(dir: string): Promise<string[]>;
   /** An existing file, to read and write. */
-  open(path: string): Promise<FsFile>;
+  open(path: string, options?: OpenOptions): Promise<FsFile>;
   /** A new file that only its owner can read; an old one of that name is an error. */
-  create(path: string): Promise<FsFile>;
+  create(path: string, options?: OpenOptions): Promise<FsFile>;
   /** Replaces what is at `to`. */
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
   /** What was created, renamed and removed in `dir` before this survives a power cut after it. */
   syncDir(dir: string): Promise<void>;
+}
+
+export interface OpenOptions {
+  /** Each write is on disk when it resolves, as after a `sync`. Default: false. */
+  readonly synced?: boolean | undefined;
 }
 
 export interface FsFile {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { encodeFileHeader, type FileHeader, fileHeaderBytes } from './file-header.js';
 import { draftName } from './file-names.js';
-import type { Fs, FsFile } from './fs.js';
+import type { Fs, FsFile, OpenOptions } from './fs.js';
 import { encodeRecord, type RecordKind, recordHeaderBytes } from './record.js';
 import { OutOfRoom, outOfRoom } from './storage-error.js';
 
@@ -10,7 +10,8 @@ const minRoomBytes = 64 << 10;
 const maxRoomBytes = 8 << 20;
 
 /**
- * A file of records that is being written. After a failed sync, or another failed write, it must not be used any more.
+ * A file of records that is being written, in writes that are synced or not, as it was opened. After a failed sync, or
+ * another failed write, it must not be used any more.
  */
 export class LogFile {
   readonly path: string;
@@ -70,7 +71,7 @@ export class LogFile {
     }
   }
 
-  /** Ends the file where its records end. Needs a `sync`, as a write does. */
+  /** Ends the file where its records end. Needs a `sync`. */
   async trim(): Promise<void> {
     if (this.#room > this.#size) await this.#file.truncate(this.#size);
     this.#room = this.#size;
@@ -95,8 +96,9 @@ export async function createDraft(
   name: string,
   header: FileHeader,
   sequence: number,
+  options?: OpenOptions,
 ): Promise<LogFile> {
-  const file = await fs.create(join(dir, draftName(name))).catch((error: unknown) => {
+  const file = await fs.create(join(dir, draftName(name)), options).catch((error: unknown) => {
     throw outOfRoom(error);
   });
   try {

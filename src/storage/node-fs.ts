@@ -1,8 +1,9 @@
 import { constants, fdatasync, write, writeSync } from 'node:fs';
 import { chmod, type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { platform } from 'node:os';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import type { Fs, FsFile } from './fs.js';
+import type { Fs, FsFile, OpenOptions } from './fs.js';
 
 export interface NodeFsOptions {
   /**
@@ -30,13 +31,13 @@ export class NodeFs implements Fs {
     return readdir(dir);
   }
 
-  async open(path: string): Promise<FsFile> {
+  open(path: string, options?: OpenOptions): Promise<FsFile> {
     // A link could lead anywhere.
-    return new NodeFile(await open(path, constants.O_RDWR | constants.O_NOFOLLOW), this.#fsync);
+    return this.#open(path, constants.O_NOFOLLOW, options);
   }
 
-  async create(path: string): Promise<FsFile> {
-    return new NodeFile(await open(path, 'wx+', 0o600), this.#fsync);
+  create(path: string, options?: OpenOptions): Promise<FsFile> {
+    return this.#open(path, constants.O_CREAT | constants.O_EXCL, options);
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -56,7 +57,20 @@ export class NodeFs implements Fs {
       await handle.close();
     }
   }
+
+  async #open(path: string, flags: number, { synced = false }: OpenOptions = {}): Promise<FsFile> {
+    const syncs = !this.#fsync ? 'nothing' : synced ? 'writes' : 'on request';
+    const inKernel = syncs === 'writes' && kernelSyncsWrites ? constants.O_DSYNC : 0;
+    return new NodeFile(await open(path, constants.O_RDWR | flags | inKernel, 0o600), syncs);
+  }
 }
+
+/**
+ * Whether a write to a file opened with O_DSYNC returns as late as an `fdatasync` after it would: on Linux (open(2)),
+ * not on macOS, where only F_FULLFSYNC asks the disk itself. One call to another thread instead of two (measured, 160
+ * bytes: 158 to 232 instead of 233 to 266 µs).
+ */
+const kernelSyncsWrites = platform() === 'linux';
 
 /**
  * What every durable write does. A FileHandle's own `write` and `datasync` cost more (measured: 197 instead of 182 µs,
@@ -73,11 +87,11 @@ const maxWriteHere = 64 << 10;
 
 class NodeFile implements FsFile {
   readonly #handle: FileHandle;
-  readonly #fsync: boolean;
+  readonly #syncs: 'nothing' | 'writes' | 'on request';
 
-  constructor(handle: FileHandle, fsync: boolean) {
+  constructor(handle: FileHandle, syncs: 'nothing' | 'writes' | 'on request') {
     this.#handle = handle;
-    this.#fsync = fsync;
+    this.#syncs = syncs;
   }
 
   async size(): Promise<number> {
@@ -104,6 +118,7 @@ class NodeFile implements FsFile {
       if (bytesWritten === 0) throw new Error('the file system takes no more bytes');
       done += bytesWritten;
     }
+    if (this.#syncs === 'writes' && !kernelSyncsWrites) await this.sync();
   }
 
   truncate(size: number): Promise<void> {
@@ -112,7 +127,7 @@ class NodeFile implements FsFile {
 
   /** On macOS libuv asks the disk itself (F_FULLFSYNC). */
   async sync(): Promise<void> {
-    if (this.#fsync) await syncData(this.#handle.fd);
+    if (this.#syncs !== 'nothing') await syncData(this.#handle.fd);
   }
 
   close(): Promise<void> {
@@ -122,7 +137,7 @@ class NodeFile implements FsFile {
   async #writeSome(bytes: Uint8Array, from: number, position: number): Promise<number> {
     const { fd } = this.#handle;
     const length = bytes.length - from;
-    if (!this.#fsync && length <= maxWriteHere) return writeSync(fd, bytes, from, length, position);
+    if (this.#syncs === 'nothing' && length <= maxWriteHere) return writeSync(fd, bytes, from, length, position);
     return (await writeAt(fd, bytes, from, length, position)).bytesWritten;
   }
 }

@@ -15,7 +15,7 @@ export class OutOfRoom extends Error {
   }
 }
 
-/** `error` of a write, told apart from all other failures if it was for want of room. Not for a failed sync. */
+/** `error` of a write, told apart from all other failures if it was for want of room. Not for a `sync` that failed. */
 export function outOfRoom(error: unknown): unknown {
   const { code } = error as NodeJS.ErrnoException;
   return code === 'ENOSPC' || code === 'EDQUOT' ? new OutOfRoom(error as NodeJS.ErrnoException) : error;

@@ -1,4 +1,4 @@
-import type { Fs, FsFile } from '../../../src/storage/fs.js';
+import type { Fs, FsFile, OpenOptions } from '../../../src/storage/fs.js';
 
 /** What a disk writes whole or not at all. */
 const sectorBytes = 512;
@@ -74,17 +74,17 @@ export class CrashFs implements Fs {
     return [...this.#names.keys()];
   }
 
-  async open(path: string): Promise<FsFile> {
-    return this.#handle(this.#inode(path));
+  async open(path: string, options?: OpenOptions): Promise<FsFile> {
+    return this.#handle(this.#inode(path), options);
   }
 
-  async create(path: string): Promise<FsFile> {
+  async create(path: string, options?: OpenOptions): Promise<FsFile> {
     this.#before('create', 0);
     const name = nameOf(path);
     if (this.#names.has(name)) throw fault('EEXIST', `${name} exists`);
     const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [] };
     this.#change([{ name, inode }]);
-    return this.#handle(inode);
+    return this.#handle(inode, options);
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -109,8 +109,8 @@ export class CrashFs implements Fs {
     this.onOperation();
   }
 
-  #handle(inode: Inode): FsFile {
-    return {
+  #handle(inode: Inode, { synced = false }: OpenOptions = {}): FsFile {
+    const file: FsFile = {
       size: async () => inode.content.length,
       read: async (position, length) => Buffer.from(inode.content.subarray(position, position + length)),
       write: async (position, bytes) => {
@@ -127,6 +127,7 @@ export class CrashFs implements Fs {
         }
         overwrite(inode, position, bytes);
         this.onOperation();
+        if (synced) await file.sync();
       },
       truncate: async (size) => {
         this.#before('truncate', 0);
@@ -146,6 +147,7 @@ export class CrashFs implements Fs {
       },
       close: async () => {},
     };
+    return file;
   }
 
   #inode(path: string): Inode {

@@ -1,4 +1,4 @@
-import type { Fs, FsFile } from '../../../src/storage/fs.js';
+import type { Fs, FsFile, OpenOptions } from '../../../src/storage/fs.js';
 
 const never = new Promise<never>(() => {});
 
@@ -28,12 +28,12 @@ export class ProcessFs implements Fs {
     return this.#alive(() => this.#fs.list(dir));
   }
 
-  open(path: string): Promise<FsFile> {
-    return this.#alive(async () => this.#file(await this.#fs.open(path)));
+  open(path: string, options?: OpenOptions): Promise<FsFile> {
+    return this.#alive(async () => this.#file(await this.#fs.open(path), options));
   }
 
-  create(path: string): Promise<FsFile> {
-    return this.#alive(async () => this.#file(await this.#fs.create(path)));
+  create(path: string, options?: OpenOptions): Promise<FsFile> {
+    return this.#alive(async () => this.#file(await this.#fs.create(path), options));
   }
 
   rename(from: string, to: string): Promise<void> {
@@ -48,13 +48,18 @@ export class ProcessFs implements Fs {
     return this.#alive(async () => (this.syncsNothing ? undefined : this.#fs.syncDir(dir)));
   }
 
-  #file(file: FsFile): FsFile {
+  #file(file: FsFile, { synced = false }: OpenOptions = {}): FsFile {
+    const sync = () => this.#alive(async () => (this.syncsNothing ? undefined : file.sync()));
     return {
       size: () => this.#alive(() => file.size()),
       read: (position, length) => this.#alive(() => file.read(position, length)),
-      write: (position, bytes) => this.#alive(() => file.write(position, bytes)),
+      // Two steps: it may be killed between them.
+      write: async (position, bytes) => {
+        await this.#alive(() => file.write(position, bytes));
+        if (synced) await sync();
+      },
       truncate: (size) => this.#alive(() => file.truncate(size)),
-      sync: () => this.#alive(async () => (this.syncsNothing ? undefined : file.sync())),
+      sync,
       close: () => this.#alive(() => file.close()),
     };
   }
