@@ -45,7 +45,7 @@ export const cacheMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/mirror.js',
-        find: 'events.filter(({ kv }) => kv.modRevision > this.#told)',
+        find: 'eventsAfter(events, this.#told)',
         replace: 'events',
       },
     ],

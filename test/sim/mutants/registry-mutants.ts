@@ -20,10 +20,10 @@ export const registryMutants: readonly Mutant[] = [
     origin: 'apache/apisix #12834: events from before the list, applied after it',
     // A mirror lets nothing pass either that is older than what it shows.
     edits: [
-      { file: 'store/follow.js', find: 'event.kv.modRevision > listed', replace: 'listed >= 0n' },
+      { file: 'store/follow.js', find: 'eventsAfter(events, listed)', replace: 'events' },
       {
         file: 'store/mirror.js',
-        find: 'events.filter(({ kv }) => kv.modRevision > this.#told)',
+        find: 'eventsAfter(events, this.#told)',
         replace: 'events',
       },
     ],

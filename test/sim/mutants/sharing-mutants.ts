@@ -14,7 +14,7 @@ export const sharingMutants: readonly Mutant[] = [
     origin: 'SHARE-2: the common one may be behind when it is joined, after a lost connection',
     edits: [
       { file: 'store/sharing/watch-source.js', find: 'last <= told', replace: 'false' },
-      { file: 'store/sharing/watch-source.js', find: 'first > told ? events', replace: 'true ? events' },
+      { file: 'store/sharing/watch-source.js', find: 'eventsAfter(events, told)', replace: 'events' },
     ],
     workloads: ['kv'],
     rules: ['watch: resumable', 'watch: ordered', 'watch: unique'],
