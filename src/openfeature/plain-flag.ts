@@ -11,9 +11,11 @@ type Asked = Pick<FeatureFlag, 'state' | 'metadata' | 'evaluate'>;
  * no flag.
  */
 export function plainFlag(flag: FlagDefinition): FeatureFlag | undefined {
-  const { state, variants, targeting, metadata = {} } = flag;
-  if (targeting !== undefined && Object.keys(targeting as object).length > 0) return undefined;
+  const { state, variants, targeting } = flag;
+  // Null as well, which a shared rule may be: then there are none.
+  if (Object.keys(targeting ?? {}).length > 0) return undefined;
   if (state !== 'ENABLED' && state !== 'DISABLED') return undefined;
+  const metadata = flag.metadata ?? {};
   // As flagd has it, no text is no default.
   const variant = flag.defaultVariant || undefined;
   if (variant !== undefined && !Object.hasOwn(variants, variant)) return undefined;

@@ -35,6 +35,8 @@ const plain: Record<string, FlagDefinition> = {
   'null for a default': { state: 'ENABLED', variants: { on: true }, defaultVariant: null },
   'no text for a default': { state: 'ENABLED', variants: { '': true }, defaultVariant: '' },
   'rules that say nothing': { ...onOff, targeting: {} },
+  'null for rules': { ...onOff, targeting: null },
+  'null for metadata': { ...onOff, metadata: null as unknown as undefined },
   'rules without an answer': { ...onOff, targeting: { if: [{ '==': [1, 2] }, 'on', null] } },
   "a variant named as an object's member": {
     state: 'ENABLED',

@@ -44,8 +44,12 @@ describe('the OpenFeature provider', () => {
         strange: { ...onOff, targeting: { no_such_operator: [1] } },
         ghost: { ...onOff, targeting: { if: [true, 'missing'] } },
         circle: { ...onOff, targeting: { $ref: 'loop' } },
+        everybody: { ...onOff, targeting: { $ref: 'nothing' } },
       },
-      { $evaluators: { staff: { '==': [{ var: 'team' }, 'core'] }, loop: { $ref: 'loop' } }, metadata: { set: 's' } },
+      {
+        $evaluators: { staff: { '==': [{ var: 'team' }, 'core'] }, loop: { $ref: 'loop' }, nothing: null },
+        metadata: { set: 's' },
+      },
     );
     const boolean = async (key: string, context = {}, fallback = false) => {
       const { value, reason, variant, errorCode } = await flags.getBooleanDetails(key, fallback, context);
@@ -61,6 +65,7 @@ describe('the OpenFeature provider', () => {
     expect(await boolean('strange')).toEqual([false, undefined, 'PARSE_ERROR']);
     expect(await boolean('ghost')).toEqual([false, undefined, 'GENERAL']);
     expect(await boolean('circle')).toEqual([false, undefined, 'PARSE_ERROR']);
+    expect(await boolean('everybody')).toEqual([false, 'off', 'STATIC']);
     expect((await flags.getStringDetails('plain', 'x')).errorCode).toBe('TYPE_MISMATCH');
     expect(await flags.getNumberValue('version', 0, { v: '2.1.0' })).toBe(100);
     expect(await flags.getObjectValue('object', {})).toEqual({ deep: [1] });
