@@ -1,5 +1,5 @@
 import { DelegatingStore } from '../store/delegating-store.js';
-import type { RangeRequest, RangeResponse, TxnRequest, TxnResponse } from '../store/messages.js';
+import type * as m from '../store/messages.js';
 import type { CallOptions } from '../store/store.js';
 
 /** So long may calls that are answered within the process keep its event loop to themselves. */
@@ -13,12 +13,28 @@ export class YieldingStore extends DelegatingStore {
   #turnSinceMs: number | undefined;
   #nextTurn: Promise<void> | undefined;
 
-  override range(request: RangeRequest, call?: CallOptions): Promise<RangeResponse> {
+  override range(request: m.RangeRequest, call?: CallOptions): Promise<m.RangeResponse> {
     return this.#inTurn(() => this.inner.range(request, call));
   }
 
-  override txn(request: TxnRequest, call?: CallOptions): Promise<TxnResponse> {
+  override txn(request: m.TxnRequest, call?: CallOptions): Promise<m.TxnResponse> {
     return this.#inTurn(() => this.inner.txn(request, call));
+  }
+
+  override leaseGrant(request: m.LeaseGrantRequest, call?: CallOptions): Promise<m.LeaseGrantResponse> {
+    return this.#inTurn(() => this.inner.leaseGrant(request, call));
+  }
+
+  override leaseRevoke(request: m.LeaseRevokeRequest, call?: CallOptions): Promise<m.LeaseRevokeResponse> {
+    return this.#inTurn(() => this.inner.leaseRevoke(request, call));
+  }
+
+  override leaseKeepAlive(request: m.LeaseKeepAliveRequest, call?: CallOptions): Promise<m.LeaseKeepAliveResponse> {
+    return this.#inTurn(() => this.inner.leaseKeepAlive(request, call));
+  }
+
+  override leaseTimeToLive(request: m.LeaseTimeToLiveRequest, call?: CallOptions): Promise<m.LeaseTimeToLiveResponse> {
+    return this.#inTurn(() => this.inner.leaseTimeToLive(request, call));
   }
 
   #inTurn<T>(ask: () => Promise<T>): Promise<T> {
