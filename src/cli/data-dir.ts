@@ -25,7 +25,7 @@ export async function openData({ data: dir, ...flags }: DataFlags): Promise<Dura
     const runtime = new NodeRuntime();
     const fsync = !unsafeNoFsync;
     const bounds = { checkpointBytes, reserveBytes, quotaBytes };
-    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync, ...bounds });
+    const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync, gather: true, ...bounds });
     if (data.cutBytes > 0) {
       complain(
         `${dir}: cut off ${data.cutBytes} bytes of a last write that had not finished, and was not acknowledged`,

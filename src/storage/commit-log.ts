@@ -10,6 +10,7 @@ import { createDraft, type LogFile, publishDraft } from './log-file.js';
 import { RecordKind } from './record.js';
 import type { Reserve } from './reserve.js';
 import { ioError, OutOfRoom } from './storage-error.js';
+import type { Turn } from './turn.js';
 
 export interface CommitLogOptions {
   readonly fs: Fs;
@@ -28,6 +29,8 @@ export interface CommitLogOptions {
   readonly onOutOfRoom: () => void;
   /** A checkpoint is due when the logs since the last one are longer than both this and it. Bytes. */
   readonly checkpointBytes: number;
+  /** Undefined: its syncs leave others their turn. */
+  readonly turn?: Turn | undefined;
 }
 
 /**
@@ -95,10 +98,11 @@ export class CommitLog {
 
   async #run(): Promise<void> {
     try {
-      // Never within a call of the engine, and with all that this turn brings.
-      await Promise.resolve();
       // Bounded by what is appended.
       while (this.#batches.length > 0) {
+        // Never within a call of the engine, and with all that comes besides.
+        await this.#options.turn?.mine(this.#checkpointing !== undefined);
+        if (this.#failure !== undefined) return;
         if (this.#isCheckpointDue()) await this.#rotate();
         else await this.#flush();
       }

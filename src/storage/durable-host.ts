@@ -12,6 +12,7 @@ import { NodeFs } from './node-fs.js';
 import { findStore, type Identity, type Recovered } from './recovery.js';
 import { Reserve } from './reserve.js';
 import { ioError } from './storage-error.js';
+import { Turn } from './turn.js';
 
 export interface DurableHostOptions
   extends Pick<EngineHostOptions, 'minLeaseTtlS' | 'maxTxnOps' | 'retainRevisions' | 'quotaBytes'> {
@@ -22,6 +23,11 @@ export interface DurableHostOptions
   readonly pid: number;
   /** False: nothing is forced to disk; a power cut may take or spoil anything, `kill -9` nothing. Default: true. */
   readonly fsync?: boolean | undefined;
+  /**
+   * Callers come one by one, over sockets: without syncs, too, what comes at about the same time is to be written
+   * together. Default: false.
+   */
+  readonly gather?: boolean | undefined;
   /** A checkpoint is written when the logs since the last are longer than this and than it. Default: 64 MiB. */
   readonly checkpointBytes?: number | undefined;
   /**
@@ -61,7 +67,8 @@ export async function openDurableHost(options: DurableHostOptions): Promise<Dura
     await checkIsOurs(fs, dir);
     await fs.makePrivateDir(dir);
     lock = await lockDir(dir, pid, randomHex(runtime));
-    const opened = await openLocked({ ...options, dir, fs });
+    const turn = options.fsync === false ? new Turn(options.gather === true) : undefined;
+    const opened = await openLocked({ ...options, dir, fs, turn });
     return { ...opened, close: onceOnly(() => closeAll(opened, lock)) };
   } catch (error) {
     await lock?.release();
@@ -71,9 +78,9 @@ export async function openDurableHost(options: DurableHostOptions): Promise<Dura
 
 /** The same over any file system, for a directory that nobody else uses. */
 export async function openLocked(
-  options: Omit<DurableHostOptions, 'pid' | 'fsync'> & { readonly fs: Fs },
+  options: Omit<DurableHostOptions, 'pid' | 'fsync' | 'gather'> & { readonly fs: Fs; readonly turn?: Turn | undefined },
 ): Promise<DurableHost> {
-  const { runtime, dir, fs, checkpointBytes = defaultCheckpointBytes, reserveBytes = 0 } = options;
+  const { runtime, dir, fs, checkpointBytes = defaultCheckpointBytes, reserveBytes = 0, turn } = options;
   const found = await findStore(fs, dir);
   const identity = (await found?.identity()) ?? { clusterId: randomInt63(runtime), memberId: randomInt63(runtime) };
   const { minLeaseTtlS, maxTxnOps, retainRevisions, quotaBytes } = options;
@@ -95,7 +102,7 @@ export async function openLocked(
   };
   const log = new CommitLog(
     {
-      ...{ fs, dir, drawSalt, checkpointBytes, reserve },
+      ...{ fs, dir, drawSalt, checkpointBytes, reserve, turn },
       onOutOfRoom: raiseNoSpace,
       checkpoint: () => host.checkpoint(),
       onKept: (revision) => host.releaseEvents(revision),
