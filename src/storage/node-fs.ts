@@ -24,7 +24,9 @@ export class NodeFs implements Fs {
   async makePrivateDir(dir: string): Promise<void> {
     const made = await mkdir(dir, { recursive: true, mode: 0o700 });
     await chmod(dir, 0o700);
-    if (made !== undefined) await this.syncDir(dirname(dir));
+    if (made === undefined) return;
+    // Each name on the way to it that is new. Bounded by the length of the path.
+    for (let each = dir; each.length >= made.length; each = dirname(each)) await this.syncDir(dirname(each));
   }
 
   list(dir: string): Promise<string[]> {

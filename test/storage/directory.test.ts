@@ -1,8 +1,20 @@
 import { fork } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  mkdir,
+  mkdtemp,
+  open as openFile,
+  readdir,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { ConclaveError } from '../../src/core/errors.js';
 import { connect } from '../../src/index.js';
@@ -77,6 +89,20 @@ describe('a data directory', () => {
     again.host.leaseRevoke({ id: 7n });
     expect(again.host.range(range)).toMatchObject({ count: 1n, header: { revision: 5n } });
     await again.close();
+  });
+
+  it('has each name on the way to it synced, if it was made', async () => {
+    const handle = await openFile(base);
+    const synced: number[] = [];
+    const sync = vi.spyOn(Object.getPrototypeOf(handle) as FileHandle, 'sync');
+    sync.mockImplementation(async function (this: FileHandle) {
+      synced.push((await this.stat()).ino);
+    });
+    await (await open(join(dir, 'very', 'deep'))).close();
+    sync.mockRestore();
+    await handle.close();
+    const above = await Promise.all([base, dir, join(dir, 'very')].map(async (each) => (await stat(each)).ino));
+    expect(synced).toEqual(expect.arrayContaining(above));
   });
 
   it('does not grow with what is overwritten and compacted', async () => {
