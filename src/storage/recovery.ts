@@ -5,7 +5,7 @@ import { readEntries } from './entry-codec.js';
 import { decodeFileHeader, type FileHeader, FileKind, fileHeaderBytes } from './file-header.js';
 import { checkpointName, logName, type StoreFile, storeFile } from './file-names.js';
 import type { Fs, FsFile } from './fs.js';
-import { RecordKind } from './record.js';
+import { RecordKind, recordHeaderBytes } from './record.js';
 import { type RecordFound, RecordReader } from './record-reader.js';
 import { damaged } from './storage-error.js';
 
@@ -131,13 +131,17 @@ export class FoundStore {
     return this.#withFile(name, async (file, size, header) => {
       if (header.kind !== FileKind.log || header.number !== number) throw this.#foreign(name);
       const reader = new RecordReader(file, size, header.salt, fileHeaderBytes, header.firstSequence);
+      let lastAt = reader.offset;
       // Bounded by the size of the file.
       for (let found = await reader.next(); found !== undefined; found = await reader.next()) {
         if (found.kind !== RecordKind.closed) this.#replay(name, found, RecordKind.batch);
+        lastAt = reader.offset - recordHeaderBytes - found.length;
       }
       const end = reader.offset;
       if (next !== undefined) await this.#checkEnd(name, end, size, next);
       else if (end < size) await this.#cut(name, file, reader);
+      // Its sync may have failed: then it is in the caches alone, and no sync writes it unless it is written again.
+      if (next === undefined) await file.write(lastAt, await file.read(lastAt, end - lastAt));
       await file.sync();
       this.#logBytes += end;
       return { header, end, nextSequence: reader.nextSequence };

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
+import { utf8 } from '../../src/core/bytes.js';
 import { type Alarm, AlarmType } from '../../src/engine/alarm-set.js';
 import { AuthStore } from '../../src/engine/auth/auth-store.js';
 import type { EngineHost } from '../../src/engine/engine-host.js';
@@ -6,8 +7,16 @@ import type { JournalEntry } from '../../src/engine/journal.js';
 import { Prng } from '../../src/sim/prng.js';
 import { fileHeaderBytes } from '../../src/storage/file-header.js';
 import type { AuthEntry } from '../../src/store/auth-journal.js';
-import { type CrashFsFaults, fault } from './support/crash-fs.js';
-import { crashTrial, killTrial, reserveBytes, type Sabotage, type TrialResult } from './support/crash-trial.js';
+import { CrashFs, type CrashFsFaults, fault } from './support/crash-fs.js';
+import {
+  crashTrial,
+  failedSyncTrial,
+  killTrial,
+  openOn,
+  reserveBytes,
+  type Sabotage,
+  type TrialResult,
+} from './support/crash-trial.js';
 
 /** `CONCLAVE_CRASH_STATES=1000000` judges as many. */
 const statesAsked = Number(process.env.CONCLAVE_CRASH_STATES ?? 4_000);
@@ -42,14 +51,17 @@ async function statesOf(count: number, trial: (random: Prng) => Promise<TrialRes
   return sum;
 }
 
-/** Of the records every eighth or so finds the disk full; there is room for the next. */
-function fullNowAndThen(): CrashFsFaults {
+/**
+ * Of the records, and of the zeros that make room for more, every eighth or so finds the disk full, when it is written
+ * or when it is synced; there is room for the next.
+ */
+function fullNowAndThen(foundBy: 'write' | 'sync' = 'write'): CrashFsFaults {
   const random = new Prng(8);
   let isFull = false;
   const before = (operation: string, bytes: number) => {
-    if (operation !== 'write' || bytes === fileHeaderBytes || bytes >= reserveBytes) return;
-    isFull = !isFull && random.below(8) === 0;
-    if (isFull) throw fault('ENOSPC', 'no room');
+    const isRecord = operation === 'write' && bytes !== fileHeaderBytes && bytes !== reserveBytes;
+    if (operation === 'write') isFull = !isFull && isRecord && random.below(8) === 0;
+    if (isFull && operation === foundBy) throw fault('ENOSPC', 'no room');
   };
   return { before };
 }
@@ -78,6 +90,8 @@ function leaveOut(host: EngineHost, type: JournalEntry['type']): void {
   };
 }
 
+const fullDisk = fullNowAndThen();
+
 describe('a power cut', () => {
   it(`takes nothing that was acknowledged or told, and invents nothing (${statesAsked} states)`, async () => {
     const result = await states(statesAsked);
@@ -88,20 +102,48 @@ describe('a power cut', () => {
     expect(result.checkpointed).toBeGreaterThan(result.states / 10);
   });
 
-  it('takes nothing when the disk is full again and again, and there is room again', async () => {
-    const result = await states(2_000, fullNowAndThen());
-    expect(result.violations.slice(0, 5)).toEqual([]);
-    expect(result.states).toBeGreaterThanOrEqual(2_000);
-  });
+  it.each(['write', 'sync'] as const)(
+    'takes nothing when the disk is full again and again, found by a %s, and there is room again',
+    async (foundBy) => {
+      const result = await states(2_000, fullNowAndThen(foundBy));
+      expect(result.violations.slice(0, 5)).toEqual([]);
+      expect(result.states).toBeGreaterThanOrEqual(2_000);
+    },
+  );
 
-  it(`after kill -9 and a restart takes nothing that either process has told (${statesAsked} states)`, async () => {
-    const result = await statesOf(statesAsked, (random) => killTrial(random, operationsPerTrial));
+  it.each<[string, (random: Prng) => Promise<TrialResult>]>([
+    ['kill -9', (random) => killTrial(random, operationsPerTrial)],
+    [
+      'kill -9 on a disk that is full now and then',
+      (random) => killTrial(random, operationsPerTrial, { faults: fullDisk }),
+    ],
+    ['a failed sync', (random) => failedSyncTrial(random, operationsPerTrial)],
+  ])(`after %s and a restart takes nothing that either process has told (${statesAsked} states)`, async (_, trial) => {
+    const result = await statesOf(statesAsked, trial);
     expect(result.violations.slice(0, 5)).toEqual([]);
     expect(result.states).toBeGreaterThanOrEqual(statesAsked);
   });
 
+  it('after a restart with syncs takes nothing of what was found, though it was written without', async () => {
+    const result = await statesOf(2_000, (random) => killTrial(random, operationsPerTrial, { isFirstUnsynced: true }));
+    expect(result.violations.slice(0, 5)).toEqual([]);
+    expect(result.checkpointed).toBeGreaterThan(result.states / 10);
+  });
+
+  it('brings nothing back of an unfinished record that was cut off, however long it is', async () => {
+    const disk = new CrashFs();
+    const { host } = await openOn(disk);
+    host.put({ key: utf8('a'), value: Buffer.alloc(300_000, 'x') });
+    await host.committed();
+    const [[name, log]] = [...disk.files()] as [[string, Buffer]];
+    log.fill(0, 1_024, 1_536);
+    const again = new CrashFs({}, new Map([[name, log]]));
+    expect((await openOn(again)).cutBytes).toBeGreaterThan(300_000);
+    for (const drawn of [0, 1]) expect(again.crash(() => drawn).get(name)).toHaveLength(fileHeaderBytes);
+  });
+
   it('after kill -9 would be seen to take something that was read, and told, before it was synced', async () => {
-    const trial = (random: Prng) => killTrial(random, operationsPerTrial, true);
+    const trial = (random: Prng) => killTrial(random, operationsPerTrial, { opensUnsynced: true });
     expect(await firstViolations(10_000, trial)).toMatch(/acknowledged|does not open/);
   });
 

@@ -14,6 +14,8 @@ interface Inode {
   content: Buffer;
   /** Parts of `content` that were written since the last sync: from, to. */
   dirty: [number, number][];
+  /** The same of what a sync that failed has given up: it stays in `content`, and no later sync brings it to disk. */
+  lost: [number, number][];
 }
 
 /** Something done to the names of a directory. */
@@ -39,7 +41,8 @@ export interface CrashFsFaults {
 /**
  * A file system in memory that knows what a power cut may leave of it. The rules are as hard as disks are: of each file
  * every unsynced sector may be old or new, its size anything between; names are as after some of the changes since the
- * directory was last synced, in their order.
+ * directory was last synced, in their order. A sync that fails is as on Linux: what it was to write counts as written,
+ * and is read until the power goes (Rebello et al., "Can Applications Recover from fsync Failures?", 2020).
  */
 export class CrashFs implements Fs {
   readonly #faults: CrashFsFaults;
@@ -51,7 +54,7 @@ export class CrashFs implements Fs {
 
   constructor(faults: CrashFsFaults = {}, files: ReadonlyMap<string, Buffer> = new Map()) {
     this.#faults = faults;
-    for (const [name, content] of files) this.#names.set(name, { synced: content, content, dirty: [] });
+    for (const [name, content] of files) this.#names.set(name, { synced: content, content, dirty: [], lost: [] });
     this.#syncedNames = new Map(this.#names);
   }
 
@@ -82,7 +85,7 @@ export class CrashFs implements Fs {
     this.#before('create', 0);
     const name = nameOf(path);
     if (this.#names.has(name)) throw fault('EEXIST', `${name} exists`);
-    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [] };
+    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [], lost: [] };
     this.#change([{ name, inode }]);
     return this.#handle(inode, options);
   }
@@ -136,13 +139,19 @@ export class CrashFs implements Fs {
         this.onOperation();
       },
       sync: async () => {
-        this.#before('sync', 0);
+        try {
+          this.#before('sync', 0);
+        } catch (error) {
+          inode.lost.push(...inode.dirty.splice(0));
+          throw error;
+        }
         if (this.#faults.syncDoesNothing) return;
         // Covers what was written before it began, not what comes meanwhile.
-        const { content, dirty } = inode;
+        const { content, dirty, lost } = inode;
         inode.dirty = [];
         await this.#faults.duringSync?.();
-        inode.synced = inode.content === content ? content : overlaid(inode.synced, content, dirty);
+        const isAll = inode.content === content && lost.length === 0;
+        inode.synced = isAll ? content : overlaid(inode.synced, content, dirty);
         this.onOperation();
       },
       close: async () => {},
@@ -199,8 +208,9 @@ function overlaid(synced: Buffer, content: Buffer, dirty: readonly [number, numb
 }
 
 /** Each sector with unsynced bytes old or new, the size anything between old and new. */
-function crashed({ synced, content, dirty }: Inode, draw: Draw): Buffer {
-  if (dirty.length === 0) return Buffer.from(synced);
+function crashed({ synced, content, dirty, lost }: Inode, draw: Draw): Buffer {
+  const unsynced = [...dirty, ...lost];
+  if (unsynced.length === 0) return Buffer.from(synced);
   const [small, large] = [synced.length, content.length].sort((a, b) => a - b) as [number, number];
   // The ends of the interval are worth as much as all between them.
   const size = [small, large, small + draw(large - small + 1)][draw(3)] as number;
@@ -209,7 +219,7 @@ function crashed({ synced, content, dirty }: Inode, draw: Draw): Buffer {
   const whole = draw(4) === 0;
   for (let at = 0; at < content.length; at += sectorBytes) {
     const end = Math.min(at + sectorBytes, content.length);
-    const isDirty = dirty.some(([from, to]) => from < end && to > at);
+    const isDirty = unsynced.some(([from, to]) => from < end && to > at);
     if (isDirty && (whole || draw(2) === 0)) content.copy(result, at, at, Math.min(end, result.length));
   }
   return result.subarray(0, size);

@@ -12,7 +12,7 @@ import { writeEntry } from '../../../src/storage/entry-codec.js';
 import type { Fs } from '../../../src/storage/fs.js';
 import type { AuthChange, AuthEntry } from '../../../src/store/auth-journal.js';
 import { Writer } from '../../../src/wire/codec/writer.js';
-import { CrashFs, type CrashFsFaults } from './crash-fs.js';
+import { CrashFs, type CrashFsFaults, fault } from './crash-fs.js';
 import { ProcessFs } from './process-fs.js';
 
 /** What a power cut left, and what the store had said by then. */
@@ -81,19 +81,53 @@ export async function crashTrial(
   return judgeAll(course, draw);
 }
 
+export interface KillTrialOptions {
+  readonly faults?: CrashFsFaults;
+  /** The process that is killed, or closed, syncs nothing: of what it says only what the next has found is promised. */
+  readonly isFirstUnsynced?: boolean;
+  /** To plant. */
+  readonly opensUnsynced?: boolean;
+}
+
 /**
  * The same for a process that goes on where another was killed, at any step of the disk: what it has read, and so shows
- * to everybody, must survive a power cut as well. `opensUnsynced`: planted.
+ * to everybody, must survive a power cut as well.
  */
-export async function killTrial(random: Prng, operations: number, opensUnsynced = false): Promise<TrialResult> {
+export async function killTrial(
+  random: Prng,
+  operations: number,
+  { faults, isFirstUnsynced = false, opensUnsynced = false }: KillTrialOptions = {},
+): Promise<TrialResult> {
   const draw = (below: number) => random.below(below);
-  const disk = new CrashFs();
-  const course = await runUntilKilled(disk, draw, operations);
+  const disk = new CrashFs(faults);
+  const first = new ProcessFs(disk);
+  first.syncsNothing = isFirstUnsynced;
+  const course = await runUntilKilled(disk, first, draw, operations);
   const process = new ProcessFs(disk);
   process.syncsNothing = opensUnsynced;
   await run(disk, process, draw, 3, course, () => {
     process.syncsNothing = false;
+    if (isFirstUnsynced) course.crashes.length = 0;
   });
+  return judgeAll(course, draw);
+}
+
+/** The same where a sync of the first process fails, any of them, which ends it. */
+export async function failedSyncTrial(random: Prng, operations: number): Promise<TrialResult> {
+  const draw = (below: number) => random.below(below);
+  let left = 1 + draw(operations * 2);
+  const before = (operation: string) => {
+    if (operation === 'sync' && --left === 0) throw fault('EIO', 'the disk does not answer');
+  };
+  const disk = new CrashFs({ before });
+  const first = new ProcessFs(disk);
+  const course = newCourse();
+  await run(disk, first, draw, operations, course).catch((error: unknown) => {
+    if (left > 0) throw error;
+  });
+  first.kill();
+  left = 0;
+  await run(disk, new ProcessFs(disk), draw, 3, course);
   return judgeAll(course, draw);
 }
 
@@ -111,8 +145,12 @@ function newCourse(): Course {
   return { digests: [], crashes: [], acknowledged: 0, violations: [] };
 }
 
-async function runUntilKilled(disk: CrashFs, draw: (below: number) => number, operations: number): Promise<Course> {
-  const process = new ProcessFs(disk);
+async function runUntilKilled(
+  disk: CrashFs,
+  process: ProcessFs,
+  draw: (below: number) => number,
+  operations: number,
+): Promise<Course> {
   const course = newCourse();
   const running = run(disk, process, draw, operations, course);
   let left = 1 + draw(operations * 3);
@@ -158,10 +196,11 @@ async function run(
     for (let i = 0; i < 2; i++) crashes.push({ files: disk.crash(draw), acknowledged, done: digests.length });
   };
   disk.onOperation = cutPower;
-  const { host, failure, close } = await openOn(process, checkpointBytes, new SimRuntime(), reserveBytes);
-  // Of a disk that is full twice in a row.
+  const opened = await openOn(process, checkpointBytes, new SimRuntime(), reserveBytes).catch(unlessFull);
+  if (opened === undefined) return;
+  const { host, failure, close } = opened;
   const unlessFailed = (error: unknown) => {
-    if (!failure.aborted) throw error;
+    if (!failure.aborted) unlessFull(error);
   };
   const found = digest(host);
   const isNew = digests.length === 0;
@@ -201,6 +240,12 @@ async function run(
     if (draw(3) > 0) await kept;
   }
   await close().catch(unlessFailed);
+}
+
+/** A disk may be full twice in a row, at the start, and at the end. */
+function unlessFull(error: unknown): undefined {
+  const { code, cause } = error as { readonly code?: string; readonly cause?: { readonly code?: string } };
+  if (code !== 'ENOSPC' && cause?.code !== 'ENOSPC') throw error;
 }
 
 /** What may be there; before the first answer that may be nothing yet. */
