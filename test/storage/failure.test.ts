@@ -54,7 +54,9 @@ describe.each([
 ])('a %s that fails with %s', (operation, code, message) => {
   it('ends the store: everybody is told, nothing is tried again, what was acknowledged is there', async () => {
     const { fs, state } = breakable(operation, code);
-    const { host, failure, close } = await openOn(fs);
+    // Of no use to a disk that fails otherwise than for want of room.
+    const { host, failure, close } = await openOn(fs, 4_000, new SimRuntime(), code === 'EIO' ? 4_000 : 0);
+    await host.regainRoom();
     const store = new EngineStore(host);
     await store.txn(put('kept'));
     const acknowledged = digest(host);
@@ -90,6 +92,22 @@ describe.each([
     await again.close();
   });
 });
+
+it.each([
+  ['write', 1],
+  ['sync', 2],
+])(
+  'a %s that fails with EIO, of the zeros that make room, ends the store: nothing comes after it',
+  async (operation, asked) => {
+    const { fs, state } = breakable(operation, 'EIO');
+    const { host, close } = await openOn(fs, 1 << 20, new SimRuntime(), 4_000);
+    await host.regainRoom();
+    state.broken = true;
+    expect((await rejection(new EngineStore(host).txn(put('a', 'x'.repeat(100_000))))).message).toMatch(/failed: EIO/);
+    await close();
+    expect(state.asked).toBe(asked);
+  },
+);
 
 it('a full disk in the middle of a checkpoint: the same, at each of its writes', async () => {
   for (let allowed = 0; allowed < 40; allowed++) {
