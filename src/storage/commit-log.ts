@@ -36,7 +36,7 @@ export interface CommitLogOptions {
 /**
  * Brings entries to disk: one synced write is under way, and what comes meanwhile goes with the next. Nothing is
  * tried again after a failure: what a failed sync has left in the caches nobody knows (PostgreSQL's fsync bug of 2018).
- * Only what found the disk full is written again, all of it and once, in the room of the reserve.
+ * Only what found the disk full is cut off and written again, once, in the room of the reserve.
  */
 export class CommitLog {
   readonly #options: CommitLogOptions;

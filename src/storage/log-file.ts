@@ -40,14 +40,17 @@ export class LogFile {
   }
 
   /**
-   * Rejects with `OutOfRoom` on a full disk: then the same record may be appended again, over what was written of it.
+   * Rejects with `OutOfRoom` on a full disk: then the same record may be appended again. Nothing is left of the first
+   * try: blocks that a failed sync was the first to write ext4 reads as zeros after a power cut, though written again.
    */
   async append(kind: RecordKind, payload: Uint8Array): Promise<void> {
     const bytes = encodeRecord(this.header.salt, this.#sequence, kind, payload);
     try {
       await this.#file.write(this.#size, bytes);
     } catch (error) {
-      throw outOfRoom(error);
+      const failure = outOfRoom(error);
+      if (failure instanceof OutOfRoom) await this.#file.truncate(this.#size);
+      throw failure;
     }
     this.#size += bytes.length;
     this.#room = Math.max(this.#room, this.#size);
@@ -68,6 +71,7 @@ export class LogFile {
       await this.#file.write(from, Buffer.alloc(this.#room - from));
     } catch (error) {
       if (!(outOfRoom(error) instanceof OutOfRoom)) throw error;
+      await this.#file.truncate(from);
     }
   }
 

@@ -52,15 +52,15 @@ async function statesOf(count: number, trial: (random: Prng) => Promise<TrialRes
 }
 
 /**
- * Of the records, and of the zeros that make room for more, every eighth or so finds the disk full, when it is written
- * or when it is synced; there is room for the next.
+ * Of the records every eighth or so finds the disk full, of the zeros that make room for them every other, when they
+ * are written or when they are synced; there is room for what is written next.
  */
 function fullNowAndThen(foundBy: 'write' | 'sync' = 'write'): CrashFsFaults {
   const random = new Prng(8);
   let isFull = false;
   const before = (operation: string, bytes: number) => {
     const isRecord = operation === 'write' && bytes !== fileHeaderBytes && bytes !== reserveBytes;
-    if (operation === 'write') isFull = !isFull && isRecord && random.below(8) === 0;
+    if (operation === 'write') isFull = !isFull && isRecord && random.below(bytes > 60_000 ? 2 : 8) === 0;
     if (isFull && operation === foundBy) throw fault('ENOSPC', 'no room');
   };
   return { before };

@@ -16,6 +16,8 @@ interface Inode {
   dirty: [number, number][];
   /** The same of what a sync that failed has given up: it stays in `content`, and no later sync brings it to disk. */
   lost: [number, number][];
+  /** What of it lay beyond `synced`: as on ext4, reads as zeros after a power cut, though written again and synced. */
+  unwritten: [number, number][];
 }
 
 /** Something done to the names of a directory. */
@@ -54,7 +56,8 @@ export class CrashFs implements Fs {
 
   constructor(faults: CrashFsFaults = {}, files: ReadonlyMap<string, Buffer> = new Map()) {
     this.#faults = faults;
-    for (const [name, content] of files) this.#names.set(name, { synced: content, content, dirty: [], lost: [] });
+    for (const [name, content] of files)
+      this.#names.set(name, { synced: content, content, dirty: [], lost: [], unwritten: [] });
     this.#syncedNames = new Map(this.#names);
   }
 
@@ -85,7 +88,7 @@ export class CrashFs implements Fs {
     this.#before('create', 0);
     const name = nameOf(path);
     if (this.#names.has(name)) throw fault('EEXIST', `${name} exists`);
-    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [], lost: [] };
+    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [], lost: [], unwritten: [] };
     this.#change([{ name, inode }]);
     return this.#handle(inode, options);
   }
@@ -135,6 +138,7 @@ export class CrashFs implements Fs {
       truncate: async (size) => {
         this.#before('truncate', 0);
         inode.content = Buffer.from(inode.content.subarray(0, size));
+        inode.unwritten = inode.unwritten.flatMap(([from, to]) => (from < size ? [[from, Math.min(to, size)]] : []));
         inode.dirty.push([size, Math.max(size, inode.synced.length)]);
         this.onOperation();
       },
@@ -142,16 +146,22 @@ export class CrashFs implements Fs {
         try {
           this.#before('sync', 0);
         } catch (error) {
-          inode.lost.push(...inode.dirty.splice(0));
+          for (const [from, to] of inode.dirty.splice(0)) {
+            inode.lost.push([from, to]);
+            if (to > inode.synced.length) inode.unwritten.push([Math.max(from, inode.synced.length), to]);
+          }
           throw error;
         }
         if (this.#faults.syncDoesNothing) return;
         // Covers what was written before it began, not what comes meanwhile.
-        const { content, dirty, lost } = inode;
+        const { content, dirty, lost, unwritten } = inode;
         inode.dirty = [];
         await this.#faults.duringSync?.();
         const isAll = inode.content === content && lost.length === 0;
         inode.synced = isAll ? content : overlaid(inode.synced, content, dirty);
+        if (!isAll)
+          for (const [from, to] of unwritten)
+            inode.synced.fill(0, Math.min(from, content.length), Math.min(to, content.length));
         this.onOperation();
       },
       close: async () => {},
