@@ -37,7 +37,7 @@ export interface ConnectOptions {
    */
   readonly lazy?: boolean | undefined;
   /**
-   * Whether `file:` waits until the disk says that it has what is acknowledged. `false`: fifteen to twenty-five times
+   * Whether `file:` waits until the disk says that it has what is acknowledged. `false`: nine to eighteen times
    * as fast at one caller (`npm run bench -- --only embedded/`); `kill -9` still loses nothing, but a power cut, or a
    * crash of the machine, may take acknowledged writes or leave a store that does not open. For tests, and for what can
    * be had again. Without effect on every other store. Default: true.
