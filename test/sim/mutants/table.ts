@@ -123,9 +123,9 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'wire/watch-entry.js',
-        find: `        if (this.#nextRevision === 0n)
-            this.#nextRevision = revision + 1n;`,
-        replace: '        this.#nextRevision = revision + 1n;',
+        find: `        if (this.#told === -1n)
+            this.#told = revision;`,
+        replace: '        this.#told = revision;',
       },
       {
         file: 'wire/watch-entry.js',
