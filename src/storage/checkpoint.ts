@@ -31,7 +31,8 @@ export async function writeCheckpoint(
       await draft.append(RecordKind.part, payload);
     }
     await draft.append(RecordKind.end, new Uint8Array(0));
-    await publishDraft(fs, dir, name, draft);
+    await draft.sync();
+    await publishDraft(fs, dir, name);
     return draft.size;
   } finally {
     await draft.close();

@@ -214,7 +214,7 @@ export async function createLog(
   const whole = { ...header, kind: FileKind.log, salt: drawSalt() };
   const file = await createDraft(fs, dir, name, whole, header.firstSequence, { synced: true });
   try {
-    await publishDraft(fs, dir, name, file);
+    await publishDraft(fs, dir, name);
   } catch (error) {
     await file.close();
     throw error;

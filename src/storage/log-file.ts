@@ -114,9 +114,8 @@ export async function createDraft(
   return new LogFile(join(dir, name), header, file, fileHeaderBytes, sequence);
 }
 
-/** What was written to the draft of `name` takes its place: all of it, or nothing. */
-export async function publishDraft(fs: Fs, dir: string, name: string, draft: LogFile): Promise<void> {
-  await draft.sync();
+/** The draft of `name`, which is on disk, takes its place: all of it, or nothing. */
+export async function publishDraft(fs: Fs, dir: string, name: string): Promise<void> {
   await fs.rename(join(dir, draftName(name)), join(dir, name));
   await fs.syncDir(dir);
 }

@@ -87,11 +87,14 @@ const syncData = promisify(fdatasync);
  */
 const maxWriteHere = 64 << 10;
 
+/** What is forced to disk, and when. */
+type Syncs = 'nothing' | 'writes' | 'on request';
+
 class NodeFile implements FsFile {
   readonly #handle: FileHandle;
-  readonly #syncs: 'nothing' | 'writes' | 'on request';
+  readonly #syncs: Syncs;
 
-  constructor(handle: FileHandle, syncs: 'nothing' | 'writes' | 'on request') {
+  constructor(handle: FileHandle, syncs: Syncs) {
     this.#handle = handle;
     this.#syncs = syncs;
   }

@@ -13,14 +13,15 @@ export class Turn {
     this.#gathers = gathers;
   }
 
-  /** Resolves when what is there may be written. `yields`: something else is to go on meanwhile. */
-  async mine(yields: boolean): Promise<void> {
+  /** Settles when what is there may be written; undefined: now. `yields`: something else is to go on meanwhile. */
+  mine(yields: boolean): Promise<void> | undefined {
     if (yields || this.#isTaken) return new Promise((resolve) => setImmediate(resolve));
-    if (!this.#gathers) return undefined;
-    this.#isTaken = true;
-    setImmediate(() => {
-      this.#isTaken = false;
-    });
+    if (this.#gathers) {
+      this.#isTaken = true;
+      setImmediate(() => {
+        this.#isTaken = false;
+      });
+    }
     return undefined;
   }
 }

@@ -5,8 +5,8 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect } from '../../src/index.js';
 import { builtPackage } from '../cli/support/built.js';
 import { Program } from '../cli/support/program.js';
+import { cannotTrace } from '../support/kernel-tools.js';
 import { describeSkipped } from '../support/skip.js';
-import { untraceable } from '../support/untraceable.js';
 
 let dir: string;
 
@@ -49,6 +49,6 @@ const syncs = () => {
 };
 
 const title = "connect('file:…') asks the disk";
-const reason = untraceable();
+const reason = cannotTrace();
 if (reason !== undefined) describeSkipped(title, reason, syncs);
 else describe(title, syncs);

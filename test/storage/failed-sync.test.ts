@@ -9,6 +9,7 @@ import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { type DurableHost, openDurableHost } from '../../src/storage/durable-host.js';
 import { fileHeaderBytes } from '../../src/storage/file-header.js';
 import { logName } from '../../src/storage/file-names.js';
+import { cannotMount } from '../support/kernel-tools.js';
 import { describeSkipped } from '../support/skip.js';
 
 const pageBytes = 4096;
@@ -118,8 +119,6 @@ const failedSyncs = () => {
 };
 
 const title = 'a sync that finds no room, on a disk of its own';
-const tools = ['mkfs.ext4', 'mount', 'umount', 'truncate', 'filefrag', 'fallocate', 'dd', 'cp', 'sync'];
-const missing = tools.find((name) => spawnSync('which', [name]).status !== 0);
-if (missing !== undefined) describeSkipped(title, `no ${missing} on $PATH`, failedSyncs);
-else if (process.getuid?.() !== 0) describeSkipped(title, 'only root may mount an image', failedSyncs);
+const reason = cannotMount('mkfs.ext4', 'truncate', 'filefrag', 'fallocate', 'dd', 'cp', 'sync');
+if (reason !== undefined) describeSkipped(title, reason, failedSyncs);
 else describe(title, failedSyncs);

@@ -56,8 +56,7 @@ export class CrashFs implements Fs {
 
   constructor(faults: CrashFsFaults = {}, files: ReadonlyMap<string, Buffer> = new Map()) {
     this.#faults = faults;
-    for (const [name, content] of files)
-      this.#names.set(name, { synced: content, content, dirty: [], lost: [], unwritten: [] });
+    for (const [name, content] of files) this.#names.set(name, inodeOf(content));
     this.#syncedNames = new Map(this.#names);
   }
 
@@ -88,7 +87,7 @@ export class CrashFs implements Fs {
     this.#before('create', 0);
     const name = nameOf(path);
     if (this.#names.has(name)) throw fault('EEXIST', `${name} exists`);
-    const inode: Inode = { synced: Buffer.alloc(0), content: Buffer.alloc(0), dirty: [], lost: [], unwritten: [] };
+    const inode = inodeOf(Buffer.alloc(0));
     this.#change([{ name, inode }]);
     return this.#handle(inode, options);
   }
@@ -184,6 +183,10 @@ export class CrashFs implements Fs {
   #before(operation: string, bytes: number, growth = 0): void {
     this.#faults.before?.(operation, bytes, growth);
   }
+}
+
+function inodeOf(content: Buffer): Inode {
+  return { synced: content, content, dirty: [], lost: [], unwritten: [] };
 }
 
 /** An error as `node:fs` has it. */

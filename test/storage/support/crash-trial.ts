@@ -212,7 +212,7 @@ async function run(
   // From now on everybody may see it.
   digests.push(digest(host));
   saw(digests.length);
-  cutPower();
+  if (!isNew) cutPower();
   // The store raises an alarm of its own accord too.
   let isOperating = false;
   const activate = host.alarms.activate.bind(host.alarms);
