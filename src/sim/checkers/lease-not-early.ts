@@ -55,28 +55,30 @@ function keysOfLeases(history: History, ended: readonly Ended[]): Violation[] {
   const log = factsOf(history, 'kv.event');
   const byRevision = groupBy(log, ({ data }) => data.revision);
   const endOfLease = new Map(ended.map((end) => [end.data.lease, end]));
-  const endAtRevision = new Map(
-    ended.flatMap((end) => (end.data.revision === undefined ? [] : [[end.data.revision, end]])),
-  );
+  const endsAfter = groupBy(ended, (end) => end.data.revision ?? revisionBefore(log, end));
   const leaseOf = new Map<string, bigint>();
   return [...byRevision].flatMap(([revision, events]) => {
-    const end = endAtRevision.get(revision);
-    const found = [
-      ...(end === undefined ? [] : together(end, events, leaseOf)),
+    for (const { data } of events) follow(leaseOf, data);
+    return [
+      ...(endsAfter.get(revision) ?? []).flatMap((end) => together(end, events, leaseOf)),
       ...events.flatMap((event) => putOnDead(event, endOfLease)),
     ];
-    for (const { data } of events) follow(leaseOf, data);
-    return found;
   });
 }
 
+/** An end that no key went with has no revision of its own. */
+function revisionBefore(log: readonly Fact<'kv.event'>[], end: Ended): bigint | undefined {
+  return log.findLast(({ at }) => at < end.at)?.data.revision;
+}
+
+/** `leaseOf`: after it. */
 function together(end: Ended, events: readonly Fact<'kv.event'>[], leaseOf: ReadonlyMap<string, bigint>): Violation[] {
-  const { lease } = end.data;
-  const gone = new Set(events.filter(({ data }) => data.type === 'delete').map(({ data }) => data.key));
-  const kept = [...leaseOf].filter(([key, each]) => each === lease && !gone.has(key)).map(([key]) => key);
+  const { lease, revision } = end.data;
+  const kept = [...leaseOf].filter(([, each]) => each === lease).map(([key]) => key);
   if (kept.length === 0) return [];
-  const message = `keys ${kept.join(', ')} did not go with lease ${lease} at revision ${end.data.revision}`;
-  return [broken('lease-not-early: together', message, end.note, ...events.map(({ note }) => note))];
+  const gone = revision === undefined ? [] : events.map(({ note }) => note);
+  const message = `keys ${kept.join(', ')} did not go with lease ${lease}`;
+  return [broken('lease-not-early: together', message, end.note, ...gone)];
 }
 
 function putOnDead({ data, note, at }: Fact<'kv.event'>, endOfLease: ReadonlyMap<bigint, Ended>): Violation[] {

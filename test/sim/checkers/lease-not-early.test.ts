@@ -145,6 +145,24 @@ describe('lease not early', () => {
       },
     ],
     [
+      'Together - the only key stays, so that there is no revision - fail',
+      ['lease-not-early: together'],
+      (tale) => {
+        put(tale, 'a', 2n);
+        ended(tale, 'revoked');
+        put(tale, 'b', 3n, 0n);
+      },
+    ],
+    [
+      'Together - no key hangs on it any more, so that there is no revision - pass',
+      [],
+      (tale) => {
+        put(tale, 'a', 2n);
+        put(tale, 'a', 3n, 0n);
+        ended(tale, 'revoked');
+      },
+    ],
+    [
       'Dead - a put on a lease that has ended - fail',
       ['lease-not-early: dead'],
       (tale) => {

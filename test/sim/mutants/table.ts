@@ -4,11 +4,11 @@ import { cacheMutants } from './cache-mutants.js';
 import { configMutants } from './config-mutants.js';
 import { counterMutants } from './counter-mutants.js';
 import { crowdMutants } from './crowd-mutants.js';
+import { engineMutants } from './engine-mutants.js';
 import { ephemeralMutants } from './ephemeral-mutants.js';
 import { holdMutants } from './hold-mutants.js';
 import type { Mutant } from './mutant.js';
 import { partitionMutants } from './partition-mutants.js';
-
 import { queueMutants } from './queue-mutants.js';
 import { registryMutants } from './registry-mutants.js';
 import { sharingMutants } from './sharing-mutants.js';
@@ -26,6 +26,7 @@ export const mutants: readonly Mutant[] = [
   ...configMutants,
   ...crowdMutants,
   ...counterMutants,
+  ...engineMutants,
   ...ephemeralMutants,
   ...holdMutants,
   ...stmMutants,
