@@ -2,7 +2,7 @@ import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
 import { latin1, utf8Text } from '../core/bytes.js';
 import { callUser } from '../core/call-user.js';
-import { deferred } from '../core/deferred.js';
+import { deferredOnce } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { Readers } from '../core/readers.js';
 import type { Share } from '../core/shared.js';
@@ -54,7 +54,7 @@ export class Cache<T> implements AsyncDisposable {
   readonly #share: Share<Mirror>;
   readonly #decoding: Decoding<T>;
   readonly #freshness: Freshness;
-  readonly #ready = deferred();
+  readonly #ready = deferredOnce();
   readonly #readers = new Readers<CacheChange<T>>(changesLimit, merged);
   readonly #ended = new AbortController();
   readonly #releases: (() => void)[] = [];
@@ -71,17 +71,13 @@ export class Cache<T> implements AsyncDisposable {
     this.#decoding = new Decoding(options, (key, reason) => this.#emit('invalid', key, reason));
     // Nobody may be waiting when it ends.
     this.#ready.promise.catch(() => {});
-    this.#freshness = new Freshness(
-      context.runtime,
-      staleAfterMs,
-      () => this.staleMs,
-      (stale) => this.#emit('stale', stale),
-    );
     this.#share = mirrors.subscribe(selected({ prefix }), {
       onChange: (change) => this.#changed(change),
-      onHeard: () => this.#freshness.heard(),
       onEnd: (error) => this.#end(error),
     });
+    this.#freshness = new Freshness(context.runtime, staleAfterMs, this.#share.shared, (stale) =>
+      this.#emit('stale', stale),
+    );
     this.#releases.push(this.#freshness.start(), () => this.#share.unsubscribe());
     if (this.#mirror.revision !== 0n) this.#ready.resolve();
     this.#releases.push(onAbort(signal, (reason) => this.#end(reason as ConclaveError)));

@@ -76,20 +76,14 @@ export class ConfigFeed<T> implements FeedView {
       snapshotFile === undefined
         ? undefined
         : new Snapshot(site.files, snapshotFile, place.key, (error) => handle.snapshotFailed(error));
-    this.#freshness = new Freshness(
-      site.runtime,
-      staleAfterMs,
-      () => this.staleMs,
-      () => handle.turned(),
-    );
     this.#share = site.mirrors.subscribe(
       { key: place.key, rangeEnd: place.rangeEnd },
       {
         onChange: (change) => this.#told(change),
-        onHeard: () => this.#freshness.heard(),
         onEnd: (error) => this.#ended(error),
       },
     );
+    this.#freshness = new Freshness(site.runtime, staleAfterMs, this.#share.shared, () => handle.turned());
     this.#releases.push(
       this.#freshness.start(),
       () => this.#share.unsubscribe(),

@@ -12,7 +12,7 @@ export function utf8(text: string): Bytes {
 
 /** Lossy for bytes that are no UTF-8: for showing and for values we wrote, never for keys that are compared. */
 export function utf8Text(bytes: Bytes): string {
-  return view(bytes).toString('utf8');
+  return view(bytes).toString();
 }
 
 /** One char per byte, so that string order is byte order: the form in which the engine and the line compare keys. */

@@ -14,3 +14,17 @@ export function deferred<T = void>(): Deferred<T> {
   });
   return { promise, resolve, reject };
 }
+
+/** For whoever resolves it again and again: Node looks into each time after the first, which costs a call out of V8. */
+export function deferredOnce(): Deferred<void> {
+  const { promise, resolve, reject } = deferred();
+  let settled = false;
+  const once =
+    <Args extends unknown[]>(settle: (...args: Args) => void) =>
+    (...args: Args) => {
+      if (settled) return;
+      settled = true;
+      settle(...args);
+    };
+  return { promise, resolve: once(resolve), reject: once(reject) };
+}

@@ -70,14 +70,15 @@ export function samePlain(a: unknown, b: unknown): boolean {
   if (!isPlainObject(a) || !isPlainObject(b)) return false;
   const names = Object.keys(a);
   if (names.length !== Object.keys(b).length) return false;
-  return names.every((name) => Object.hasOwn(b, name) && samePlain(a[name], b[name]));
+  for (const name of names) if (!Object.hasOwn(b, name) || !samePlain(a[name], b[name])) return false;
+  return true;
 }
 
 function frozenPlain(value: Plain, depth: number): Plain {
   if (typeof value !== 'object' || value === null) return value;
   if (depth === depthLimit) throw new SyntaxError(`nested deeper than ${depthLimit}`);
   if (!Array.isArray(value)) refuseUnsafe(value as Readonly<Record<string, Plain>>);
-  for (const each of Object.values(value)) frozenPlain(each, depth + 1);
+  for (const each of Object.values(value)) if (typeof each === 'object') frozenPlain(each, depth + 1);
   return Object.freeze(value);
 }
 

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
 import { utf8Text } from '../core/bytes.js';
-import { deferred } from '../core/deferred.js';
+import { deferredOnce } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, type Plain, parsePlain, samePlain } from '../core/plain.js';
 import type { Share } from '../core/shared.js';
@@ -46,7 +46,7 @@ export class FlagSet implements AsyncDisposable {
   readonly #context: RecipeContext;
   readonly #share: Share<Mirror>;
   readonly #freshness: Freshness;
-  readonly #ready = deferred();
+  readonly #ready = deferredOnce();
   readonly #releases: (() => void)[];
   /** As they stand on the store. */
   readonly #raw = new Map<string, FlagDefinition>();
@@ -65,17 +65,13 @@ export class FlagSet implements AsyncDisposable {
     this.#context = context;
     // Nobody may be waiting when it ends.
     this.#ready.promise.catch(() => {});
-    this.#freshness = new Freshness(
-      context.runtime,
-      staleAfterMs,
-      () => this.staleMs,
-      (stale) => this.events.emit('stale', stale),
-    );
     this.#share = mirrors.subscribe(allFlags(context), {
       onChange: (change) => this.#apply(change),
-      onHeard: () => this.#freshness.heard(),
       onEnd: (error) => this.#end(error),
     });
+    this.#freshness = new Freshness(context.runtime, staleAfterMs, this.#share.shared, (stale) =>
+      this.events.emit('stale', stale),
+    );
     const unlink = onAbort(signal, (reason) => this.#end(reason as ConclaveError));
     this.#releases = [this.#freshness.start(), unlink, () => this.#share.unsubscribe()];
     const { revision, items } = this.#share.shared;

@@ -27,8 +27,7 @@ export function flawOf(value: unknown): string | undefined {
   const { state, variants, defaultVariant, targeting, metadata } = value;
   if (state !== 'ENABLED' && state !== 'DISABLED') return 'state is ENABLED or DISABLED';
   if (!isPlainObject(variants) || Object.keys(variants).length === 0) return 'variants is an object with members';
-  const [first, ...rest] = Object.values(variants).map(kindOf);
-  if (first === undefined || rest.some((kind) => kind !== first)) return 'variants are all of one type';
+  if (!areAlike(Object.values(variants))) return 'variants are all of one type';
   if (defaultVariant !== undefined && defaultVariant !== null) {
     const known = typeof defaultVariant === 'string' && Object.hasOwn(variants, defaultVariant);
     if (!known) return `defaultVariant ${JSON.stringify(defaultVariant)} is none of the variants`;
@@ -50,6 +49,12 @@ export function checkFlag(key: string, value: unknown): FlagDefinition {
   const flaw = flawOf(value);
   if (flaw !== undefined) throw new ConclaveError('INVALID_VALUE', `flag ${JSON.stringify(key)}: ${flaw}`);
   return value as FlagDefinition;
+}
+
+function areAlike([first, ...rest]: readonly unknown[]): boolean {
+  const kind = kindOf(first);
+  for (const each of rest) if (kindOf(each) !== kind) return false;
+  return kind !== undefined;
 }
 
 function kindOf(value: unknown): 'boolean' | 'string' | 'number' | 'object' | undefined {

@@ -1,5 +1,5 @@
 import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
-import { deferred } from '../core/deferred.js';
+import { deferredOnce } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { Readers } from '../core/readers.js';
 import type { Runtime } from '../core/runtime.js';
@@ -30,7 +30,7 @@ export class GroupView implements AsyncDisposable {
   readonly #folder: Folder;
   readonly #share: Share<Mirror>;
   readonly #members = new Map<string, Member>();
-  readonly #ready = deferred();
+  readonly #ready = deferredOnce();
   readonly #readers = new Readers<MembersChange>(changesLimit);
   readonly #unlink: () => void;
   #list: readonly Member[] | undefined;

@@ -1,5 +1,5 @@
 import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
-import { deferred } from '../core/deferred.js';
+import { deferredOnce } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { rendezvousScore } from '../core/hash.js';
 import { Readers } from '../core/readers.js';
@@ -64,7 +64,7 @@ export class Discovery implements AsyncDisposable {
   readonly #massExpiry: MassExpiry | undefined;
   readonly #saved: SavedInstances | undefined;
   readonly #self: string;
-  readonly #ready = deferred();
+  readonly #ready = deferredOnce();
   readonly #readers = new Readers<InstancesChange>(changesLimit);
   #stopTimer: () => void = () => {};
   /** The list as last put together; undefined: not since the last change. */

@@ -95,7 +95,7 @@ export class CatchUp {
 
   /** The state has moved. */
   moved(): void {
-    for (const { target, done } of [...this.#waiting]) if (this.#shows(target)) done();
+    for (const { target, done } of this.#waiting) if (this.#shows(target)) done();
   }
 
   /** Whoever waits is told `error`. */

@@ -52,13 +52,16 @@ function followOnce(
   let early: Event[] | undefined = [];
   let listed = 0n;
   const round = new AbortController();
+  /** As `round` says, which takes longer to ask. */
+  let over = false;
   const finish = () => {
+    over = true;
     signal.removeEventListener('abort', finish);
     round.abort(signal.reason);
     cancel();
   };
   const fail = (error: ConclaveError) => {
-    if (round.signal.aborted) return;
+    if (over) return;
     finish();
     if (error.code === 'COMPACTED') again();
     else listener.onEnd(error);
@@ -66,7 +69,7 @@ function followOnce(
   const list = async () => {
     const request = { key: spec.key, rangeEnd: spec.rangeEnd };
     const state = await untilAnswered(runtime, round.signal, () => store.range(request));
-    if (round.signal.aborted) return;
+    if (over) return;
     const waiting = early ?? [];
     early = undefined;
     listed = state.header.revision;
@@ -76,7 +79,7 @@ function followOnce(
   /** The list may overtake events that it has in it already: they travel on different streams. */
   const tell = (events: readonly Event[], revision: bigint) => {
     const fresh = eventsAfter(events, listed);
-    if (fresh.length > 0 && !round.signal.aborted) listener.onEvents(fresh, revision);
+    if (fresh.length > 0 && !over) listener.onEvents(fresh, revision);
   };
   const cancel = store.watch(spec, {
     onCreated: () => void list().catch((error: unknown) => fail(ConclaveError.from(error))),
@@ -86,7 +89,7 @@ function followOnce(
     },
     // Of before the list it says less than the list does.
     onProgress: (revision) => {
-      if (early === undefined && revision > listed && !round.signal.aborted) listener.onProgress?.(revision);
+      if (early === undefined && revision > listed && !over) listener.onProgress?.(revision);
     },
     onEnd: fail,
   });

@@ -31,8 +31,6 @@ export interface MirrorChange {
 export interface MirrorListener {
   /** The first call brings the first state. */
   onChange(change: MirrorChange): void;
-  /** The store has answered, or told something. */
-  onHeard?(): void;
   /** For good: the store refuses, or was closed. */
   onEnd(error: ConclaveError): void;
 }
@@ -51,6 +49,8 @@ export class Mirror {
   #items = new Map<string, KeyValue>();
   #revision = 0n;
   #told = 0n;
+  /** Who waits to hear the store, each once. */
+  readonly #listening = new Set<() => void>();
   readonly #catchUp: CatchUp;
   #heardAtMs: number;
   /** The mirror's revision when the store, asked for now, counted otherwise. */
@@ -116,6 +116,12 @@ export class Mirror {
     return this.#runtime.monotonicMs() - this.#heardAtMs;
   }
 
+  /** Calls `fn` when the store answers next, or tells something; the function returned takes the call back. */
+  onceHeard(fn: () => void): () => void {
+    this.#listening.add(fn);
+    return () => this.#listening.delete(fn);
+  }
+
   /** What had been done so many milliseconds ago is shown, for sure: it was read, or listed. */
   get provenMs(): number {
     return this.#catchUp.provenMs;
@@ -170,19 +176,21 @@ export class Mirror {
   #apply(events: readonly Event[]): void {
     this.#heard();
     let keys: KeyChange[] = [];
-    events.forEach(({ type, kv }, i) => {
+    for (let i = 0; i < events.length; i++) {
+      const { type, kv } = events[i] as Event;
       const key = latin1(kv.key);
       const before = this.#items.get(key);
       const after = type === EventType.delete ? undefined : keepKeyValue(kv);
       if (after === undefined) this.#items.delete(key);
       else this.#items.set(key, after);
       if (before !== undefined || after !== undefined) keys.push({ key, before, after });
-      if (events[i + 1]?.kv.modRevision === kv.modRevision || this.#stopped) return;
+      if (this.#stopped) return;
+      if (events[i + 1]?.kv.modRevision === kv.modRevision) continue;
       this.#revision = kv.modRevision;
       this.#told = kv.modRevision;
       if (keys.length > 0) this.#listener.onChange({ revision: kv.modRevision, keys, resync: false });
       keys = [];
-    });
+    }
     this.#catchUp.moved();
   }
 
@@ -199,7 +207,10 @@ export class Mirror {
 
   #heard(): void {
     this.#heardAtMs = this.#runtime.monotonicMs();
-    this.#listener.onHeard?.();
+    for (const fn of this.#listening) {
+      this.#listening.delete(fn);
+      fn();
+    }
   }
 
   #question(): CountQuestion | undefined {

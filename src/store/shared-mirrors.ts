@@ -32,7 +32,6 @@ export class SharedMirrors {
           spec,
           {
             onChange: (change) => hub.tell((each) => each.onChange(change)),
-            onHeard: () => hub.tell((each) => each.onHeard?.()),
             onEnd: (error) => hub.end(error),
           },
           this.#checks,
