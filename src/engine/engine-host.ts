@@ -33,8 +33,8 @@ export interface EngineHostOptions extends Pick<EngineOptions, 'minLeaseTtlS' | 
    */
   readonly regainRoom?: (() => Promise<boolean>) | undefined;
   /**
-   * Compacts by itself so that at least so many of the last revisions can be read and watched, and at most twice as
-   * many are kept. Default: never, as etcd.
+   * Compacts by itself so that at least so many of the last revisions can be read and watched, and at most a tenth
+   * more are kept. Default: never, as etcd.
    */
   readonly retainRevisions?: bigint | undefined;
   /**
@@ -296,12 +296,12 @@ export class EngineHost {
     }
   }
 
-  /** Only what watchers have been told of. */
+  /** Only what watchers have been told of; little at a time, since nobody is served meanwhile. */
   #compactOld(): void {
-    if (this.#retainRevisions === undefined || this.closed) return;
-    const { compactRevision } = this.engine.space;
-    const revision = this.#hub.toldRevision - this.#retainRevisions;
-    if (revision - compactRevision > this.#retainRevisions) this.engine.compact({ revision });
+    const retain = this.#retainRevisions;
+    if (retain === undefined || this.closed) return;
+    const revision = this.#hub.toldRevision - retain;
+    if (revision - this.engine.space.compactRevision > retain / 10n) this.engine.compact({ revision });
   }
 
   /** One timer at the next expiry, and the watch on the loop while there are leases. */

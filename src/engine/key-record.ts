@@ -74,11 +74,13 @@ export class KeyRecord {
   compact(revision: bigint): readonly Change[] {
     const changes = this.#list();
     const newest = countUntil(changes, revision) - 1;
-    if (newest < 0) return [];
     // A deletion reads like nothing at all; the change log keeps the one that happened at `revision` itself.
-    const kept = changes.slice(changes[newest]?.deleted ? newest + 1 : newest);
+    const gone = changes[newest]?.deleted ? newest + 1 : newest;
+    // It is asked once for each change that goes: what stays is not to be copied each time.
+    if (gone <= 0) return [];
+    const kept = changes.slice(gone);
     this.#changes = kept.length > 1 ? kept : kept[0];
-    return changes.slice(0, changes.length - kept.length);
+    return changes.slice(0, gone);
   }
 
   #list(): readonly Change[] {
