@@ -122,7 +122,8 @@ export class Calls {
         }
         const failure = ConclaveError.from(error);
         if (failure.code === 'UNAVAILABLE') this.#endpoints.leave(channel);
-        else if (signal.aborted) this.#leaveIfSilent(channel, startedAtMs);
+        // The question for a token has a time of its own, which may be shorter than the call's.
+        else if (signal.aborted || failure.code === 'TIMEOUT') this.#leaveIfSilent(channel, startedAtMs);
         const repeatable = kind === 'read' || failure.outcome === 'not-applied';
         if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;
         renewed = false;
