@@ -133,4 +133,15 @@ describe('an endpoint that gives no token', () => {
     expect(await runtime.until(store.txn({}, { timeoutMs: 60_000 }))).toEqual(answer);
     expect(runtime.pendingTimers).toBe(0);
   });
+  it('takes nobody along who asks another one', async () => {
+    const late = deferred<never>();
+    const { runtime, store, answer } = twoEndpoints(() => late.promise);
+    const first = store.txn({}, { patienceMs: 600 });
+    await runtime.advance(600);
+    const second = store.txn({});
+    await runtime.settle();
+    late.reject(etcdError('noLeader'));
+    expect(await runtime.until(Promise.all([first, second]))).toEqual([answer, answer]);
+    expect(runtime.pendingTimers).toBe(0);
+  });
 });
