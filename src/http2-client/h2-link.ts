@@ -233,6 +233,7 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     if (!connection.canOpen) {
       this.#waiting.add(call);
       this.#retire(Code.none, 'its numbers are used up');
+      this.#lookSoon();
       return;
     }
     this.#calls.add(call);

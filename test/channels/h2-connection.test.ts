@@ -3,9 +3,10 @@ import { type AddressInfo, createServer, type ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { H2Channel } from '../../src/channels/h2-channel.js';
 import { ConclaveError, type Outcome } from '../../src/core/errors.js';
+import { Connection } from '../../src/http2/connection.js';
 import { pingTimeoutMs } from '../../src/http2-client/h2-keepalive.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { kvMethods } from '../../src/wire/methods.js';
@@ -107,6 +108,22 @@ describe('connections of H2Channel', () => {
     await expect(calls[1]).rejects.toMatchObject(notApplied);
     expect((await Promise.all([calls[0], calls[2]])).map((each) => each?.header.revision)).toEqual([7n, 7n]);
     await old.closed;
+    await channel.close();
+  });
+
+  it('closes a connection whose numbers are used up, though nothing is under way on it', async () => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, connection: old } = await underWay(server, channel);
+    old.answer(1, revision7);
+    await call;
+    // A billion calls later.
+    using _ = vi.spyOn(Connection.prototype, 'canOpen', 'get').mockReturnValueOnce(false);
+    const later = txn(channel);
+    const next = await server.connection(1);
+    await next.request(1);
+    next.answer(1, revision7);
+    await Promise.all([later, old.closed]);
     await channel.close();
   });
 
