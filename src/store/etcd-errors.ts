@@ -119,11 +119,14 @@ export function statusOf(error: ConclaveError): { status: number; text: string }
 
 /**
  * The error that a peer's gRPC status tells. Whether the request was applied is known only where the server has
- * looked at it and said no; everything that can happen on the way is `unknown`.
+ * looked at it and said no; everything that can happen on the way is `unknown`. So is what found no room: etcd says that
+ * of the first requests above its quota and applies them (`quotaApplierV3`), and of those behind them in the same words
+ * without applying them.
  */
 export function errorOfStatus(status: number, text: string, cause?: unknown): ConclaveError {
   const code = byText.get(text)?.code ?? codeByStatus[status] ?? 'INTERNAL';
-  const outcome = undecided.has(status) ? 'unknown' : 'not-applied';
+  const isDoubtful = undecided.has(status) || text === etcdErrors.noSpace.text;
+  const outcome = isDoubtful ? 'unknown' : 'not-applied';
   return new ConclaveError(code, text, { outcome, cause });
 }
 

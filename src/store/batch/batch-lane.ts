@@ -37,7 +37,7 @@ export class BatchLane {
   constructor(store: Store, options: LaneOptions) {
     this.#store = store;
     this.#options = options;
-    this.#limits = { membersMax: options.membersMax, bytesMax, operationsMax };
+    this.#limits = { membersMax: options.membersMax, bytesMax, operationsMax, isFull: false };
   }
 
   add<Answer>(member: Member<Answer>): Promise<Answer> {
@@ -107,7 +107,9 @@ export class BatchLane {
     const timeoutMs = this.#start(members);
     try {
       batch.answered(await this.#store.txn(batch.request(), { timeoutMs }));
+      if (this.#limits.isFull && batch.grows) this.#limits = { ...this.#limits, isFull: false };
     } catch (error) {
+      if (isFull(error)) this.#limits = { ...this.#limits, isFull: true };
       if (!isAboutOne(error)) for (const member of members) member.reject(error);
       else await this.#apart(batch, error);
     }
@@ -140,4 +142,8 @@ function isAboutOne(error: unknown): error is ConclaveError {
   if (!ConclaveError.is(error) || error.outcome !== 'not-applied' || error.retryable) return false;
   if (error.message === etcdErrors.tooManyRequests.text) return false;
   return !ConclaveError.is(error, 'CLOSED', 'CANCELLED', 'UNAUTHENTICATED');
+}
+
+function isFull(error: unknown): boolean {
+  return ConclaveError.is(error) && error.message === etcdErrors.noSpace.text;
 }

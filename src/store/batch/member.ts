@@ -189,4 +189,4 @@ export class ReadMember extends Member<RangeResponse> {
   }
 }
 
-const untouched: Footprint = { reads: [], writes: [], lines: [], operations: 0, bytes: 0 };
+const untouched: Footprint = { reads: [], writes: [], lines: [], operations: 0, bytes: 0, grows: false };

@@ -5,7 +5,7 @@ import { EngineHost, type EngineHostOptions } from '../../../src/engine/engine-h
 import { EngineStore } from '../../../src/engine/engine-store.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
 import { type BatchingOptions, BatchingStore } from '../../../src/store/batch/batching-store.js';
-import { etcdError } from '../../../src/store/etcd-errors.js';
+import { errorOfStatus, etcdError, etcdErrors, Status } from '../../../src/store/etcd-errors.js';
 import type { RangeRequest, RequestOp, TxnRequest } from '../../../src/store/messages.js';
 import { createdAt, get, put, rangeAt, remove } from '../../../src/store/ops.js';
 import { FaultyStore } from '../../support/faulty-store.js';
@@ -231,6 +231,17 @@ describe('batches', () => {
     const calls = [1, 2, 3].map((i) => failure(scene.store.txn({ success: [put(`a/${i}`, '')] })));
     expect(await scene.until(Promise.all(calls))).toEqual([error, error, error]);
     expect(scene.network.counts.txn).toBe(1);
+  });
+
+  it('BATCH-5: a store without room may have done it; from then on what takes none goes apart from what does', async () => {
+    const scene = new Scene();
+    const full = errorOfStatus(Status.resourceExhausted, etcdErrors.noSpace.text);
+    const both = () => [scene.store.txn({ success: [put('a', '')] }), scene.store.txn({ success: [remove('b')] })];
+    scene.network.refuse('txn', full);
+    expect(await scene.until(Promise.all(both().map(failure)))).toEqual([full, full]);
+    expect(full.outcome).toBe('unknown');
+    await scene.until(Promise.all(both()));
+    expect(sizes(scene.txns())).toEqual([2, 1, 1]);
   });
 
   it('BATCH-6: learns how many operations the server takes', async () => {
