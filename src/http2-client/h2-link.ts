@@ -141,6 +141,8 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
 
   /** Ends every call. */
   close(): void {
+    // With GOAWAY leaves all that waits for the end of the turn: before anybody is told that it has not left.
+    this.#connection?.flush();
     for (const call of this.#all()) call.fail(closedError(this.#options.endpoint, call.outcome));
     this.#connection?.goAway();
     this.#connection?.flush();

@@ -127,6 +127,19 @@ describe('connections of H2Channel', () => {
     await channel.close();
   });
 
+  it('calls nothing not applied that leaves while it closes', async () => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, connection } = await underWay(server, channel);
+    connection.answer(1, revision7);
+    await call;
+    const last = txn(channel);
+    await channel.close();
+    await expect(last).rejects.toMatchObject(unknown);
+    await connection.closed;
+    expect(connection.dataBytes(3)).toBeGreaterThan(0);
+  });
+
   it('sends no more than the windows allow, and calls what has not all left not applied', async () => {
     await using server = await FrameServer.start([[Setting.initialWindowSize, 10]]);
     const channel = new H2Channel({ address: server.address });
