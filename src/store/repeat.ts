@@ -1,7 +1,6 @@
 import { type AnySignal, pause } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
-import { isOverfull } from './etcd-errors.js';
 
 const firstPauseMs = 50;
 const lastPauseMs = 1000;
@@ -9,7 +8,7 @@ const lastPauseMs = 1000;
 /**
  * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
  * passes one that ends with its session. Other errors are the answer. `doubt` is called for each try that was not
- * answered. A store that is full may have done it all the same (`errorOfStatus`), and is asked once more.
+ * answered. What was too much for the store may be done all the same (`errorOfStatus`): it is asked once more.
  */
 export async function untilAnswered<T>(
   runtime: Runtime,
@@ -17,7 +16,7 @@ export async function untilAnswered<T>(
   attempt: () => Promise<T>,
   doubt?: () => void,
 ): Promise<T> {
-  let wasFull = false;
+  let wasTooMuch = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
     signal.throwIfAborted();
     try {
@@ -25,9 +24,9 @@ export async function untilAnswered<T>(
     } catch (error) {
       if (!unanswered(error)) throw error;
       doubt?.();
-      const isFull = isOverfull(error);
-      if (isFull && wasFull) throw error;
-      wasFull ||= isFull;
+      const isTooMuch = ConclaveError.is(error, 'RESOURCE_EXHAUSTED');
+      if (isTooMuch && wasTooMuch) throw error;
+      wasTooMuch ||= isTooMuch;
     }
     await pause(runtime, pauseMs, signal);
   }

@@ -110,7 +110,7 @@ export class BatchLane {
       if (this.#limits.isFull && batch.grows) this.#limits = { ...this.#limits, isFull: false };
     } catch (error) {
       if (isFull(error)) this.#limits = { ...this.#limits, isFull: true };
-      if (!isAboutOne(error)) for (const member of members) member.reject(error);
+      if (!isAboutOne(error, batch)) for (const member of members) member.reject(error);
       else await this.#apart(batch, error);
     }
   }
@@ -138,7 +138,9 @@ export class BatchLane {
 }
 
 /** Whether a batch was refused for what one member asks: surely not applied, and not what all of them would meet. */
-function isAboutOne(error: unknown): error is ConclaveError {
+function isAboutOne(error: unknown, batch: Batch): error is ConclaveError {
+  // Of many answers together, each of which may be small enough.
+  if (ConclaveError.is(error, 'RESOURCE_EXHAUSTED') && error.outcome === 'unknown') return batch.onlyReads;
   if (!ConclaveError.is(error) || error.outcome !== 'not-applied' || error.retryable) return false;
   if (error.message === etcdErrors.tooManyRequests.text) return false;
   return !ConclaveError.is(error, 'CLOSED', 'CANCELLED', 'UNAUTHENTICATED');

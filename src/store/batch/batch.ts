@@ -41,6 +41,10 @@ export class Batch {
     return this.members.some(({ footprint }) => footprint?.grows === true);
   }
 
+  get onlyReads(): boolean {
+    return this.members.every(({ footprint }) => footprint?.writes.length === 0);
+  }
+
   /**
    * Takes `member`, or leaves it out because it is in the way of somebody who came before it, taken or left out: then
    * it must go later. `full`: nobody else fits.
