@@ -225,6 +225,8 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     return (
       this.#state === 'ready' &&
       connection !== undefined &&
+      // Given up, and not told so yet: what waits goes to the next connection.
+      this.#socket?.destroyed === false &&
       this.#calls.size < connection.peerSettings.maxStreams &&
       connection.streams < connection.peerSettings.maxStreams
     );

@@ -212,6 +212,30 @@ describe('connections of H2Channel', () => {
     await channel.close();
   });
 
+  it('begins no call on a connection that it has given up, whose end has yet to be heard of', async () => {
+    let nowMs = 0;
+    let look = () => {};
+    const setTimer = (_: number, fn: () => void) => {
+      look = fn;
+      return () => {};
+    };
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address, clock: { monotonicMs: () => nowMs, setTimer } });
+    const { call, connection } = await underWay(server, channel);
+    nowMs = 10_000;
+    look();
+    await connection.next(({ type, flags }) => type === FrameType.ping && flags === 0);
+    nowMs += pingTimeoutMs;
+    look();
+    const later = txn(channel);
+    await expect(call).rejects.toMatchObject(unknown);
+    const next = await server.connection(1);
+    await next.request(1);
+    next.answer(1, revision7);
+    expect((await later).header.revision).toBe(7n);
+    await channel.close();
+  });
+
   it('answers a ping 50 ms later', async () => {
     const runtime = new SimRuntime();
     await using server = await FrameServer.start();
