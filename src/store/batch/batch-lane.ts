@@ -128,10 +128,10 @@ export class BatchLane {
     const { runtime, requestTimeoutMs } = this.#options;
     const nowMs = runtime.monotonicMs();
     let longestMs = requestTimeoutMs;
+    for (const { timeoutMs = 0 } of members) longestMs = Math.max(longestMs, timeoutMs);
     for (const member of members) {
       member.sent = true;
-      member.goesAfter(nowMs - member.askedAtMs, requestTimeoutMs);
-      longestMs = Math.max(longestMs, member.timeoutMs ?? 0);
+      member.goesFor(longestMs, nowMs - member.askedAtMs, requestTimeoutMs);
     }
     return longestMs;
   }

@@ -323,6 +323,17 @@ describe('batches', () => {
     ]);
   });
 
+  it('BATCH-7: a call has no more time for going with one that has', async () => {
+    const scene = new Scene();
+    scene.network.partition();
+    const usual = failure(scene.store.txn({ success: [put('usual', '')] }));
+    const long = failure(scene.store.txn({ success: [put('long', '')] }, { timeoutMs: 60_000 }));
+    expect(await scene.until(usual)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+    expect(scene.sim.nowMs).toBe(5_000);
+    expect(await scene.until(long)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+    expect(scene.network.counts.txn).toBe(1);
+  });
+
   it('BATCH-7: a call whose time has passed while it waited is not sent', async () => {
     const scene = new Scene({ inFlightMax: 1 });
     scene.network.partition();
