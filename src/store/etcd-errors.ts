@@ -119,9 +119,9 @@ export function statusOf(error: ConclaveError): { status: number; text: string }
 
 /**
  * The error that a peer's gRPC status tells. Whether the request was applied is known only where the server has
- * looked at it and said no; everything that can happen on the way is `unknown`. So is what found no room: etcd says that
- * of the first requests above its quota and applies them (`quotaApplierV3`), and of those behind them in the same words
- * without applying them. And what has an answer was applied, though that be too large to be sent.
+ * looked at it and said no; everything that can happen on the way is `unknown`. So is what found no room: etcd says so
+ * of the first requests above its quota and applies them (`quotaApplierV3`), and in the same words of those behind,
+ * which it does not apply. And what has an answer was applied, though that be too large to be sent.
  */
 export function errorOfStatus(status: number, text: string, cause?: unknown): ConclaveError {
   const code = byText.get(text)?.code ?? codeByStatus[status] ?? 'INTERNAL';

@@ -233,7 +233,7 @@ describe('batches', () => {
     expect(scene.network.counts.txn).toBe(1);
   });
 
-  it('BATCH-5: a store without room may have done it; from then on what takes none goes apart from what does', async () => {
+  it('BATCH-5: a store without room may have done it; from then on puts and the rest go apart', async () => {
     const scene = new Scene();
     const full = errorOfStatus(Status.resourceExhausted, etcdErrors.noSpace.text);
     const both = () => [scene.store.txn({ success: [put('a', '')] }), scene.store.txn({ success: [remove('b')] })];
