@@ -141,6 +141,8 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
 
   /** Ends every call. */
   close(): void {
+    // With GOAWAY leaves all that waits for the end of the turn: before anybody is told that it has not left.
+    this.#connection?.flush();
     for (const call of this.#all()) call.fail(closedError(this.#options.endpoint, call.outcome));
     this.#connection?.goAway();
     this.#connection?.flush();
@@ -223,6 +225,8 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     return (
       this.#state === 'ready' &&
       connection !== undefined &&
+      // Given up, and not told so yet: what waits goes to the next connection.
+      this.#socket?.destroyed === false &&
       this.#calls.size < connection.peerSettings.maxStreams &&
       connection.streams < connection.peerSettings.maxStreams
     );
@@ -233,6 +237,7 @@ export class H2Link<Call extends LinkCall> implements ConnectionListener, CallOw
     if (!connection.canOpen) {
       this.#waiting.add(call);
       this.#retire(Code.none, 'its numbers are used up');
+      this.#lookSoon();
       return;
     }
     this.#calls.add(call);

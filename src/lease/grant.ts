@@ -1,6 +1,7 @@
 import { pause } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { elapsedMs } from '../core/runtime.js';
+import { isOverfull } from '../store/etcd-errors.js';
 import { unanswered } from '../store/repeat.js';
 import type { Deadline } from './deadline.js';
 import type { SessionContext } from './session.js';
@@ -27,7 +28,7 @@ export async function grantLease(
       return await grantOnce(context, id, ttlSeconds);
     } catch (error) {
       signal.throwIfAborted();
-      if (!unanswered(error)) throw error;
+      if (!unanswered(error) || isOverfull(error)) throw error;
       if (elapsedMs(runtime, startedAt) + retryPauseMs > patienceMs) throw unavailable(error, patienceMs);
     }
     await pause(runtime, retryPauseMs, signal);

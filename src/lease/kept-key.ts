@@ -385,10 +385,10 @@ export class KeptKey {
   }
 
   #mayPass(error: unknown): boolean {
-    if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND')) return true;
+    const isFull = isOverfull(error);
+    if ((!isFull && unanswered(error)) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND')) return true;
     // Once it stood there, whoever took the right away may give it back, and a store that is full is made room in.
-    const passes = isOverfull(error) || ConclaveError.is(error, 'PERMISSION_DENIED', 'UNAUTHENTICATED');
-    return passes && this.#status !== 'pending';
+    return (isFull || ConclaveError.is(error, 'PERMISSION_DENIED', 'UNAUTHENTICATED')) && this.#status !== 'pending';
   }
 
   #turn(status: KeptKeyStatus, error?: ConclaveError): void {

@@ -2,6 +2,7 @@ import { onAbort, pause } from '../core/abort.js';
 import { utf8Text } from '../core/bytes.js';
 import { ConclaveError, type LossReason } from '../core/errors.js';
 import { onSessionEnd, type Session, type SessionContext } from '../lease/session.js';
+import { isOverfull } from '../store/etcd-errors.js';
 import type { Compare } from '../store/messages.js';
 import { createdAt } from '../store/ops.js';
 import { unanswered } from '../store/repeat.js';
@@ -212,7 +213,7 @@ export async function whileHeld<H extends Workable, T>(
     await hold[Symbol.asyncDispose]();
   } catch (error) {
     // The work is done and letting go goes on behind us: to reject would make the caller do the work again.
-    if (!unanswered(error)) throw error;
+    if (!unanswered(error) || isOverfull(error)) throw error;
   }
   return result;
 }

@@ -119,13 +119,19 @@ export function statusOf(error: ConclaveError): { status: number; text: string }
 
 /**
  * The error that a peer's gRPC status tells. Whether the request was applied is known only where the server has
- * looked at it and said no; everything that can happen on the way is `unknown`.
+ * looked at it and said no; everything that can happen on the way is `unknown`. So is what found no room: etcd says so
+ * of the first requests above its quota and applies them (`quotaApplierV3`), and in the same words of those behind,
+ * which it does not apply. And what has an answer was applied, though that be too large to be sent.
  */
 export function errorOfStatus(status: number, text: string, cause?: unknown): ConclaveError {
   const code = byText.get(text)?.code ?? codeByStatus[status] ?? 'INTERNAL';
-  const outcome = undecided.has(status) ? 'unknown' : 'not-applied';
+  const isDoubtful = undecided.has(status) || text === etcdErrors.noSpace.text || text.startsWith(answerTooLarge);
+  const outcome = isDoubtful ? 'unknown' : 'not-applied';
   return new ConclaveError(code, text, { outcome, cause });
 }
+
+/** How gRPC begins to say so, and what it says of a request is not: `received message larger than max`. */
+const answerTooLarge = 'grpc: trying to send message larger than max';
 
 /** Statuses that a client, a proxy or a dying server may give after the request was applied. */
 const undecided: ReadonlySet<number> = new Set([

@@ -8,7 +8,7 @@ const lastPauseMs = 1000;
 /**
  * Runs `attempt`, which must be safe to run twice, until the store has answered it. Bounded by `signal`; every caller
  * passes one that ends with its session. Other errors are the answer. `doubt` is called for each try that was not
- * answered.
+ * answered. What was too much for the store may be done all the same (`errorOfStatus`): it is asked once more.
  */
 export async function untilAnswered<T>(
   runtime: Runtime,
@@ -16,6 +16,7 @@ export async function untilAnswered<T>(
   attempt: () => Promise<T>,
   doubt?: () => void,
 ): Promise<T> {
+  let wasTooMuch = false;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, lastPauseMs)) {
     signal.throwIfAborted();
     try {
@@ -23,6 +24,9 @@ export async function untilAnswered<T>(
     } catch (error) {
       if (!unanswered(error)) throw error;
       doubt?.();
+      const isTooMuch = ConclaveError.is(error, 'RESOURCE_EXHAUSTED');
+      if (isTooMuch && wasTooMuch) throw error;
+      wasTooMuch ||= isTooMuch;
     }
     await pause(runtime, pauseMs, signal);
   }

@@ -24,7 +24,7 @@ export class AuthToken {
   readonly #runtime: Runtime;
   readonly #timeoutMs: number;
   readonly #closing = new Cancellation();
-  #fetching: Promise<Metadata> | undefined;
+  #fetching: { readonly from: RpcChannel; readonly metadata: Promise<Metadata> } | undefined;
   /** What `#fetching` gave. */
   #current: Metadata | undefined;
 
@@ -48,12 +48,13 @@ export class AuthToken {
   /** Rejects with `outcome: 'not-applied'`: the call that wanted to go with the token was never sent. */
   metadata(channel: RpcChannel): Promise<Metadata> {
     if (this.#credentials === undefined) return Promise.resolve(this.#metadata);
-    if (this.#fetching === undefined) {
-      const fetching = this.#fetch(channel, this.#credentials);
+    // One that is on its way from another endpoint would fail with that one, and this one be left for it.
+    if (this.#fetching === undefined || (this.#current === undefined && this.#fetching.from !== channel)) {
+      const fetching = { from: channel, metadata: this.#fetch(channel, this.#credentials) };
       this.#fetching = fetching;
       // What was forgotten on its way stays so, and leaves alone what is fetched instead.
       const isWanted = () => this.#fetching === fetching;
-      fetching.then(
+      fetching.metadata.then(
         (metadata) => {
           if (isWanted()) this.#current = metadata;
         },
@@ -62,7 +63,7 @@ export class AuthToken {
         },
       );
     }
-    return this.#fetching;
+    return this.#fetching.metadata;
   }
 
   /**

@@ -13,7 +13,7 @@ export interface Attempt {
   readonly metadata: Metadata;
   /** Aborts when the call is over for the caller. */
   readonly signal: Cancellation;
-  /** Aborts when later calls should go another way; undefined: when this one is over. */
+  /** Aborts when later calls should go another way, and has not yet; undefined: when this one is over. */
   readonly patience: Cancellation | undefined;
 }
 
@@ -114,7 +114,7 @@ export class Calls {
       try {
         metadata ??= await this.#auth.metadata(channel);
         signal.throwIfAborted();
-        return await send({ channel, metadata, signal, patience });
+        return await send({ channel, metadata, signal, patience: unspent(patience) });
       } catch (error) {
         if (!renewed && metadata !== undefined && this.#auth.refused(metadata, error)) {
           renewed = true;
@@ -122,7 +122,8 @@ export class Calls {
         }
         const failure = ConclaveError.from(error);
         if (failure.code === 'UNAVAILABLE') this.#endpoints.leave(channel);
-        else if (signal.aborted) this.#leaveIfSilent(channel, startedAtMs);
+        // The question for a token has a time of its own, which may be shorter than the call's.
+        else if (signal.aborted || failure.code === 'TIMEOUT') this.#leaveIfSilent(channel, startedAtMs);
         const repeatable = kind === 'read' || failure.outcome === 'not-applied';
         if (failure.code !== 'UNAVAILABLE' || !repeatable || left === 0 || signal.aborted) throw failure;
         renewed = false;
@@ -136,6 +137,11 @@ export class Calls {
   #leaveIfSilent(channel: RpcChannel, sinceMs: number): void {
     if (this.#runtime.monotonicMs() - sinceMs >= silentMs) this.#endpoints.leave(channel);
   }
+}
+
+/** Whoever has used up a call's patience has been left for it; the one that is asked instead has done nothing yet. */
+function unspent(patience: Cancellation | undefined): Cancellation | undefined {
+  return patience?.aborted === true ? undefined : patience;
 }
 
 function timedOut(path: string, timeoutMs: number): ConclaveError {

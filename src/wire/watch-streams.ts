@@ -16,9 +16,10 @@ export class WatchStreams {
 
   watch(spec: WatchSpec, listener: WatchListener): () => void {
     const entry = new WatchEntry(spec, listener);
-    if (this.#closed) {
+    const refusal = this.#closed ? closedError() : faultOf(spec);
+    if (refusal !== undefined) {
       // The caller has not got its cancel function yet.
-      void Promise.resolve().then(() => entry.end(closedError()));
+      void Promise.resolve().then(() => entry.end(refusal));
       return () => void entry.stop();
     }
     const lane = this.#laneOf(spec.lane);
@@ -46,4 +47,10 @@ export class WatchStreams {
 
 function closedError(): ConclaveError {
   return new ConclaveError('CLOSED', 'the store is closed');
+}
+
+/** What no message can hold must not come to a stream: it would fail in its midst, and with it every other watch. */
+function faultOf({ startRevision = 0n }: WatchSpec): ConclaveError | undefined {
+  if (startRevision === BigInt.asIntN(64, startRevision)) return undefined;
+  return new ConclaveError('INVALID_ARGUMENT', `no revision can be ${startRevision}`);
 }

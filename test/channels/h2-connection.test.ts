@@ -3,9 +3,10 @@ import { type AddressInfo, createServer, type ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { H2Channel } from '../../src/channels/h2-channel.js';
 import { ConclaveError, type Outcome } from '../../src/core/errors.js';
+import { Connection } from '../../src/http2/connection.js';
 import { pingTimeoutMs } from '../../src/http2-client/h2-keepalive.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { kvMethods } from '../../src/wire/methods.js';
@@ -110,6 +111,35 @@ describe('connections of H2Channel', () => {
     await channel.close();
   });
 
+  it('closes a connection whose numbers are used up, though nothing is under way on it', async () => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, connection: old } = await underWay(server, channel);
+    old.answer(1, revision7);
+    await call;
+    // A billion calls later.
+    using _ = vi.spyOn(Connection.prototype, 'canOpen', 'get').mockReturnValueOnce(false);
+    const later = txn(channel);
+    const next = await server.connection(1);
+    await next.request(1);
+    next.answer(1, revision7);
+    await Promise.all([later, old.closed]);
+    await channel.close();
+  });
+
+  it('calls nothing not applied that leaves while it closes', async () => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, connection } = await underWay(server, channel);
+    connection.answer(1, revision7);
+    await call;
+    const last = txn(channel);
+    await channel.close();
+    await expect(last).rejects.toMatchObject(unknown);
+    await connection.closed;
+    expect(connection.dataBytes(3)).toBeGreaterThan(0);
+  });
+
   it('sends no more than the windows allow, and calls what has not all left not applied', async () => {
     await using server = await FrameServer.start([[Setting.initialWindowSize, 10]]);
     const channel = new H2Channel({ address: server.address });
@@ -179,6 +209,30 @@ describe('connections of H2Channel', () => {
     await runtime.advance(pingTimeoutMs);
     expect(await end).toMatchObject({ ...unknown, message: expect.stringContaining('no sign of life') });
     await connection.closed;
+    await channel.close();
+  });
+
+  it('begins no call on a connection that it has given up, whose end has yet to be heard of', async () => {
+    let nowMs = 0;
+    let look = () => {};
+    const setTimer = (_: number, fn: () => void) => {
+      look = fn;
+      return () => {};
+    };
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address, clock: { monotonicMs: () => nowMs, setTimer } });
+    const { call, connection } = await underWay(server, channel);
+    nowMs = 10_000;
+    look();
+    await connection.next(({ type, flags }) => type === FrameType.ping && flags === 0);
+    nowMs += pingTimeoutMs;
+    look();
+    const later = txn(channel);
+    await expect(call).rejects.toMatchObject(unknown);
+    const next = await server.connection(1);
+    await next.request(1);
+    next.answer(1, revision7);
+    expect((await later).header.revision).toBe(7n);
     await channel.close();
   });
 

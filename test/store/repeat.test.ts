@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
-import { etcdError } from '../../src/store/etcd-errors.js';
+import { errorOfStatus, etcdError, etcdErrors, Status } from '../../src/store/etcd-errors.js';
 import { unanswered, untilAnswered } from '../../src/store/repeat.js';
 import { errorOf } from '../support/sim-world.js';
 
@@ -32,6 +32,17 @@ describe('untilAnswered()', () => {
     );
     expect(await error).toMatchObject({ code: 'PERMISSION_DENIED' });
     expect(tries).toBe(1);
+  });
+
+  it('asks a store once more that has no room: it may have done what it says so of', async () => {
+    const sim = new SimRuntime();
+    const full = errorOfStatus(Status.resourceExhausted, etcdErrors.noSpace.text);
+    const answers: unknown[] = [full, lost, full];
+    let doubts = 0;
+    const attempt = () => Promise.reject(answers.shift());
+    const error = errorOf(untilAnswered(sim, new AbortController().signal, attempt, () => (doubts += 1)));
+    expect(await sim.until(error)).toBe(full);
+    expect([doubts, answers.length]).toEqual([3, 0]);
   });
 
   it('ends with its signal while it pauses, and sends nothing when that has aborted before', async () => {

@@ -5,7 +5,7 @@ import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { AuthToken } from '../../src/wire/auth-token.js';
 import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
-import { authMethods } from '../../src/wire/methods.js';
+import { authMethods, kvMethods } from '../../src/wire/methods.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
 import { putTxn } from '../support/remote-stores.js';
 import { header, ScriptedService } from '../support/scripted-service.js';
@@ -109,5 +109,39 @@ describe('a call whose token is refused', () => {
     }
     await expect(write).rejects.toBe(refused);
     expect(channels.map(({ calls }) => calls.length)).toEqual([2, 2]);
+  });
+});
+
+/** A store over two endpoints, of which the first is `slow` to give a token and the second does all it is asked. */
+function twoEndpoints(slow: () => Promise<never>) {
+  const runtime = new SimRuntime();
+  const answer = { header: header(2n), succeeded: true, responses: [] };
+  const good = new ScriptedService()
+    .on(authMethods.authenticate, async () => ({ header: header(1n), token: 't' }))
+    .on(kvMethods.txn, async () => answer);
+  const services = [new ScriptedService().on(authMethods.authenticate, slow), good];
+  const channels = services.map((service, i) => new LoopbackChannel(service, `endpoint-${i}`));
+  const store = new RpcStore({ channels, runtime, credentials: { username: 'alice', password: 'pw' } });
+  return { runtime, store, answer };
+}
+
+describe('an endpoint that gives no token', () => {
+  it('is left, though the call that asked for one has more time than that takes', async () => {
+    const { runtime, store, answer } = twoEndpoints(() => new Promise(() => {}));
+    const first = runtime.until(store.txn({}, { timeoutMs: 60_000 }));
+    await expect(first).rejects.toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' });
+    expect(await runtime.until(store.txn({}, { timeoutMs: 60_000 }))).toEqual(answer);
+    expect(runtime.pendingTimers).toBe(0);
+  });
+  it('takes nobody along who asks another one', async () => {
+    const late = deferred<never>();
+    const { runtime, store, answer } = twoEndpoints(() => late.promise);
+    const first = store.txn({}, { patienceMs: 600 });
+    await runtime.advance(600);
+    const second = store.txn({});
+    await runtime.settle();
+    late.reject(etcdError('noLeader'));
+    expect(await runtime.until(Promise.all([first, second]))).toEqual([answer, answer]);
+    expect(runtime.pendingTimers).toBe(0);
   });
 });

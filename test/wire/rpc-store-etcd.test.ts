@@ -143,6 +143,20 @@ function suites(): void {
         good.cancel();
       });
 
+      it('ends a watch from a revision that no message can hold, and leaves the others alone', async () => {
+        const store = connect([etcd.url]);
+        const key = utf8(`${name}/beyond`);
+        const [before, beyond] = [
+          new ToldWatch(store, { key }),
+          new ToldWatch(store, { key, startRevision: 2n ** 63n }),
+        ];
+        await beyond.until((log) => log.error !== undefined);
+        expect(beyond.error).toMatchObject({ code: 'INVALID_ARGUMENT', outcome: 'not-applied' });
+        await before.until((log) => log.created.length === 1);
+        const after = new ToldWatch(store, { key });
+        await after.until((log) => log.created.length === 1);
+      });
+
       it('resumes a watch over a restart of etcd without gap or repetition', async () => {
         const store = connect([etcd.url], { requestTimeoutMs: 2_000 });
         const watch = new ToldWatch(store, { key: utf8(`${name}/resume`) });

@@ -37,7 +37,7 @@ export class BatchLane {
   constructor(store: Store, options: LaneOptions) {
     this.#store = store;
     this.#options = options;
-    this.#limits = { membersMax: options.membersMax, bytesMax, operationsMax };
+    this.#limits = { membersMax: options.membersMax, bytesMax, operationsMax, isFull: false };
   }
 
   add<Answer>(member: Member<Answer>): Promise<Answer> {
@@ -107,8 +107,10 @@ export class BatchLane {
     const timeoutMs = this.#start(members);
     try {
       batch.answered(await this.#store.txn(batch.request(), { timeoutMs }));
+      if (this.#limits.isFull && batch.grows) this.#limits = { ...this.#limits, isFull: false };
     } catch (error) {
-      if (!isAboutOne(error)) for (const member of members) member.reject(error);
+      if (isFull(error)) this.#limits = { ...this.#limits, isFull: true };
+      if (!isAboutOne(error, batch)) for (const member of members) member.reject(error);
       else await this.#apart(batch, error);
     }
   }
@@ -126,18 +128,24 @@ export class BatchLane {
     const { runtime, requestTimeoutMs } = this.#options;
     const nowMs = runtime.monotonicMs();
     let longestMs = requestTimeoutMs;
+    for (const { timeoutMs = 0 } of members) longestMs = Math.max(longestMs, timeoutMs);
     for (const member of members) {
       member.sent = true;
-      member.goesAfter(nowMs - member.askedAtMs, requestTimeoutMs);
-      longestMs = Math.max(longestMs, member.timeoutMs ?? 0);
+      member.goesFor(longestMs, nowMs - member.askedAtMs, requestTimeoutMs);
     }
     return longestMs;
   }
 }
 
 /** Whether a batch was refused for what one member asks: surely not applied, and not what all of them would meet. */
-function isAboutOne(error: unknown): error is ConclaveError {
+function isAboutOne(error: unknown, batch: Batch): error is ConclaveError {
+  // Of many answers together, each of which may be small enough.
+  if (ConclaveError.is(error, 'RESOURCE_EXHAUSTED') && error.outcome === 'unknown') return batch.onlyReads;
   if (!ConclaveError.is(error) || error.outcome !== 'not-applied' || error.retryable) return false;
   if (error.message === etcdErrors.tooManyRequests.text) return false;
   return !ConclaveError.is(error, 'CLOSED', 'CANCELLED', 'UNAUTHENTICATED');
+}
+
+function isFull(error: unknown): boolean {
+  return ConclaveError.is(error) && error.message === etcdErrors.noSpace.text;
 }

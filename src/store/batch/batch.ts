@@ -9,6 +9,8 @@ export interface BatchLimits {
   readonly bytesMax: number;
   /** What the server takes, as far as is known (`--max-txn-ops`). */
   readonly operationsMax: number;
+  /** Whether the store has had no room lately: then what puts something goes apart from what does not. */
+  readonly isFull: boolean;
 }
 
 /** Calls that go to the store as one txn: what one of them writes, no other one touches. */
@@ -34,6 +36,15 @@ export class Batch {
     return this.#length + this.#deepest;
   }
 
+  /** Whether it may put something. */
+  get grows(): boolean {
+    return this.members.some(({ footprint }) => footprint?.grows === true);
+  }
+
+  get onlyReads(): boolean {
+    return this.members.every(({ footprint }) => footprint?.writes.length === 0);
+  }
+
   /**
    * Takes `member`, or leaves it out because it is in the way of somebody who came before it, taken or left out: then
    * it must go later. `full`: nobody else fits.
@@ -42,7 +53,8 @@ export class Batch {
     const ground = this.#ground ?? this.#open();
     const { footprint } = member;
     if (footprint === undefined || !this.#hasRoomFor(member)) return 'full';
-    const isClear = ground.isClearOf(footprint);
+    const goesAlong = !this.#limits.isFull || footprint.grows === this.grows;
+    const isClear = goesAlong && ground.isClearOf(footprint);
     ground.add(footprint);
     if (!isClear) return 'left out';
     this.members.push(member);

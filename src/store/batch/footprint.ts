@@ -15,6 +15,8 @@ export interface Footprint {
   readonly operations: number;
   /** Of keys and values. */
   readonly bytes: number;
+  /** Whether it may put something: a store that is full takes all the rest. */
+  readonly grows: boolean;
 }
 
 /** Undefined: it holds what no store takes, and is to be refused alone. */
@@ -22,8 +24,8 @@ export function footprintOf(txn: TxnRequest): Footprint | undefined {
   const builder = new FootprintBuilder();
   const operations = builder.txn(txn);
   if (builder.refused) return undefined;
-  const { reads, writes, lines, bytes } = builder;
-  return { reads, writes, lines, operations, bytes };
+  const { reads, writes, lines, bytes, grows } = builder;
+  return { reads, writes, lines, operations, bytes, grows };
 }
 
 class FootprintBuilder {
@@ -31,6 +33,7 @@ class FootprintBuilder {
   readonly writes: KeySpan[] = [];
   readonly lines: string[] = [];
   bytes = 0;
+  grows = false;
   refused = false;
 
   /** Its operations, counted. */
@@ -70,6 +73,7 @@ class FootprintBuilder {
   #put({ key, value, lease = 0n }: PutRequest, compare: readonly Compare[]): void {
     const span = this.#span(key, undefined);
     this.writes.push(span);
+    this.grows = true;
     this.bytes += value?.length ?? 0;
     if (lease !== 0n || compare.some((each) => wantsAbsent(each, key))) {
       this.lines.push(span.from.slice(0, span.from.lastIndexOf('/') + 1));

@@ -100,9 +100,9 @@ export abstract class Member<Answer = unknown> {
     this.#reject(reason);
   }
 
-  /** The batch that it goes in counts its time from now on, and some of its own is over. */
-  goesAfter(waitedMs: number, timeoutMs: number): void {
-    if (waitedMs > slackMs && this.#stopTimer === undefined) this.#limit(timeoutMs, waitedMs);
+  /** The batch that it goes in has `batchMs` from now on, and may have more than is left of `timeoutMs`. */
+  goesFor(batchMs: number, waitedMs: number, timeoutMs: number): void {
+    if (batchMs - timeoutMs + waitedMs > slackMs && this.#stopTimer === undefined) this.#limit(timeoutMs, waitedMs);
   }
 
   #limit(timeoutMs: number, usedMs: number): void {
@@ -189,4 +189,4 @@ export class ReadMember extends Member<RangeResponse> {
   }
 }
 
-const untouched: Footprint = { reads: [], writes: [], lines: [], operations: 0, bytes: 0 };
+const untouched: Footprint = { reads: [], writes: [], lines: [], operations: 0, bytes: 0, grows: false };

@@ -5,7 +5,7 @@ import { EngineHost, type EngineHostOptions } from '../../../src/engine/engine-h
 import { EngineStore } from '../../../src/engine/engine-store.js';
 import { SimRuntime } from '../../../src/sim/sim-runtime.js';
 import { type BatchingOptions, BatchingStore } from '../../../src/store/batch/batching-store.js';
-import { etcdError } from '../../../src/store/etcd-errors.js';
+import { errorOfStatus, etcdError, etcdErrors, Status } from '../../../src/store/etcd-errors.js';
 import type { RangeRequest, RequestOp, TxnRequest } from '../../../src/store/messages.js';
 import { createdAt, get, put, rangeAt, remove } from '../../../src/store/ops.js';
 import { FaultyStore } from '../../support/faulty-store.js';
@@ -233,6 +233,17 @@ describe('batches', () => {
     expect(scene.network.counts.txn).toBe(1);
   });
 
+  it('BATCH-5: a store without room may have done it; from then on puts and the rest go apart', async () => {
+    const scene = new Scene();
+    const full = errorOfStatus(Status.resourceExhausted, etcdErrors.noSpace.text);
+    const both = () => [scene.store.txn({ success: [put('a', '')] }), scene.store.txn({ success: [remove('b')] })];
+    scene.network.refuse('txn', full);
+    expect(await scene.until(Promise.all(both().map(failure)))).toEqual([full, full]);
+    expect(full.outcome).toBe('unknown');
+    await scene.until(Promise.all(both()));
+    expect(sizes(scene.txns())).toEqual([2, 1, 1]);
+  });
+
   it('BATCH-6: learns how many operations the server takes', async () => {
     const scene = new Scene({}, { maxTxnOps: 16 });
     const round = async (n: number) => {
@@ -310,6 +321,17 @@ describe('batches', () => {
       'longer TIMEOUT unknown after 12000 ms',
       'usual TIMEOUT unknown after 7000 ms',
     ]);
+  });
+
+  it('BATCH-7: a call has no more time for going with one that has', async () => {
+    const scene = new Scene();
+    scene.network.partition();
+    const usual = failure(scene.store.txn({ success: [put('usual', '')] }));
+    const long = failure(scene.store.txn({ success: [put('long', '')] }, { timeoutMs: 60_000 }));
+    expect(await scene.until(usual)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+    expect(scene.sim.nowMs).toBe(5_000);
+    expect(await scene.until(long)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+    expect(scene.network.counts.txn).toBe(1);
   });
 
   it('BATCH-7: a call whose time has passed while it waited is not sent', async () => {
