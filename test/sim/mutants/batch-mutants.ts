@@ -85,7 +85,7 @@ export const batchMutants: readonly Mutant[] = [
   {
     name: 'one member refused, all refused',
     origin: 'issue 9: what one caller asks is no concern of the others',
-    edits: [{ file: 'store/batch/batch-lane.js', find: 'if (!isAboutOne(error))', replace: 'if (true)' }],
+    edits: [{ file: 'store/batch/batch-lane.js', find: 'if (!isAboutOne(error, batch))', replace: 'if (true)' }],
     workloads: ['kv'],
     rules: ['unexpected error'],
   },

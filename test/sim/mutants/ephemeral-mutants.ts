@@ -21,7 +21,7 @@ export const ephemeralMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lease/kept-key.js',
-        find: "if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND'))",
+        find: "if ((!isFull && unanswered(error)) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND'))",
         replace: "if (this.#status === 'pending' && unanswered(error))",
       },
     ],

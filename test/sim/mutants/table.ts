@@ -256,7 +256,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/etcd-errors.js',
-        find: "undecided.has(status) ? 'unknown' : 'not-applied'",
+        find: "isDoubtful ? 'unknown' : 'not-applied'",
         replace: "'not-applied'",
       },
     ],
@@ -296,7 +296,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       {
         file: 'lease/kept-key.js',
-        find: "if (unanswered(error) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND'))",
+        find: "if ((!isFull && unanswered(error)) || ConclaveError.is(error, 'SESSION_LOST', 'LEASE_NOT_FOUND'))",
         replace: 'if (this.#status === "pending" && unanswered(error))',
       },
     ],
