@@ -161,6 +161,9 @@ describe('connect() refuses', () => {
     ['http://127.0.0.1:1', { tls: { ca: 'x' } }, 'INVALID_ARGUMENT'],
     ['memory:', { requestTimeoutMs: 0 }, 'INVALID_ARGUMENT'],
     ['memory:', { connectTimeoutMs: Number.NaN }, 'INVALID_ARGUMENT'],
+    // Options, and nothing before them.
+    [{ ttlMs: 5_000 } as never, {}, 'INVALID_ARGUMENT'],
+    [2379 as never, {}, 'INVALID_ARGUMENT'],
   ])('%s with %j: %s', async (target, options, code) => {
     expect((await failure(connect(target, options))).code).toBe(code);
   });
