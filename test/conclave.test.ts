@@ -106,6 +106,29 @@ describe('close()', () => {
     }));
 });
 
+describe('a range that is no { key } and no { prefix }', () => {
+  it.each([
+    ['a text', 'app/', '"app/"'],
+    ['a misspelt name', { prefx: 'app/' }, 'object'],
+    ['nothing', undefined, 'undefined'],
+  ])('is refused with what to say instead: %s', (_title, what, got) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const refused = { code: 'INVALID_ARGUMENT', message: `say { key } or { prefix }, got ${got}` };
+      const given = what as never;
+      const calls = [
+        () => conclave.range(given),
+        async () => conclave.watch(given).next(),
+        () => conclave.config.history(given),
+        () => conclave.config.diff(given, { from: 1n }),
+        async () => conclave.config.watchers(given),
+        ...(what === undefined ? [] : [() => conclave.config.watch(given)]),
+      ];
+      for (const call of calls) expect(await world.until(errorOf(call()))).toMatchObject(refused);
+    }),
+  );
+});
+
 describe('a work that is no function', () => {
   it('is refused before anything is taken', () =>
     inWorld(async (world) => {
