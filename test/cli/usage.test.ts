@@ -30,6 +30,7 @@ describe.concurrent('exit codes', () => {
     [['lock', 'x', '--timeout', 'x'], 'timeout'],
     [['lock', 'x', '--kill-after', '1d'], 'kill-after'],
     [['lock', 'x', '--url', 'ftp://x'], 'URL'],
+    [['serve', '--listen', '127.0.0.1:0', '--upstream', 'ftp://x'], 'URL of a cluster'],
     [['lock', 'x', '--url', 'http://127.0.0.1:1', '--cacert', 'ca.pem'], 'TLS over plain text'],
     [['lock', 'x', '--username', 'u'], 'user without password'],
     [['lock', 'x', '--password', 'p'], 'password without user'],

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost, PasswordHasher } from '../../server/auth/password-hash.js';
@@ -140,7 +141,8 @@ async function listen(
     });
   } catch (error) {
     if (error instanceof CliFailure) throw error;
-    throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
+    const code = ConclaveError.is(error, 'INVALID_URL') ? ExitCode.invalidInput : ExitCode.error;
+    throw new CliFailure(code, error instanceof Error ? error.message : String(error), error);
   }
 }
 
