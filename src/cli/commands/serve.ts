@@ -27,15 +27,18 @@ interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly http2: Http2Kind;
 }
 
+const listenDefault = '127.0.0.1:2379';
+
 /** etcd's default, 2 GiB. */
 const quotaBytesDefault = 2_147_483_648;
 
 export function defineServe(command: Command): void {
   addTlsFlags(command)
-    .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
-      host: '127.0.0.1',
-      port: 2379,
-    })
+    .addOption(
+      new Option('--listen <host:port>', 'where to listen; port 0: a free one')
+        .argParser(listenAddress)
+        .default(listenAddress(listenDefault), listenDefault),
+    )
     .option('--data <dir>', 'keep everything in this directory; without it, in memory')
     .option(
       '--checkpoint-bytes <n>',
