@@ -37,7 +37,7 @@ export class Partition {
   readonly #folder: Folder;
   readonly #division: Division;
 
-  /** @throws ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`. */
+  /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT`, also for items and a ring at once. */
   constructor(context: RecipeContext, mirrors: SharedMirrors, name: string, options: PartitionOptions) {
     this.name = name;
     this.#context = context;
