@@ -105,3 +105,52 @@ describe('close()', () => {
       await world.expire();
     }));
 });
+
+describe('a range that is no { key } and no { prefix }', () => {
+  it.each([
+    ['a text', 'app/', '"app/"'],
+    ['a misspelt name', { prefx: 'app/' }, 'object'],
+    ['nothing', undefined, 'undefined'],
+  ])('is refused with what to say instead: %s', (_title, what, got) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const refused = { code: 'INVALID_ARGUMENT', message: `say { key } or { prefix }, got ${got}` };
+      const given = what as never;
+      const calls = [
+        () => conclave.range(given),
+        async () => conclave.watch(given).next(),
+        () => conclave.config.history(given),
+        () => conclave.config.diff(given, { from: 1n }),
+        async () => conclave.config.watchers(given),
+        ...(what === undefined ? [] : [() => conclave.config.watch(given)]),
+      ];
+      for (const call of calls) expect(await world.until(errorOf(call()))).toMatchObject(refused);
+    }),
+  );
+});
+
+describe('a work that is no function', () => {
+  it('is refused before anything is taken', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const [none, options] = [undefined as never, {} as never];
+      const calls = [
+        () => conclave.withLock('x', none),
+        () => (conclave.withLock as (name: string) => Promise<unknown>)('x'),
+        () => conclave.withLock('x', (() => {}) as never, options),
+        () => conclave.rwLock('x').withRead((() => {}) as never, none),
+        () => conclave.rwLock('x').withWrite({}, options),
+        () => conclave.semaphore('x', { permits: 1 }).withPermits((() => {}) as never, none),
+        () => conclave.election('x').run('v', none),
+        () => conclave.partition('x', { ring: 2 }).run(null as never),
+        () => conclave.stm(none),
+        () => conclave.queue('x').consume(none),
+        () => conclave.schedule('x', { everyMs: 1_000 }).run(none),
+      ];
+      for (const call of calls) {
+        const error = await world.until(errorOf(call()));
+        expect(error).toMatchObject({ code: 'INVALID_ARGUMENT', message: expect.stringMatching(/is no function$/) });
+      }
+      expect((await world.truth.range({ key: new Uint8Array(1), rangeEnd: new Uint8Array(1) })).kvs).toEqual([]);
+    }));
+});

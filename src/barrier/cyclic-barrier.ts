@@ -5,8 +5,8 @@ import type { PartiesOptions } from './double-barrier.js';
 import { type MeetingPlace, meet, meetingPlace } from './meet.js';
 import type { PartyOptions } from './party.js';
 
-/** Where cyclic barriers live, below the namespace. */
-const root = 'cyclic-barriers';
+/** What it is called; its plural is where they live, below the namespace. */
+const kind = 'cyclic-barrier';
 
 /** Where several wait for each other, again and again. README.md beside this file says what it promises. */
 export class CyclicBarrier {
@@ -16,7 +16,7 @@ export class CyclicBarrier {
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
   constructor(context: RecipeContext, name: string, { parties }: PartiesOptions) {
     this.name = name;
-    this.#place = meetingPlace(context, root, name, parties);
+    this.#place = meetingPlace(context, kind, name, parties);
   }
 
   /**

@@ -4,8 +4,8 @@ import type { RecipeContext } from '../line/context.js';
 import { type MeetingPlace, type Met, meet, meetingPlace, part } from './meet.js';
 import type { PartyOptions } from './party.js';
 
-/** Where double barriers live, below the namespace. */
-const root = 'double-barriers';
+/** What it is called; its plural is where they live, below the namespace. */
+const kind = 'double-barrier';
 
 export interface PartiesOptions {
   /** How many are to meet, from 1 to 100. All must say the same number. */
@@ -25,7 +25,7 @@ export class DoubleBarrier {
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
   constructor(context: RecipeContext, name: string, { parties }: PartiesOptions) {
     this.name = name;
-    this.#place = meetingPlace(context, root, name, parties);
+    this.#place = meetingPlace(context, kind, name, parties);
   }
 
   /**

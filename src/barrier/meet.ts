@@ -31,14 +31,17 @@ export interface Met {
   readonly round: string;
 }
 
-/** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
-export function meetingPlace(context: RecipeContext, root: string, name: string, parties: number): MeetingPlace {
+/**
+ * `kind`: what it is called, in the singular; where all of it lives, below the namespace, is the plural.
+ * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100.
+ */
+export function meetingPlace(context: RecipeContext, kind: string, name: string, parties: number): MeetingPlace {
   assertWhole('parties', parties, 1);
   if (parties > partiesMax) {
     throw new ConclaveError('INVALID_ARGUMENT', `parties must be at most ${partiesMax}, got ${parties}`);
   }
-  const prefix = concatBytes(folderPrefix(context, root, name), utf8('parties/'));
-  return { context, what: `${root}/${name}`, prefix, parties };
+  const prefix = concatBytes(folderPrefix(context, `${kind}s`, name), utf8('parties/'));
+  return { context, what: `${kind.replace('-', ' ')} ${name}`, prefix, parties };
 }
 
 /** Waits until as many parties as agreed are there at one revision. However it fails, the party is gone again. */

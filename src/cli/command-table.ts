@@ -16,7 +16,7 @@ export interface CommandEntry {
 export const commandTable: readonly CommandEntry[] = [
   {
     name: 'serve',
-    summary: 'serve etcd’s v3 API, in memory',
+    summary: 'serve etcd’s v3 API, in memory or on disk',
     load: async () => (await import('./commands/serve.js')).defineServe,
   },
   {

@@ -13,7 +13,10 @@ export interface ConnectionNeeds {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Connects as the flags and the environment say, runs `work` and gives everything back; errors name the endpoint. */
+/**
+ * Connects as the flags and the environment say, runs `work` and gives everything back; errors name the endpoint, but
+ * for those that are the caller's own.
+ */
 export async function withConclave<T>(
   flags: GlobalFlags,
   needs: ConnectionNeeds,
@@ -98,7 +101,7 @@ function pem(file: string | undefined): Uint8Array | undefined {
 }
 
 function naming(url: string, error: unknown): unknown {
-  if (!ConclaveError.is(error)) return error;
+  if (!ConclaveError.is(error) || exitCodeOf(error) === ExitCode.invalidInput) return error;
   const known = url
     .split(',')
     .some((each) => error.message.includes(each.replace(/^https?:\/\//, '').replace(/\/$/, '')));

@@ -36,7 +36,7 @@ export function readTls(files: TlsFiles): TlsOptions {
   try {
     return readTlsFiles(files);
   } catch (error) {
-    throw badFlags(error instanceof Error ? error.message : String(error));
+    throw new CliFailure(ExitCode.io, error instanceof Error ? error.message : String(error), error);
   }
 }
 

@@ -34,6 +34,7 @@ export async function openStore(
 ): Promise<OpenedStore> {
   if (typeof target !== 'string') {
     refuseCredentials(options);
+    if (typeof Object(target).kv !== 'object') throw noTarget(target);
     // Nobody here knows what credentials it brings.
     return remoteStore([new Etcd3Channel(target)], 'the borrowed etcd3 client', options, runtime, false);
   }
@@ -91,6 +92,11 @@ function remoteStore(
   const calls = batching ? new BatchingStore(rpc, { runtime, requestTimeoutMs, nests: isAnonymous }) : rpc;
   const store = new SharingStore(calls);
   return { store, where, remote: true, close: () => store.close() };
+}
+
+function noTarget(target: unknown): ConclaveError {
+  const what = 'connect() takes a connection string, or a client of npm etcd3, and then options';
+  return new ConclaveError('INVALID_ARGUMENT', `${what}; got ${typeof target}`);
 }
 
 function refuseCredentials({ username, tls }: ConnectOptions): void {

@@ -17,6 +17,7 @@ const refusedPatienceMs = 1000;
 export async function reach(store: Store, where: string, options: ConnectOptions): Promise<void> {
   const patienceMs = options.connectTimeoutMs ?? defaultConnectTimeoutMs;
   const startedAt = performance.now();
+  let told: unknown;
   const attempt = async () => {
     try {
       const leftMs = Math.max(patienceMs - (performance.now() - startedAt), 1);
@@ -25,7 +26,9 @@ export async function reach(store: Store, where: string, options: ConnectOptions
       options.signal?.throwIfAborted();
       if (ConclaveError.is(error, 'PERMISSION_DENIED')) return;
       if (!ConclaveError.is(error, 'UNAVAILABLE', 'TIMEOUT')) throw new AbortError(ConclaveError.from(error));
-      throw error;
+      // The last try may have no time left to hear of anything: what an earlier one was told says more.
+      if (ConclaveError.is(error, 'UNAVAILABLE')) told = error;
+      throw told ?? error;
     }
   };
   try {
@@ -36,7 +39,7 @@ export async function reach(store: Store, where: string, options: ConnectOptions
       maxTimeout: 1000,
       maxRetryTime: patienceMs,
       signal: options.signal,
-      shouldRetry: ({ error }) => !isRefusedHere(error) || performance.now() - startedAt < refusedPatienceMs,
+      shouldRetry: ({ error }) => !isRefusedHere(error.message) || performance.now() - startedAt < refusedPatienceMs,
     });
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -46,10 +49,19 @@ export async function reach(store: Store, where: string, options: ConnectOptions
 
 function unreachable(where: string, cause: ConclaveError): ConclaveError {
   const why = cause.message.replace(/^cannot reach \S+: (Error: )?|\.$/g, '');
-  const hint = isRefusedHere(cause) ? '; nothing listens there: `npx conclave serve` starts a server' : '';
-  return new ConclaveError('UNAVAILABLE', `cannot reach ${where}: ${why}${hint}`, { cause });
+  return new ConclaveError('UNAVAILABLE', `cannot reach ${where}: ${why}${hintAt(where, cause)}`, { cause });
 }
 
-function isRefusedHere(error: unknown): boolean {
-  return error instanceof Error && /ECONNREFUSED (127\.|::1|\[::1\])/.test(error.message);
+/** What may be wrong at this end. */
+function hintAt(where: string, { message }: ConclaveError): string {
+  if (isRefusedHere(message)) return '; nothing listens there: `npx conclave serve` starts a server';
+  if (/wrong version number/.test(message)) return '; it does not speak TLS: http:// instead of https://?';
+  if (!where.startsWith('https:') && /server closed the connection/.test(message)) {
+    return '; if it speaks TLS: https://';
+  }
+  return '';
+}
+
+function isRefusedHere(message: string): boolean {
+  return /ECONNREFUSED (127\.|::1|\[::1\])/.test(message);
 }

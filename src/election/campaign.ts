@@ -1,5 +1,4 @@
 import { abortable, linkSignals } from '../core/abort.js';
-import { utf8 } from '../core/bytes.js';
 import type { Session } from '../lease/session.js';
 import { inLine } from '../line/acquire.js';
 import type { AcquireOptions } from '../line/context.js';
@@ -8,6 +7,7 @@ import { farewell } from '../line/keep-or-leave.js';
 import { leave } from '../line/leave.js';
 import type { Turn } from '../line/line.js';
 import { placesOf } from '../line/sight.js';
+import { bytesOf } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { bettersOf } from './better.js';
 import { type Ground, whatOf } from './ground.js';
@@ -33,7 +33,7 @@ export function campaign(
   return inLine(ground.context, whatOf(ground), exclusive(ground.prefix), options, async (line, session, signal) => {
     // Bounded by `signal`: each further turn has made a better candidate the leader.
     for (;;) {
-      const turn = await line.join(utf8(value), signal, { tail: rank && tailOf(rank) });
+      const turn = await line.join(bytesOf(value), signal, { tail: rank && tailOf(rank) });
       if (rank && turn.waited && (await givesWay(ground, session, turn, rank, signal))) continue;
       session.assertAlive();
       return new Leadership(ground, session, turn, { managed });

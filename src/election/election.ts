@@ -1,4 +1,5 @@
 import type { WaitOptions } from '../core/abort.js';
+import { assertFunction } from '../core/function.js';
 import { type AcquireOptions, linePrefix, type RecipeContext } from '../line/context.js';
 import { firstPlace, placesOf } from '../line/sight.js';
 import { type CampaignOptions, campaign } from './campaign.js';
@@ -48,6 +49,7 @@ export class Election {
    * the consequence. Whatever the store refuses for good, and the loss of a session that was passed in.
    */
   async run<T>(value: string, work: Work<T>, options: RunOptions = {}): Promise<never> {
+    assertFunction('the work (second argument)', work);
     return run(this.#ground, value, work, options);
   }
 

@@ -1,11 +1,12 @@
 import { abortable, linkSignals, type WaitOptions, withDeadline } from '../core/abort.js';
-import { type Bytes, utf8, utf8Text } from '../core/bytes.js';
+import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
 import { Hold } from '../line/hold.js';
 import { leave } from '../line/leave.js';
 import type { Turn } from '../line/line.js';
 import type { Place } from '../line/place.js';
+import { bytesOf } from '../store/ops.js';
 import { type Ground, whatOf } from './ground.js';
 import { bringNext, type Candidate, isNoHandOver, leaveTo, notStanding, type Parting } from './hand-over.js';
 import { proclaim } from './proclaim.js';
@@ -46,7 +47,7 @@ export class Leadership extends Hold {
    * @throws ConclaveError `LOST` or `SESSION_LOST` when no longer leader, `RELEASED` after `resign()`.
    */
   proclaim(value: string): Promise<void> {
-    const proclaimed = this.#last.then(() => this.#proclaim(utf8(value)));
+    const proclaimed = this.#last.then(() => this.#proclaim(bytesOf(value)));
     this.#last = proclaimed.catch(() => {});
     return proclaimed;
   }

@@ -22,6 +22,10 @@ export interface Division {
 
 /** @throws ConclaveError `INVALID_ARGUMENT`. */
 export function divisionOf(options: PartitionOptions): Division {
+  const fields: object = Object(options);
+  if ('ring' in fields === 'items' in fields) {
+    throw new ConclaveError('INVALID_ARGUMENT', 'a partition has either `items` or `ring`');
+  }
   return 'ring' in options ? ringOf(options.ring) : setOf(options.items);
 }
 

@@ -1,6 +1,7 @@
 import { abortable, linkSignals, type WaitOptions, withDeadline } from '../core/abort.js';
 import { latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertFunction } from '../core/function.js';
 import type { RecipeContext } from '../line/context.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { SharedMirrors } from '../store/shared-mirrors.js';
@@ -36,7 +37,7 @@ export class Partition {
   readonly #folder: Folder;
   readonly #division: Division;
 
-  /** @throws ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`. */
+  /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT`, also for items and a ring at once. */
   constructor(context: RecipeContext, mirrors: SharedMirrors, name: string, options: PartitionOptions) {
     this.name = name;
     this.#context = context;
@@ -53,6 +54,7 @@ export class Partition {
    */
   async join(options: ShareOptions = {}, work: ItemWork = () => {}): Promise<Share> {
     options.signal?.throwIfAborted();
+    assertFunction('the work', work);
     checkSettle(options);
     const site = { name: this.name, folder: this.#folder, division: this.#division };
     return new Share(this.#context, this.#mirrors, site, options, work).start();

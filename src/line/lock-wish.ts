@@ -1,5 +1,6 @@
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertFunction } from '../core/function.js';
 import type { Session } from '../lease/session.js';
 import { take, tryTake, type Wish } from './acquire.js';
 import { type LockOptions, linePrefix, type RecipeContext } from './context.js';
@@ -63,6 +64,7 @@ export class LockTaker {
   }
 
   async with<T>(options: LockOptions, work: (held: LockHeld) => Promise<T> | T): Promise<T> {
+    assertFunction('the work (last argument)', work);
     return whileHeld(await this.take(options), work, options.signal);
   }
 

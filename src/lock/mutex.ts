@@ -34,7 +34,7 @@ export class Mutex {
    * Runs `work` under the lock and lets go when it has settled. `signal` in `options` also reaches the work, through
    * `held.signal`.
    * @throws what `work` throws, as it is; `LOST` or `SESSION_LOST` when the lock was lost meanwhile, even if `work`
-   * resolves.
+   * resolves; `INVALID_ARGUMENT`, with nothing taken, for a `work` that is no function.
    */
   withLock<T>(options: LockOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
     return this.#taker.with(options, work);

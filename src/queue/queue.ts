@@ -1,5 +1,6 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError, undecided } from '../core/errors.js';
+import { assertFunction } from '../core/function.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { folderPrefix, type RecipeContext } from '../line/context.js';
@@ -108,7 +109,7 @@ export class Queue<T = unknown> {
   async consume(handler: Handler<T>, options: WorkOptions<T> = {}): Promise<never> {
     const { signal } = options;
     const { runtime } = this.#context;
-    if (typeof handler !== 'function') throw new ConclaveError('INVALID_ARGUMENT', 'the handler is no function');
+    assertFunction('the handler', handler);
     assertWhole('concurrency', options.concurrency ?? 1, 1);
     assertWhole('timeLimitMs', options.timeLimitMs ?? 1, 1);
     // Bounded by `signal`.

@@ -1,5 +1,6 @@
 import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertFunction } from '../core/function.js';
 import type { RhythmOptions } from '../cron/rhythm.js';
 import type { RecipeContext } from '../line/context.js';
 import type { WorkOptions } from '../queue/consume.js';
@@ -62,7 +63,7 @@ export class Schedule {
    * refuses for good.
    */
   async run(handler: RunHandler, options: Omit<WorkOptions<null>, 'concurrency'> = {}): Promise<never> {
-    if (typeof handler !== 'function') throw new ConclaveError('INVALID_ARGUMENT', 'the handler is no function');
+    assertFunction('the handler', handler);
     const { cron, timeZone, everyMs, missed = 'skip', lateMs } = this.#options;
     const overlap = missed === 'skip' ? 'skip' : 'wait';
     const rhythm = { cron, timeZone, everyMs, missed, lateMs, overlap } as const;

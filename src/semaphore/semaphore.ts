@@ -1,5 +1,6 @@
 import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
+import { assertFunction } from '../core/function.js';
 import { assertWhole } from '../core/whole.js';
 import { take, tryTake, type Wish } from '../line/acquire.js';
 import type { HoldOptions, RecipeContext } from '../line/context.js';
@@ -58,6 +59,7 @@ export class Semaphore {
 
   /** Runs `work` while it has the permits, and gives them back when it has settled. Throws as `Mutex.withLock`. */
   async withPermits<T>(options: SemaphoreAcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
+    assertFunction('the work (last argument)', work);
     return whileHeld(await take(this.#context, await this.#wish(options), options), work, options.signal);
   }
 

@@ -1,5 +1,6 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertFunction } from '../core/function.js';
 import { byChance } from '../core/runtime.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
@@ -38,6 +39,7 @@ export class Stm {
    * when it could not be found out.
    */
   async run<T>(work: (tx: Tx) => Promise<T> | T, options: StmOptions = {}): Promise<T> {
+    assertFunction('the work', work);
     const { attempts = 100 } = options;
     assertWhole('attempts', attempts, 1);
     const { runtime } = this.#context;

@@ -1,4 +1,5 @@
 import { prefixEnd } from '../core/bytes.js';
+import { ConclaveError } from '../core/errors.js';
 import { bytesOf, type Text } from './ops.js';
 
 /** One key, or all keys that start with a prefix. */
@@ -7,8 +8,17 @@ export type KeyOrPrefix = { readonly key: Text } | { readonly prefix: Text };
 /** What a range of the store is named by: keys from `key` up to `rangeEnd`, or all with a prefix. */
 export type Selection = KeyOrPrefix & { readonly rangeEnd?: Text | undefined };
 
-/** In etcd's words. */
+/** @throws ConclaveError `INVALID_ARGUMENT` for anything else, as a text alone. */
+export function assertKeyOrPrefix(what: unknown): void {
+  const fields: object = Object(what);
+  if ('key' in fields || 'prefix' in fields) return;
+  const got = typeof what === 'string' ? JSON.stringify(what) : typeof what;
+  throw new ConclaveError('INVALID_ARGUMENT', `say { key } or { prefix }, got ${got}`);
+}
+
+/** In etcd's words. @throws ConclaveError `INVALID_ARGUMENT`. */
 export function selected<T extends Selection>(what: T) {
+  assertKeyOrPrefix(what);
   if ('prefix' in what) {
     const { prefix, ...rest } = what;
     // Every key starts with the empty prefix; etcd writes that as "\0" to the end.

@@ -1,6 +1,7 @@
 import { type Bytes, fromLatin1, latin1, prefixEnd, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { RecipeContext } from '../line/context.js';
+import { assertKeyOrPrefix } from '../store/key-or-prefix.js';
 
 /** Values of one kind, and where they live below the namespace; what has been of each beside them. */
 export interface Versioned extends RecipeContext {
@@ -27,9 +28,10 @@ export interface Place {
 /**
  * A name that starts with `/` is the exact key, as everywhere; any other lives under the root of the values. A prefix
  * is a folder: `app` and `app/` are the same, and never what begins with `apple`.
- * @throws ConclaveError `INVALID_NAME`.
+ * @throws ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`.
  */
 export function placeOf(context: Versioned, what: KeyOrPrefix): Place {
+  assertKeyOrPrefix(what);
   if ('key' in what) {
     const key = keyOf(context, what.key);
     return { name: what.key, key, rangeEnd: undefined, pathOf: () => '', keyAt: () => key };

@@ -24,7 +24,8 @@ describe('giving up', () => {
       for (const wait of waits) expect(await world.until(wait)).toBe(stop);
       expect(await keysIn(world)).toEqual([]);
       const late = conclave.cyclicBarrier('c', { parties: 2 }).wait({ timeoutMs: 20 });
-      expect(await world.until(errorOf(late))).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      const message = 'cyclic barrier c: not done within 20 ms';
+      expect(await world.until(errorOf(late))).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown', message });
       expect(await keysIn(world)).toEqual([]);
     }));
 

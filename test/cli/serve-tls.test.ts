@@ -59,12 +59,18 @@ it('serve with TLS for everybody: refused beyond this machine, unless insisted o
   expect(refused.stderr).toMatch(/^conclave: refusing to listen on .*TLS asks nobody for a certificate.*\n$/);
 });
 
+it('serve with a file that cannot be read: exit code 6', async () => {
+  const files = ['--cert-file', '/nowhere/a', '--key-file', '/nowhere/b'];
+  const refused = await conclave(['serve', '--listen', '127.0.0.1:0', ...files]).ended();
+  expect(refused).toMatchObject({ code: 6, stdout: '' });
+  expect(refused.stderr).toMatch('cannot read /nowhere/a');
+});
+
 it.each([
   [['--cert-file', 'a'], '--cert-file and --key-file go together'],
   [['--key-file', 'a'], '--cert-file and --key-file go together'],
   [['--client-cert-auth', '--cert-file', 'a', '--key-file', 'b'], '--client-cert-auth needs --trusted-ca-file'],
   [['--trusted-ca-file', 'a'], '--trusted-ca-file needs --cert-file and --key-file'],
-  [['--cert-file', '/nowhere/a', '--key-file', '/nowhere/b'], 'cannot read /nowhere/a'],
 ] as const)('serve %j: exit code 3, with the reason', async (flags, reason) => {
   const refused = await conclave(['serve', '--listen', '127.0.0.1:0', ...flags]).ended();
   expect(refused).toMatchObject({ code: 3, stdout: '' });

@@ -4,9 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Etcd3 } from 'etcd3';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { reach } from '../../src/connect/reach.js';
 import { type Conclave, ConclaveError, type ConnectOptions, connect, type ErrorCode, put } from '../../src/index.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { startServer } from '../../src/server/server.js';
+import type { Store } from '../../src/store/store.js';
+import { makeCertificates } from '../support/certificates.js';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -161,6 +164,9 @@ describe('connect() refuses', () => {
     ['http://127.0.0.1:1', { tls: { ca: 'x' } }, 'INVALID_ARGUMENT'],
     ['memory:', { requestTimeoutMs: 0 }, 'INVALID_ARGUMENT'],
     ['memory:', { connectTimeoutMs: Number.NaN }, 'INVALID_ARGUMENT'],
+    // Options, and nothing before them.
+    [{ ttlMs: 5_000 } as never, {}, 'INVALID_ARGUMENT'],
+    [2379 as never, {}, 'INVALID_ARGUMENT'],
   ])('%s with %j: %s', async (target, options, code) => {
     expect((await failure(connect(target, options))).code).toBe(code);
   });
@@ -185,6 +191,26 @@ describe('connect() refuses', () => {
     const error = await failure(connect(`http://127.0.0.1:${port}`, { connectTimeoutMs: 300 }));
     expect(['UNAVAILABLE', 'TIMEOUT']).toContain(error.code);
     expect(error.message).toContain(`127.0.0.1:${port}`);
+  });
+
+  it('an address that speaks TLS, or does not, with a hint at the other scheme', async () => {
+    const plain = await ownServer();
+    const secure = plain.url.replace('http:', 'https:');
+    expect((await failure(connect(secure, { connectTimeoutMs: 300 }))).message).toMatch(/: http:\/\/ instead of https/);
+    using certificates = makeCertificates();
+    const tls = { cert: certificates.text('server.crt'), key: certificates.text('server.key') };
+    const listen = { host: '127.0.0.1', port: 0 };
+    const behindTls = await startServer({ runtime: new NodeRuntime(), listen, tls });
+    cleanups.push(() => behindTls.close());
+    const bare = behindTls.url.replace('https:', 'http:');
+    expect((await failure(connect(bare, { connectTimeoutMs: 300 }))).message).toMatch(/if it speaks TLS: https:/);
+  });
+
+  it('with what it was told, though the last try ran out of time', async () => {
+    const answers = [new ConclaveError('UNAVAILABLE', 'unable to verify the first certificate')];
+    const range = () => Promise.reject(answers.shift() ?? new ConclaveError('TIMEOUT', 'Range: no answer within 1 ms'));
+    const reaching = reach({ range } as unknown as Store, 'https://a', { connectTimeoutMs: 300 });
+    expect((await failure(reaching)).message).toBe('cannot reach https://a: unable to verify the first certificate');
   });
 
   it('with the reason of an aborted signal', async () => {

@@ -56,7 +56,7 @@ describe('the packed tarball, in an empty folder', () => {
   it('holds what a user needs and nothing of the workshop', async () => {
     const files = await readdir(join(folder, 'node_modules', 'conclave'));
     expect(files).toEqual(
-      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist', 'package.json', 'src']),
+      expect.arrayContaining(['LICENSE', 'README.md', 'CHANGELOG.md', 'dist', 'docs', 'package.json', 'src']),
     );
     for (const unwanted of ['test', 'examples', '.ci', 'bench']) expect(files).not.toContain(unwanted);
   });

@@ -85,6 +85,19 @@ describe('campaign()', () => {
       expect(await world.until(campaign)).toMatchObject({ code: 'LOST', loss: 'key-deleted' });
     }));
 
+  it('ELECTION-3: a value that is no text is refused, and leaves nothing', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const election = conclave.election('e');
+      const refused = { code: 'INVALID_ARGUMENT', message: expect.stringContaining('got undefined') };
+      expect(await world.until(errorOf(election.campaign(undefined as never)))).toMatchObject(refused);
+      expect(await world.until(errorOf(election.run(undefined as never, () => {})))).toMatchObject(refused);
+      const leadership = await world.until(election.campaign('v'));
+      expect(await world.until(errorOf(leadership.proclaim(undefined as never)))).toMatchObject(refused);
+      await world.until(leadership.resign());
+      expect(await world.until(election.candidates())).toEqual([]);
+    }));
+
   it('ELECTION-3: the name is checked', () =>
     inWorld(async (world) => {
       const { conclave } = world.client();

@@ -204,16 +204,15 @@ describe('a partition', () => {
       expect([await guarded(before), await guarded(after)]).toEqual([false, true]);
     }));
 
-  it.each([{ items: [] }, { items: ['a', ''] }, { items: ['\ud800'] }, { ring: 0 }, { ring: 1.5 }])(
-    'refuses %j',
-    (options) =>
-      inWorld(async (world) => {
-        const { conclave } = world.client();
-        expect(() => conclave.partition('jobs', options)).toThrow(
-          expect.objectContaining({ code: 'INVALID_ARGUMENT' }),
-        );
-        const joining = conclave.partition('jobs', { ring: 4 }).join({ settleMs: -1 });
-        expect(await errorOf(joining)).toMatchObject({ code: 'INVALID_ARGUMENT' });
-      }),
+  it.each([
+    ...[{ items: [] }, { items: ['a', ''] }, { items: ['\ud800'] }, { ring: 0 }, { ring: 1.5 }],
+    ...[{ items: ['a'], ring: 2 }, {} as never, undefined as never],
+  ])('refuses %j', (options) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      expect(() => conclave.partition('jobs', options)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+      const joining = conclave.partition('jobs', { ring: 4 }).join({ settleMs: -1 });
+      expect(await errorOf(joining)).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }),
   );
 });

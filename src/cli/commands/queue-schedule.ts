@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import type { MissedPolicy, OverlapPolicy } from '../../queue/schedule.js';
 import type { ScheduleInfo } from '../../queue/schedules.js';
 import { runConnected } from '../connection.js';
-import { ExitCode } from '../exit-code.js';
+import { CliFailure, ExitCode } from '../exit-code.js';
 import type { GlobalFlags } from '../global-flags.js';
 import { print, printJson } from '../output.js';
 import { payloadOf } from '../payload.js';
@@ -34,8 +34,15 @@ export function rhythmOptions(): Option[] {
   ];
 }
 
+/** @throws CliFailure in the names of the flags, which the library does not know. */
 export function rhythmOf({ cron, timeZone, every: everyMs, missed, late: lateMs }: RhythmFlags) {
+  if ((cron === undefined) === (everyMs === undefined)) throw badFlags('either --cron or --every says when');
+  if (timeZone !== undefined && cron === undefined) throw badFlags('--time-zone goes with --cron');
   return { cron, timeZone, everyMs, missed, lateMs };
+}
+
+function badFlags(message: string): CliFailure {
+  return new CliFailure(ExitCode.invalidInput, message);
 }
 
 export function defineQueueSchedule(command: Command): void {

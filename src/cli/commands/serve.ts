@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost, PasswordHasher } from '../../server/auth/password-hash.js';
@@ -26,15 +27,18 @@ interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly http2: Http2Kind;
 }
 
+const listenDefault = '127.0.0.1:2379';
+
 /** etcd's default, 2 GiB. */
 const quotaBytesDefault = 2_147_483_648;
 
 export function defineServe(command: Command): void {
   addTlsFlags(command)
-    .option('--listen <host:port>', 'where to listen; port 0: a free one', listenAddress, {
-      host: '127.0.0.1',
-      port: 2379,
-    })
+    .addOption(
+      new Option('--listen <host:port>', 'where to listen; port 0: a free one')
+        .argParser(listenAddress)
+        .default(listenAddress(listenDefault), listenDefault),
+    )
     .option('--data <dir>', 'keep everything in this directory; without it, in memory')
     .option(
       '--checkpoint-bytes <n>',
@@ -140,7 +144,8 @@ async function listen(
     });
   } catch (error) {
     if (error instanceof CliFailure) throw error;
-    throw new CliFailure(ExitCode.error, error instanceof Error ? error.message : String(error), error);
+    const code = ConclaveError.is(error, 'INVALID_URL') ? ExitCode.invalidInput : ExitCode.error;
+    throw new CliFailure(code, error instanceof Error ? error.message : String(error), error);
   }
 }
 
