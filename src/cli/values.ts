@@ -47,7 +47,7 @@ export function count(text: string): number {
 }
 
 /** `key=value`, added to what was given before. */
-export function metadata(text: string, before: Readonly<Record<string, string>>): Record<string, string> {
+export function metadata(text: string, before: Readonly<Record<string, string>> = {}): Record<string, string> {
   const at = text.indexOf('=');
   if (at < 1) throw new InvalidArgumentError('Not key=value.');
   return { ...before, [text.slice(0, at)]: text.slice(at + 1) };

@@ -81,8 +81,9 @@ describe('the command line', () => {
     expect(help).toMatchObject({ code: 0, stderr: '' });
     for (const { name, summary } of commandTable) expect(help.stdout).toMatch(new RegExp(`${name} +${summary}`));
     expect(await conclave(['--version']).ended()).toMatchObject({ code: 0, stdout: `${version}\n` });
-    for (const { name } of commandTable) {
-      const shown = await conclave([name, '--help']).ended();
+    const below = ['config rollout', 'services register'];
+    for (const name of [...commandTable.map((entry) => entry.name), ...below]) {
+      const shown = await conclave([...name.split(' '), '--help']).ended();
       expect(shown).toMatchObject({ code: 0, stderr: '' });
       // A default as its user would write it.
       expect(shown.stdout).not.toMatch(/default: \{/);

@@ -62,7 +62,7 @@ export function defineConfig(command: Command): void {
     .argument('<percent>', 'of all instances, 0 to 100; more drops nobody')
     .option('--value <value>', 'JSON, or text; default: the one that is on its way')
     .option('--instances <ids>', 'who sees it in any case, with commas', (text) => text.split(','))
-    .option('--label <key=value>', 'who has it sees it in any case; of several, who has all', metadata, {});
+    .option('--label <key=value>', 'who has it sees it in any case; of several, who has all', metadata);
   judged(writing(sub('promote', 'end a rollout: all see the new value', promote))).argument(
     '<key>',
     'the key',

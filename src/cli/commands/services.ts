@@ -19,7 +19,7 @@ import { count, durationMs, metadata, name as serviceName, ttlMs } from '../valu
 interface RegisterFlags extends GlobalFlags {
   readonly address: string;
   readonly id?: string;
-  readonly meta: Readonly<Record<string, string>>;
+  readonly meta?: Readonly<Record<string, string>>;
   readonly weight?: number;
   readonly zone?: string;
   /** Commander keeps `--version` for itself. */
@@ -90,7 +90,7 @@ function defineRegister(command: Command): void {
     .argument('<command...>', 'what serves at the address')
     .requiredOption('--address <host:port>', 'where callers reach it')
     .option('--id <id>', 'unique within the service; default: random')
-    .option('--meta <key=value>', 'whatever callers should know, as often as needed', metadata, {})
+    .option('--meta <key=value>', 'whatever callers should know, as often as needed', metadata)
     .addOption(new Option('--weight <n>', 'its share of the calls').argParser(count))
     .option('--zone <zone>', 'where it runs')
     .option('--service-version <version>', 'of the command')
