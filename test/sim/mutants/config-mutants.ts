@@ -8,8 +8,8 @@ export const configMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/mirror.js',
-        find: 'events[i + 1]?.kv.modRevision === kv.modRevision || this.#stopped',
-        replace: 'this.#stopped',
+        find: 'events[i + 1]?.kv.modRevision === kv.modRevision',
+        replace: 'false',
       },
     ],
     workloads: ['config'],

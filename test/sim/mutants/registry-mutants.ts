@@ -8,8 +8,8 @@ export const registryMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'store/mirror.js',
-        find: 'if (events[i + 1]?.kv.modRevision === kv.modRevision || this.#stopped)',
-        replace: 'if (this.#stopped)',
+        find: 'events[i + 1]?.kv.modRevision === kv.modRevision',
+        replace: 'false',
       },
     ],
     workloads: ['registry'],
