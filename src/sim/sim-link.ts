@@ -24,6 +24,8 @@ export interface Fate {
   lost: 'silently' | 'reset' | undefined;
   /** The server carries it out twice, one right after the other, and the second answer counts. */
   twice: boolean;
+  /** The server says of a request that it has no room for it, carried out or not. */
+  noRoom: 'applied' | 'refused' | undefined;
   /** What arrives. */
   body: unknown;
 }
@@ -58,6 +60,7 @@ export class SimLink {
       heldUntilMs: nowMs,
       lost: undefined,
       twice: false,
+      noRoom: undefined,
       body: message.body,
     };
     for (const rule of this.#rules) rule(message, fate, this.#random);

@@ -1,7 +1,7 @@
 import { type AnySignal, onAbort } from '../core/abort.js';
 import { type Deferred, deferred } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
-import { errorOfStatus, Status, statusOf } from '../store/etcd-errors.js';
+import { errorOfStatus, etcdError, Status, statusOf } from '../store/etcd-errors.js';
 import type { UnaryMethod } from '../wire/methods.js';
 import { connectionLost } from './connection-lost.js';
 import { ServedCall } from './served-call.js';
@@ -66,7 +66,10 @@ export class UnaryCall<Request, Response> implements OpenCall {
     const { process } = instance;
     world.after(fate.delayMs, process, path, () => {
       const serve = () => this.#serve(instance, fate.body as Request);
-      if (fate.twice) {
+      if (fate.noRoom !== undefined) {
+        if (fate.noRoom === 'applied') void this.#handle(instance, fate.body as Request).catch(() => {});
+        this.#reply({ error: etcdError('noSpace') });
+      } else if (fate.twice) {
         // Nobody waits for the answer to the first run.
         void this.#handle(instance, fate.body as Request).catch(() => {});
         world.after(againAfterMs, process, path, serve);

@@ -30,6 +30,7 @@ const effects: Readonly<Record<string, { readonly params: Json; readonly shows: 
   'client-crash': { params: { client: 0, restarts: true }, shows: noted('crash') },
   'clock-jump': { params: { client, byMs: 3_600_000 }, shows: noted('lost') },
   'clock-rate': { params: { client, rate: 0.991 }, shows: () => true },
+  'no-room': { params: { client, chance: 1, applied: 1 }, shows: failed('RESOURCE_EXHAUSTED') },
   fade: { params: { client, slowMs: 200, cutMs: 500 }, shows: failed('TIMEOUT') },
 };
 

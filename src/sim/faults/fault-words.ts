@@ -24,6 +24,7 @@ export const faultWords: readonly FaultWord[] = [
   client.clockJump,
   client.clockRate,
   connection.fade,
+  message.noRoom,
 ];
 
 export function faultWordOf(name: string): FaultWord {

@@ -1,3 +1,5 @@
+import type { TxnRequest } from '../../store/messages.js';
+import { kvMethods } from '../../wire/methods.js';
 import type { Message, Rule } from '../sim-link.js';
 import {
   drawTarget,
@@ -53,6 +55,35 @@ export const duplicate: FaultWord = faultWord<Sometimes>(
       }
     }),
 );
+
+/**
+ * etcd has reached its quota: of what puts something it carries out the first and says of them, as of the rest, that it
+ * has no room (`quotaApplierV3`).
+ */
+export const noRoom: FaultWord = faultWord<Sometimes & { readonly applied: number }>(
+  'no-room',
+  (random, field) => ({
+    durationMs: random.between(500, 4000),
+    params: {
+      client: drawTarget(random, field),
+      chance: random.pick([0.05, 0.3, 1]),
+      applied: random.pick([0, 0.5, 1]),
+    },
+  }),
+  (field, { client, chance, applied }) =>
+    onLinks(field, client, ({ shape, direction, path, body }, fate, random) => {
+      if (shape !== 'unary' || direction !== 'toServer' || !grows(path, body) || !random.chance(chance)) return;
+      fate.noRoom = random.chance(applied) ? 'applied' : 'refused';
+    }),
+);
+
+function grows(path: string, body: unknown): boolean {
+  return path === kvMethods.put.path || (path === kvMethods.txn.path && puts(body as TxnRequest));
+}
+
+function puts({ success = [], failure = [] }: TxnRequest): boolean {
+  return [...success, ...failure].some((op) => op.type === 'put' || (op.type === 'txn' && puts(op.request)));
+}
 
 function losing(word: string, direction: Message['direction']): FaultWord {
   return faultWord<Sometimes & { readonly how: 'silently' | 'reset' | 'either' }>(

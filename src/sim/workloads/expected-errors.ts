@@ -1,4 +1,5 @@
 import { ConclaveError } from '../../core/errors.js';
+import { isOverfull } from '../../store/etcd-errors.js';
 import type { Pending } from '../history.js';
 import type { SimProcess } from '../sim-process.js';
 
@@ -30,6 +31,7 @@ export function expectFailure(error: unknown): void {
   if (error instanceof GaveUp) return;
   if (ConclaveError.is(error, 'TIMEOUT', 'UNAVAILABLE', 'SESSION_LOST', 'LOST', 'CLOSED', 'CONFLICT', 'RELEASED'))
     return;
+  if (isOverfull(error)) return;
   throw error;
 }
 

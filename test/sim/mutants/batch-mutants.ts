@@ -89,4 +89,11 @@ export const batchMutants: readonly Mutant[] = [
     workloads: ['kv'],
     rules: ['unexpected error'],
   },
+  {
+    name: 'no room taken for not done',
+    origin: 'quotaApplierV3 of etcd applies what it says that of: 3.4.23, tried',
+    edits: [{ file: 'store/etcd-errors.js', find: ' || text === etcdErrors.noSpace.text', replace: '' }],
+    workloads: ['kv', 'lock'],
+    rules: ['kv-linearizable', 'guarded-writes'],
+  },
 ];
