@@ -1,4 +1,5 @@
-import { faultWords } from './faults/fault-words.js';
+import type { FaultWord } from './faults/fault-word.js';
+import { firstWords, laterWords } from './faults/fault-words.js';
 import type { Plan, PlannedFault } from './plan.js';
 import { Prng } from './prng.js';
 import type { Workload } from './workload.js';
@@ -44,14 +45,25 @@ export function drawPlan(seed: number, workload: Workload, { clients = clientsDe
  */
 function drawFaults(random: Prng, field: { clients: number; ttlMs: number }, faultsMs: number): PlannedFault[] {
   const share = random.pick([0.1, 0.25, 0.5]);
-  const words = faultWords.filter(() => random.chance(share));
+  const drawn = [firstWords, laterWords].flatMap((all) => {
+    const words = all.filter(() => random.chance(share));
+    return drawOf(words, random, field, faultsMs);
+  });
+  return drawn.sort((a, b) => a.atMs - b.atMs);
+}
+
+function drawOf(
+  words: readonly FaultWord[],
+  random: Prng,
+  field: { clients: number; ttlMs: number },
+  faultsMs: number,
+): PlannedFault[] {
   if (words.length === 0) return [];
   const count = 1 + random.below(random.pick([2, 5, 10]));
-  const faults = Array.from({ length: count }, () => {
+  return Array.from({ length: count }, () => {
     const word = random.pick(words);
     const { durationMs, params } = word.draw(random, field);
     const atMs = Math.round(random.between(0, faultsMs));
     return { word: word.word, atMs, untilMs: atMs + Math.round(durationMs), params };
   });
-  return faults.sort((a, b) => a.atMs - b.atMs);
 }

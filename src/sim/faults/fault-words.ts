@@ -4,8 +4,8 @@ import type { FaultWord } from './fault-word.js';
 import * as message from './message-faults.js';
 import * as server from './server-faults.js';
 
-/** Every fault there is. Their order is part of what a seed means: new ones go to the end. */
-export const faultWords: readonly FaultWord[] = [
+/** Their order is part of what a seed means. */
+export const firstWords: readonly FaultWord[] = [
   message.delay,
   message.loseRequest,
   message.loseReply,
@@ -24,8 +24,13 @@ export const faultWords: readonly FaultWord[] = [
   client.clockJump,
   client.clockRate,
   connection.fade,
-  message.noRoom,
 ];
+
+/** Drawn after those, so that a seed has the rest as it had before there were these: new ones go here. */
+export const laterWords: readonly FaultWord[] = [message.noRoom];
+
+/** Every fault there is. */
+export const faultWords: readonly FaultWord[] = [...firstWords, ...laterWords];
 
 export function faultWordOf(name: string): FaultWord {
   const found = faultWords.find(({ word }) => word === name);
