@@ -1,4 +1,4 @@
-import type { FaultWord } from './faults/fault-word.js';
+import type { FaultWord, PlanField } from './faults/fault-word.js';
 import { firstWords, laterWords } from './faults/fault-words.js';
 import type { Plan, PlannedFault } from './plan.js';
 import { Prng } from './prng.js';
@@ -43,7 +43,7 @@ export function drawPlan(seed: number, workload: Workload, { clients = clientsDe
  * Each seed has only some of the words (swarm testing): what all of them together would drown, one of them alone may
  * show.
  */
-function drawFaults(random: Prng, field: { clients: number; ttlMs: number }, faultsMs: number): PlannedFault[] {
+function drawFaults(random: Prng, field: PlanField, faultsMs: number): PlannedFault[] {
   const share = random.pick([0.1, 0.25, 0.5]);
   const drawn = [firstWords, laterWords].flatMap((all) => {
     const words = all.filter(() => random.chance(share));
@@ -52,12 +52,7 @@ function drawFaults(random: Prng, field: { clients: number; ttlMs: number }, fau
   return drawn.sort((a, b) => a.atMs - b.atMs);
 }
 
-function drawOf(
-  words: readonly FaultWord[],
-  random: Prng,
-  field: { clients: number; ttlMs: number },
-  faultsMs: number,
-): PlannedFault[] {
+function drawOf(words: readonly FaultWord[], random: Prng, field: PlanField, faultsMs: number): PlannedFault[] {
   if (words.length === 0) return [];
   const count = 1 + random.below(random.pick([2, 5, 10]));
   return Array.from({ length: count }, () => {

@@ -66,12 +66,13 @@ export class UnaryCall<Request, Response> implements OpenCall {
     const { process } = instance;
     world.after(fate.delayMs, process, path, () => {
       const serve = () => this.#serve(instance, fate.body as Request);
+      // Nobody hears the answer to this run.
+      const carryOut = () => void this.#handle(instance, fate.body as Request).catch(() => {});
       if (fate.noRoom !== undefined) {
-        if (fate.noRoom === 'applied') void this.#handle(instance, fate.body as Request).catch(() => {});
+        if (fate.noRoom === 'applied') carryOut();
         this.#reply({ error: etcdError('noSpace') });
       } else if (fate.twice) {
-        // Nobody waits for the answer to the first run.
-        void this.#handle(instance, fate.body as Request).catch(() => {});
+        carryOut();
         world.after(againAfterMs, process, path, serve);
       } else {
         serve();

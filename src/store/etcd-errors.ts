@@ -102,7 +102,12 @@ export function etcdError(name: EtcdErrorName): ConclaveError {
 /** Whether the store has no room, or more to do than it takes on: that passes, and is no fault of the request. */
 export function isOverfull(error: unknown): boolean {
   if (!ConclaveError.is(error, 'RESOURCE_EXHAUSTED')) return false;
-  return error.message === etcdErrors.noSpace.text || error.message === etcdErrors.tooManyRequests.text;
+  return isFull(error) || error.message === etcdErrors.tooManyRequests.text;
+}
+
+/** Whether the store has no room. */
+export function isFull(error: unknown): boolean {
+  return ConclaveError.is(error) && error.message === etcdErrors.noSpace.text;
 }
 
 const byText: ReadonlyMap<string, Row> = new Map(Object.values(etcdErrors).map((each) => [each.text, each]));

@@ -36,13 +36,13 @@ export function rhythmOptions(): Option[] {
 
 /** @throws CliFailure in the names of the flags, which the library does not know. */
 export function rhythmOf({ cron, timeZone, every: everyMs, missed, late: lateMs }: RhythmFlags) {
-  if ((cron === undefined) === (everyMs === undefined)) throw badFlags('either --cron or --every says when');
-  if (timeZone !== undefined && cron === undefined) throw badFlags('--time-zone goes with --cron');
+  if ((cron === undefined) === (everyMs === undefined)) {
+    throw new CliFailure(ExitCode.invalidInput, 'either --cron or --every says when');
+  }
+  if (timeZone !== undefined && cron === undefined) {
+    throw new CliFailure(ExitCode.invalidInput, '--time-zone goes with --cron');
+  }
   return { cron, timeZone, everyMs, missed, lateMs };
-}
-
-function badFlags(message: string): CliFailure {
-  return new CliFailure(ExitCode.invalidInput, message);
 }
 
 export function defineQueueSchedule(command: Command): void {

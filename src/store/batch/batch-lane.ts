@@ -1,6 +1,6 @@
 import { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
-import { etcdErrors } from '../etcd-errors.js';
+import { etcdErrors, isFull } from '../etcd-errors.js';
 import type { Store } from '../store.js';
 import { Batch, type BatchLimits } from './batch.js';
 import type { Member } from './member.js';
@@ -144,8 +144,4 @@ function isAboutOne(error: unknown, batch: Batch): error is ConclaveError {
   if (!ConclaveError.is(error) || error.outcome !== 'not-applied' || error.retryable) return false;
   if (error.message === etcdErrors.tooManyRequests.text) return false;
   return !ConclaveError.is(error, 'CLOSED', 'CANCELLED', 'UNAUTHENTICATED');
-}
-
-function isFull(error: unknown): boolean {
-  return ConclaveError.is(error) && error.message === etcdErrors.noSpace.text;
 }
