@@ -13,15 +13,17 @@ function run(...fixtures: string[]): Promise<{ code: number; lines: string[] }> 
     const child = execFile(process.execPath, args, { env }, (_error, stdout) => {
       const lines = stdout.trimEnd().split('\n');
       const start = lines.findLastIndex((line) => line.includes('Duration'));
-      resolve({ code: child.exitCode ?? -1, lines: lines.slice(start + 1).filter((line) => line !== '') });
+      const last = lines.slice(start + 1).filter((line) => line !== '');
+      resolve({ code: child.exitCode ?? -1, lines: last.map((line) => line.replaceAll(`${root}/`, '')) });
     });
   });
 }
 
 describe('the summary', () => {
-  it('ends with the counts, after the reason of every skip', async () => {
+  it('ends with the counts, after every failure and the reason of every skip', async () => {
     const { code, lines } = await run('mixed', 'good');
     expect(lines).toEqual([
+      'failed: mixed.fixture.ts > fails: AssertionError: expected 1 to be 2 // Object.is equality (mixed.fixture.ts:9)',
       'skipped: no docker (1 test)',
       'skipped: no etcd found: nowhere (2 tests)',
       'skipped: a hook of "with a hook that fails" failed (1 test)',
@@ -32,7 +34,10 @@ describe('the summary', () => {
 
   it('counts a file that does not load as failed', async () => {
     const { code, lines } = await run('broken', 'good');
-    expect(lines).toEqual(['1 passed, 1 failed, 0 skipped']);
+    expect(lines).toEqual([
+      'failed: broken.fixture.ts: Error: this file does not load (broken.fixture.ts:1)',
+      '1 passed, 1 failed, 0 skipped',
+    ]);
     expect(code).toBe(1);
   });
 
