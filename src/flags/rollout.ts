@@ -17,8 +17,8 @@ const whole = 100_000;
 /**
  * The flag with a rule that gives `variant` to a share: flagd's `fractional`, the growing share first, so that a higher
  * percentage drops nobody. It is enabled by that.
- * @throws ConclaveError `INVALID_ARGUMENT`; `FAILED_PRECONDITION` when the flag has a rule of another kind, unless
- * `replace`.
+ * @throws ConclaveError `INVALID_ARGUMENT`, also for a share of all that gets what is the default;
+ * `FAILED_PRECONDITION` when the flag has a rule of another kind, unless `replace`.
  */
 export function rolledOut(flag: FlagDefinition, rollout: FlagRollout, replace: boolean): FlagDefinition {
   const { variant, percent, keys = [] } = rollout;
@@ -27,6 +27,10 @@ export function rolledOut(flag: FlagDefinition, rollout: FlagRollout, replace: b
   }
   if (!(percent >= 0 && percent <= 100)) {
     throw new ConclaveError('INVALID_ARGUMENT', `a percentage is from 0 to 100, got ${percent}`);
+  }
+  if (variant === flag.defaultVariant && percent < 100) {
+    const text = `${JSON.stringify(variant)} is the flag's default: those outside of the ${percent} % would get it too`;
+    throw new ConclaveError('INVALID_ARGUMENT', text);
   }
   if (!replace && !isRollout(flag.targeting)) {
     throw new ConclaveError('FAILED_PRECONDITION', 'the flag has a rule of its own, which a rollout would replace');

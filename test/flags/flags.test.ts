@@ -228,7 +228,7 @@ describe('flags', () => {
       await removeAll(world);
     }));
 
-  it('FLAGS-9: a rollout refuses to go over a rule of another kind, and over unknown variants', () =>
+  it('FLAGS-9: a rollout refuses to go over a rule of another kind, unknown variants, the default', () =>
     inWorld(async (world) => {
       const { flags } = world.client().conclave;
       const targeting = { if: [{ '==': [{ var: 'plan' }, 'pro'] }, 'on', 'off'] };
@@ -241,9 +241,11 @@ describe('flags', () => {
       for (const wrong of [
         { variant: 'x', percent: 1 },
         { variant: 'on', percent: 101 },
+        { variant: 'off', percent: 10 },
       ]) {
         expect(await world.until(errorOf(flags.rollout('a', wrong)))).toMatchObject({ code: 'INVALID_ARGUMENT' });
       }
+      await world.until(flags.rollout('a', { variant: 'off', percent: 100 }));
       await removeAll(world);
     }));
 });
