@@ -27,6 +27,7 @@ export interface GrpcClient<Metadata> {
 
 export interface GrpcStream {
   write(message: Buffer): unknown;
+  end(): unknown;
   cancel(): void;
   on(event: 'data', listener: (message: Buffer) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -96,6 +97,9 @@ export function duplexCall<Request, Response, Metadata>(
   return {
     send: (message) => {
       if (!ended) stream.write(asBuffer(method.request.encode(message)));
+    },
+    halfClose: () => {
+      if (!ended) stream.end();
     },
     cancel: () => {
       ended = true;

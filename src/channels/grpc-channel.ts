@@ -66,7 +66,7 @@ export class GrpcChannel implements RpcChannel {
       cancel();
       listener.onEnd(this.#abortError());
     });
-    return { send: call.send, cancel };
+    return { ...call, cancel };
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Bytes } from '../core/bytes.js';
+import { type Bytes, noBytes } from '../core/bytes.js';
 import { ConclaveError, type Outcome, undecided } from '../core/errors.js';
 import type { Connection } from '../http2/connection.js';
 import { uint32At } from '../http2/frame-reader.js';
@@ -35,6 +35,7 @@ export class H2Call implements LinkCall, StreamListener {
   readonly #isUnary: boolean;
   /** Kept until `begin`. */
   #unsent: Buffer[] = [];
+  #isHalfClosed: boolean;
   #stream: Stream | undefined;
   #connection: Connection | undefined;
   /** What the connection had written when the call began. */
@@ -54,6 +55,7 @@ export class H2Call implements LinkCall, StreamListener {
     this.#fields = fields;
     this.#receiver = receiver;
     this.#isUnary = request !== undefined;
+    this.#isHalfClosed = this.#isUnary;
     if (request !== undefined) this.#unsent.push(grpcFrame(request));
   }
 
@@ -67,12 +69,19 @@ export class H2Call implements LinkCall, StreamListener {
     this.#stream = connection.open(this.#fields, false, this);
     for (const message of this.#unsent) this.#stream.data(message, this.#isUnary);
     this.#unsent = [];
+    if (this.#isHalfClosed && !this.#isUnary) this.#stream.data(noBytes, true);
   }
 
   send(message: Bytes): void {
     if (this.#isOver) return;
     if (this.#stream === undefined) this.#unsent.push(grpcFrame(message));
     else this.#stream.data(grpcFrame(message), false);
+  }
+
+  halfClose(): void {
+    if (this.#isOver || this.#isHalfClosed) return;
+    this.#isHalfClosed = true;
+    this.#stream?.data(noBytes, true);
   }
 
   /** Resets the stream; the receiver hears nothing more. Idempotent. */

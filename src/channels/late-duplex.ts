@@ -7,6 +7,7 @@ export class LateDuplex<Request, Response> implements Duplex<Request> {
   readonly #outer: DuplexListener<Response>;
   readonly #onOver: () => void;
   readonly #unsent: Request[] = [];
+  #isHalfClosed = false;
   #call: Duplex<Request> | undefined;
   #over = false;
 
@@ -33,12 +34,18 @@ export class LateDuplex<Request, Response> implements Duplex<Request> {
     }
     this.#call = call;
     for (const message of this.#unsent.splice(0)) call.send(message);
+    if (this.#isHalfClosed) call.halfClose();
   }
 
   send(message: Request): void {
     if (this.#over) return;
     if (this.#call === undefined) this.#unsent.push(message);
     else this.#call.send(message);
+  }
+
+  halfClose(): void {
+    this.#isHalfClosed = true;
+    if (!this.#over) this.#call?.halfClose();
   }
 
   cancel(): void {

@@ -73,7 +73,11 @@ export class SimChannel implements RpcChannel {
     });
     this.#calls.add(call);
     call.open();
-    return { send: (message) => call.send(message), cancel: () => call.cancel() };
+    return {
+      send: (message) => call.send(message),
+      halfClose: () => call.halfClose(),
+      cancel: () => call.cancel(),
+    };
   }
 
   async close(): Promise<void> {

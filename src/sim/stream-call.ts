@@ -40,6 +40,7 @@ export class StreamCall<Request, Response> implements OpenCall {
   #clientOver = false;
   #serverOver = false;
   #cancelled = false;
+  #halfClosed = false;
 
   constructor(
     site: CallSite,
@@ -84,6 +85,12 @@ export class StreamCall<Request, Response> implements OpenCall {
     const { request: codec } = this.#method;
     const body = this.#site.asBytes ? codec.decode(codec.encode(message)) : message;
     this.#toServer(body, (arrived) => this.#serverCall?.onMessage(arrived as Request));
+  }
+
+  halfClose(): void {
+    if (this.#clientOver || this.#halfClosed) return;
+    this.#halfClosed = true;
+    this.#toServer(undefined, () => this.#serverCall?.onHalfClose());
   }
 
   /** The listener hears nothing more. */

@@ -58,7 +58,11 @@ export class LoopbackChannel implements RpcChannel {
     call.onOver(stopCancelling);
     if (handler === undefined) call.abort(unknownMethod(method.path));
     else call.start((reply, context) => handler.open(reply as DuplexReply<unknown>, context) as DuplexCall<Request>);
-    return { send: (message) => call.send(message), cancel: () => call.cancel() };
+    return {
+      send: (message) => call.send(message),
+      halfClose: () => call.halfClose(),
+      cancel: () => call.cancel(),
+    };
   }
 
   async close(): Promise<void> {
@@ -81,6 +85,7 @@ class LoopbackCall<Request, Response> {
   readonly #controller = new AbortController();
   readonly #cleanups: (() => void)[] = [];
   #server: DuplexCall<Request> | undefined;
+  #isHalfClosed = false;
   #over = false;
 
   constructor(listener: DuplexListener<Response>, options: RpcOptions) {
@@ -111,6 +116,12 @@ class LoopbackCall<Request, Response> {
 
   send(message: Request): void {
     this.#later(() => this.#server?.onMessage(message));
+  }
+
+  halfClose(): void {
+    if (this.#isHalfClosed) return;
+    this.#isHalfClosed = true;
+    this.#later(() => this.#server?.onHalfClose());
   }
 
   /** The caller ends the call and hears nothing more. */

@@ -36,6 +36,11 @@ export interface RpcOptions {
 
 export interface Duplex<Request> {
   send(message: Request): void;
+  /**
+   * Nothing more is sent; answers still come. Newer grpc-go (#8385; Debian's etcd 3.5.30) begins a call of one request
+   * only after it. Idempotent.
+   */
+  halfClose(): void;
   /** Cancels the call; the listener hears nothing more. Idempotent. */
   cancel(): void;
 }

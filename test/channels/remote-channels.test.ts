@@ -144,6 +144,37 @@ for (const [name, open] of Object.entries(ways)) {
       expect(await endOf(way.channel)).toBeUndefined();
     });
 
+    it.each(['at once', 'later'])(
+      'half-closes a stream %s: all that was sent comes first, answers after',
+      async (when) => {
+        const heard = deferred();
+        const play = (stream: PeerStream) => {
+          let messages = 0;
+          stream.on('data', () => {
+            messages += 1;
+            heard.resolve();
+          });
+          stream.on('end', () => {
+            const answer = watchResponse({ revision: BigInt(messages) });
+            stream.write(Buffer.from(watchMethods.watch.response.encode(answer)));
+            stream.end();
+          });
+        };
+        await using way = await open({ duplex: [{ method: watchMethods.watch, open: play }] });
+        const told: unknown[] = [];
+        const ended = deferred<Error | undefined>();
+        const onMessage = ({ header: { revision } }: WatchResponse) => told.push(revision);
+        const call = way.channel.duplex(watchMethods.watch, { onMessage, onEnd: ended.resolve }, {});
+        call.send({ type: 'progress' });
+        call.send({ type: 'progress' });
+        if (when === 'later') await heard.promise;
+        call.halfClose();
+        call.halfClose();
+        expect([await ended.promise, told]).toEqual([undefined, [2n]]);
+        call.halfClose();
+      },
+    );
+
     it('ends calls and streams with UNAVAILABLE when it is closed, and refuses new ones', async () => {
       const heard = deferred();
       const watch = { method: watchMethods.watch, open: (stream: PeerStream) => void stream.on('data', heard.resolve) };

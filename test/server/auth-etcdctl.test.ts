@@ -223,6 +223,7 @@ describeEtcdctl('etcdctl on users, roles and maintenance', (binary) => {
     const ours = await answers(server.url);
     for (const [i, { ours: expected }] of differences.entries()) expect(ours[i]).toMatch(expected);
     if (etcd === undefined) return skip('no etcd');
+    if (!etcd.version.startsWith('3.4.')) return skip('the differences are those from etcd 3.4');
     const theirs = await answers(etcd.url);
     for (const [i, { etcd: expected, row }] of differences.entries()) expect(theirs[i], row.id).toMatch(expected);
   });

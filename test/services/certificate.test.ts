@@ -91,6 +91,7 @@ describe('a client certificate, while authentication is enabled', () => {
     const listener = { onMessage: (message: never) => stream.push(message), onEnd: (e?: Error) => stream.end(e) };
     const call = channel.duplex(electionMethods.observe, listener as never, {});
     call.send({ name } as never);
+    call.halfClose();
     const { leader } = await ask(electionMethods.campaign, { name, lease: await grant(), value: utf8('one') });
     expect(keyText((await stream.next()).kv?.value)).toBe('one');
     await ask(electionMethods.proclaim, { leader, value: utf8('two') });

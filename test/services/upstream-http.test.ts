@@ -1,15 +1,20 @@
 import { X509Certificate } from 'node:crypto';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { describe, expect, it, vi } from 'vitest';
 import { H2Channel } from '../../src/channels/h2-channel.js';
+import { utf8 } from '../../src/core/bytes.js';
 import { Scope } from '../../src/core/scope.js';
 import { connect } from '../../src/index.js';
 import { NodeRuntime } from '../../src/node/node-runtime.js';
 import { readTlsFiles } from '../../src/server/net/tls-files.js';
 import { startUpstreamServer } from '../../src/server/upstream/upstream-server.js';
+import { maintenanceMethods } from '../../src/wire/admin-methods.js';
 import { base64, HttpStream, http, post } from '../gateway/support/http-client.js';
 import { makeCertificates } from '../support/certificates.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { describeEtcd, startEtcd } from '../support/etcd.js';
+import { startGrpcPeer } from '../support/grpc-peer.js';
+import { header } from '../support/scripted-service.js';
 import { inFrontOf } from './support/upstream.js';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -136,6 +141,30 @@ describeEtcd('conclave serve --upstream in front of an etcd behind TLS', () => {
     expect(await conclave.withLock('l', ({ fence }) => fence > 0n)).toBe(true);
     expect(await post(server.url, '/v3/kv/range', { key: base64('k') })).toMatchObject({ json: { count: '1' } });
     expect((await http(`${server.url}/health`)).status).toBe(200);
+    await scope.close();
+  });
+});
+
+describe('conclave serve --upstream in front of a cluster whose gRPC waits for the end of a request, by HTTP', () => {
+  it('the JSON gateway hands a snapshot on', async () => {
+    const method = maintenanceMethods.snapshot;
+    const answer = Buffer.from(
+      method.response.encode({ header: header(1n), remainingBytes: 0n, blob: utf8('all'), version: '' }),
+    );
+    // As grpc-go does it since #8385, and with it etcd 3.5.30 of Debian.
+    const play = (stream: ServerDuplexStream<Buffer, Buffer>) => {
+      stream.resume().on('end', () => {
+        stream.write(answer);
+        stream.end();
+      });
+    };
+    await using peer = await startGrpcPeer({ duplex: [{ method, open: play }] });
+    const scope = new Scope();
+    const snapshot = new HttpStream(`${await inFrontOf(scope, peer.url)}/v3/maintenance/snapshot`);
+    snapshot.send({});
+    snapshot.halfClose();
+    expect(await snapshot.next()).toMatchObject({ result: { blob: base64('all') } });
+    expect(await snapshot.next()).toBeUndefined();
     await scope.close();
   });
 });

@@ -16,7 +16,7 @@ class SlowlyDeadChannel extends LoopbackChannel {
     listener: DuplexListener<Response>,
   ): Duplex<Request> {
     this.#listeners.push(listener);
-    return { send: () => {}, cancel: () => {} };
+    return { send: () => {}, halfClose: () => {}, cancel: () => {} };
   }
 
   fail(): void {

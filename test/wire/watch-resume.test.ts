@@ -31,7 +31,7 @@ class LossyChannel extends LoopbackChannel {
       this.#streams.delete(lose);
       call.cancel();
     };
-    return { send: call.send, cancel };
+    return { ...call, cancel };
   }
 
   loseStreams(): void {

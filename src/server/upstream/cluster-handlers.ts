@@ -84,11 +84,6 @@ function duplexHandler(endpoints: Endpoints, method: DuplexMethod<unknown, unkno
 /** One stream to the member that is asked now. */
 class ClusterCall implements DuplexCall<unknown> {
   readonly #stream: Duplex<unknown>;
-  readonly #reply: DuplexReply<unknown>;
-  /** A stream of heartbeats is over once each has its answer; the others end by themselves, or never. */
-  readonly #answersEach: boolean;
-  #unanswered = 0;
-  #isHalfClosed = false;
 
   constructor(
     endpoints: Endpoints,
@@ -96,42 +91,26 @@ class ClusterCall implements DuplexCall<unknown> {
     reply: DuplexReply<unknown>,
     { metadata }: RpcContext,
   ) {
-    this.#reply = reply;
-    this.#answersEach = method.path === leaseMethods.keepAlive.path;
     const channel = endpoints.current;
     const onEnd = (error: Error | undefined) => {
       const failure = error === undefined ? undefined : ConclaveError.from(error);
       if (failure?.code === 'UNAVAILABLE') endpoints.leave(channel);
       reply.end(failure);
     };
-    const onMessage = (message: unknown) => this.#onAnswer(message);
+    const onMessage = (message: unknown) => reply.send(message);
     const options = { metadata: { hasleader: 'true', ...Object.fromEntries(identityOf(metadata)) } };
     this.#stream = channel.duplex(method, { onMessage, onEnd }, options);
   }
 
   onMessage(message: unknown): void {
-    this.#unanswered += 1;
     this.#stream.send(message);
   }
 
   onHalfClose(): void {
-    this.#isHalfClosed = true;
-    this.#endIfAnswered();
+    this.#stream.halfClose();
   }
 
   onCancel(): void {
     this.#stream.cancel();
-  }
-
-  #onAnswer(message: unknown): void {
-    this.#reply.send(message);
-    this.#unanswered -= 1;
-    this.#endIfAnswered();
-  }
-
-  #endIfAnswered(): void {
-    if (!this.#answersEach || !this.#isHalfClosed || this.#unanswered > 0) return;
-    this.#stream.cancel();
-    this.#reply.end();
   }
 }

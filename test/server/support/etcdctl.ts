@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { describe } from 'vitest';
 import { executable } from '../../support/etcd/machine.js';
-import { runEtcdctl } from '../../support/etcd/process.js';
+import { etcdctlEnv, runEtcdctl } from '../../support/etcd/process.js';
 import type { Output } from '../../support/etcd/running.js';
 import { describeSkipped } from '../../support/skip.js';
 
@@ -28,8 +28,7 @@ export class RunningEtcdctl {
   #onOutput = () => {};
 
   constructor(binary: string, url: string, args: readonly string[]) {
-    const env = { ...process.env, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: url };
-    this.#child = spawn(binary, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#child = spawn(binary, args, { env: etcdctlEnv(url), stdio: ['pipe', 'pipe', 'pipe'] });
     this.#exited = once(this.#child, 'close');
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.#stdout += text;
@@ -105,5 +104,6 @@ export function normalise(text: string, url: string): string {
     .replaceAll(/("[A-Za-z_]+" ?: ?)(\d{10,})/g, (_, field: string, id: string) => `${field}${nameOf(id)}`)
     .replaceAll(/("(?:raft_term|RaftTerm)" ?: ?)\d+/g, '$1<term>')
     .replaceAll(/took = [\d.]+.?s/g, 'took = <time>')
-    .replaceAll(/"(ts|caller|target)":"[^"]*"/g, '"$1":<text>');
+    .replaceAll(/"(ts|caller|target)":"[^"]*"/g, '"$1":<text>')
+    .replaceAll(/LocalAddr: '[^']*'/g, "LocalAddr: '<address>'");
 }

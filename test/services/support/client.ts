@@ -46,7 +46,11 @@ export class ServicesClient {
     });
   }
 
-  stream<Request, Response>(method: DuplexMethod<Request, Response>, request: Request): Stream<Response> {
+  stream<Request, Response>(
+    method: DuplexMethod<Request, Response>,
+    request: Request,
+    isAll = false,
+  ): Stream<Response> {
     const call = this.#client.makeBidiStreamRequest(
       method.path,
       (message: Request) => Buffer.from(method.request.encode(message)),
@@ -55,6 +59,7 @@ export class ServicesClient {
       {},
     );
     call.write(request);
+    if (isAll) call.end();
     const stream = new Stream<Response>(() => call.cancel());
     call.on('data', (message: Response) => stream.push(message));
     call.on('error', (error: Error) => stream.end(error));
@@ -79,7 +84,7 @@ export class ServicesClient {
   }
 
   observe(name: string): Stream<LeaderResponse> {
-    return this.stream(electionMethods.observe, { name: utf8(name) });
+    return this.stream(electionMethods.observe, { name: utf8(name) }, true);
   }
 
   async grant(ttl = 60n): Promise<bigint> {

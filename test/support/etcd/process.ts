@@ -125,14 +125,19 @@ class EtcdProcess implements RunningEtcd {
   }
 }
 
+/** Without the variable that names etcdctl itself: it takes that for one of its own, and warns since 3.5. */
+export function etcdctlEnv(url: string): NodeJS.ProcessEnv {
+  const { ETCDCTL_BIN: _, ...env } = process.env;
+  return { ...env, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: url };
+}
+
 export async function runEtcdctl(
   etcdctl: string,
   url: string,
   args: readonly string[],
   input: string | undefined,
 ): Promise<Output> {
-  const env = { ...process.env, ETCDCTL_API: '3', ETCDCTL_ENDPOINTS: url };
-  const child = spawn(etcdctl, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn(etcdctl, args, { env: etcdctlEnv(url), stdio: ['pipe', 'pipe', 'pipe'] });
   children.add(child);
   let stdout = '';
   let stderr = '';
