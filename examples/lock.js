@@ -5,6 +5,7 @@ import { ConclaveError, connect } from 'conclave';
 const conclave = await connect(process.argv[2] ?? 'memory:');
 
 let inside = 0;
+const first = await conclave.lock('printer');
 const turns = ['ada', 'bob', 'cleo'].map((worker) =>
   conclave.withLock('printer', { label: worker }, async (held) => {
     inside += 1;
@@ -14,6 +15,9 @@ const turns = ['ada', 'bob', 'cleo'].map((worker) =>
     inside -= 1;
   }),
 );
+// Until all of them are in line.
+while ((await conclave.inspectLock('printer')).waiters.length < turns.length);
+await first.release();
 await Promise.all(turns);
 
 // A busy lock is no error for tryLock, and a bounded wait ends with TIMEOUT; neither leaves anything behind.

@@ -18,9 +18,9 @@ const shown: Record<string, string> = {
 paid, and only while we held the lock
 host-7 leads in term 5
 `,
-  'lock.js': `ada prints with fence 2; holder ada, 2 waiting
-bob prints with fence 3; holder bob, 1 waiting
-cleo prints with fence 4; holder cleo, 0 waiting
+  'lock.js': `ada prints with fence 3; holder ada, 2 waiting
+bob prints with fence 4; holder bob, 1 waiting
+cleo prints with fence 5; holder cleo, 0 waiting
 tryLock while held: null
 lock with timeout: TIMEOUT
 guard while held: true, after the release: false
