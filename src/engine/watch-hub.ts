@@ -2,6 +2,7 @@ import type { Event } from '../store/messages.js';
 import { inRange } from './key-range.js';
 import type { Revision } from './key-record.js';
 import type { KeySpace } from './key-space.js';
+import { eventBytes } from './watch-fragments.js';
 import type { WatchTarget } from './watch-request.js';
 import { SharedChange, Watcher, type WatchSink } from './watcher.js';
 import { WatcherIndex } from './watcher-index.js';
@@ -22,6 +23,11 @@ export interface WatchHandle {
 
 /** Distinct revisions in one answer to a watch that catches up, as in etcd. */
 const maxBatchRevisions = 1_000;
+/**
+ * An answer that has so many bytes takes no further revision: it is held whole until it is read, and many clients take
+ * no message above 4 MiB.
+ */
+const maxBatchBytes = 1024 * 1024;
 
 /**
  * Tells watchers what was committed: each revision whole, in order, without gap or repetition, as protocol.md section 2
@@ -145,14 +151,18 @@ export class WatchHub {
   #tellBatch(watcher: Watcher): void {
     const events: Event[] = [];
     let revisions = 0;
+    let bytes = 0;
     const upTo = this.#revision;
     // Bounded by the revisions of the log.
-    for (; watcher.nextRevision <= upTo && revisions < maxBatchRevisions; watcher.nextRevision++) {
+    for (; watcher.nextRevision <= upTo; watcher.nextRevision++) {
+      if (revisions >= maxBatchRevisions || bytes >= maxBatchBytes) break;
       const before = events.length;
       for (const change of this.#space.changesOf(watcher.nextRevision)?.changes ?? []) {
         if (!inRange(watcher.range, change.text)) continue;
         const event = watcher.eventOf(new SharedChange(this.#space, change));
-        if (event !== undefined) events.push(event);
+        if (event === undefined) continue;
+        events.push(event);
+        bytes += eventBytes(event);
       }
       if (events.length > before) revisions++;
     }

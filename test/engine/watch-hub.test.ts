@@ -124,6 +124,18 @@ describe('catching up', () => {
   });
 
   // etcd-difference: tombstone-at-compaction
+  it('takes about a mebibyte at a time, by whole revisions', () => {
+    const { engine, hub } = hubbed();
+    const value = 'v'.repeat(400_000);
+    for (let i = 0; i < 5; i++) engine.txn({ success: [op.put('a', value), op.put('b', value)] });
+    hub.release();
+    const sizes: number[] = [];
+    const sink = { onEvents: (events: readonly Event[]) => sizes.push(events.length), onCompacted: () => {} };
+    hub.watch({ key: b('a'), rangeEnd: b('c'), startRevision: 2n }, sink).resume();
+    hub.watch({ key: b('a'), startRevision: 2n, prevKv: true }, sink).resume();
+    expect(sizes).toEqual([4, 4, 2, 2, 2, 1]);
+  });
+
   it('from the compacted revision works, from before it does not', () => {
     const { engine, hub, watch } = hubbed();
     engine.put(put('a', '1'));
