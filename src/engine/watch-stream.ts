@@ -87,10 +87,17 @@ export class WatchStream {
     for (const { handle } of this.#members.values()) handle.pause();
   }
 
-  /** Each watch goes on where it stopped, unless compaction has overtaken it. Idempotent. */
+  /** Each watch goes on where it stopped, unless compaction has overtaken it, until there is enough. Idempotent. */
   resume(): void {
     this.#paused = false;
-    for (const { handle } of this.#members.values()) handle.resume();
+    for (const member of [...this.#members.values()]) {
+      // What a watch was told made the peer pause again, or end the stream.
+      if (this.#paused || this.#closed) return;
+      // Next time those come first that have not had their turn.
+      this.#members.delete(member.id);
+      this.#members.set(member.id, member);
+      member.handle.resume();
+    }
   }
 
   /** Ends every watch; nothing is emitted any more. Idempotent. */

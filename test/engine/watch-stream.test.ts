@@ -5,7 +5,11 @@ import { WatchStream, type WatchStreamOptions } from '../../src/engine/watch-str
 import type { WatchCreateRequest, WatchResponse } from '../../src/store/messages.js';
 import { b, del, header, newEngine, op, put, show } from './support.js';
 
-function streamed(options?: WatchStreamOptions) {
+interface StreamedOptions extends WatchStreamOptions {
+  readonly onEmit?: (response: WatchResponse) => void;
+}
+
+function streamed({ onEmit, ...options }: StreamedOptions = {}) {
   const engine = newEngine({
     onEntry: (entry) => {
       if (entry.type === 'changes') hub.add(entry.changes);
@@ -16,7 +20,10 @@ function streamed(options?: WatchStreamOptions) {
   const stream = new WatchStream(
     hub,
     (revision) => engine.header(revision),
-    (response) => out.push(response),
+    (response) => {
+      out.push(response);
+      onEmit?.(response);
+    },
     options,
   );
   const create = (
@@ -216,6 +223,26 @@ describe('backpressure and close', () => {
     expect(take()).toEqual(['#0 @1 created', '#1 @2 created']);
     stream.resume();
     expect(take()).toEqual(['#0 @3 +a=1@2/2/1', '#1 @3 +b=2@3/3/1']);
+  });
+
+  it('resume stops where the peer has enough, and begins next time with those that have not had their turn', () => {
+    const { create, stream, write, take } = streamed({ onEmit: ({ events }) => events.length > 0 && stream.pause() });
+    for (let i = 0; i < 3; i++) create();
+    stream.pause();
+    write('a', '1');
+    take();
+    const resumed = () => {
+      stream.resume();
+      return take();
+    };
+    expect(resumed()).toEqual(['#0 @2 +a=1@2/2/1']);
+    write('a', '2');
+    expect([resumed(), resumed(), resumed(), resumed()]).toEqual([
+      ['#1 @3 +a=1@2/2/1 +a=2@2/3/2'],
+      ['#2 @3 +a=1@2/2/1 +a=2@2/3/2'],
+      ['#0 @3 +a=2@2/3/2'],
+      [],
+    ]);
   });
 
   it('close ends all', () => {
