@@ -292,6 +292,41 @@ describe('fragments', () => {
     expect(told(1, 1, true)).toEqual([[1, false]]);
   });
 
+  it('wait for a peer that pauses; nothing comes between them', () => {
+    const { engine, hub, create, stream, take } = streamed({
+      ...{ fragmentBytes: 26, sizeOf },
+      onEmit: ({ events: each }) => each.length > 0 && stream.pause(),
+    });
+    create({ rangeEnd: 'b', fragment: true });
+    engine.txn({ success: events(5) });
+    hub.release();
+    create({ key: 'x' });
+    const first = take();
+    stream.resume();
+    const second = take();
+    stream.resume();
+    expect([first, second, take()]).toEqual([
+      ['#0 @1 created', '#0 @2 fragment +a0=@2/2/1 +a1=@2/2/1'],
+      ['#0 @2 fragment +a2=@2/2/1 +a3=@2/2/1'],
+      ['#0 @2 +a4=@2/2/1'],
+    ]);
+    stream.resume();
+    expect(take()).toEqual(['#1 @2 created']);
+  });
+
+  it('that wait are gone with their stream', () => {
+    const { engine, hub, create, stream, take } = streamed({
+      ...{ fragmentBytes: 16, sizeOf },
+      onEmit: ({ events: each }) => each.length > 0 && stream.pause(),
+    });
+    create({ rangeEnd: 'b', fragment: true });
+    engine.txn({ success: events(3) });
+    hub.release();
+    stream.close();
+    stream.resume();
+    expect(take()).toHaveLength(2);
+  });
+
   it('are estimated from above', () => {
     const { engine } = streamed();
     engine.put(put('k'.repeat(100), 'v'.repeat(1_000)));
