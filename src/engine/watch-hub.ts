@@ -152,21 +152,38 @@ export class WatchHub {
     const events: Event[] = [];
     let revisions = 0;
     let bytes = 0;
+    let misses = 0;
+    const keys = this.#space.knownIn(watcher.range);
     const upTo = this.#revision;
     // Bounded by the revisions of the log.
-    for (; watcher.nextRevision <= upTo; watcher.nextRevision++) {
-      if (revisions >= maxBatchRevisions || bytes >= maxBatchBytes) break;
-      const before = events.length;
-      for (const change of this.#space.changesOf(watcher.nextRevision)?.changes ?? []) {
-        if (!inRange(watcher.range, change.text)) continue;
-        const event = watcher.eventOf(new SharedChange(this.#space, change));
-        if (event === undefined) continue;
+    while (watcher.nextRevision <= upTo && revisions < maxBatchRevisions && bytes < maxBatchBytes) {
+      const found = this.#eventsOf(watcher, watcher.nextRevision);
+      watcher.nextRevision++;
+      misses = found === undefined ? misses + 1 : 0;
+      if (found !== undefined && found.length > 0) revisions++;
+      for (const event of found ?? []) {
         events.push(event);
         bytes += eventBytes(event);
       }
-      if (events.length > before) revisions++;
+      // What has cost as many looks as there are keys is looked up by the keys: a quiet watch must not pay for others.
+      if (misses <= keys) continue;
+      misses = 0;
+      const next = this.#space.changedSince(watcher.range, watcher.nextRevision);
+      watcher.nextRevision = next === undefined || next > upTo ? upTo + 1n : next;
     }
     if (events.length > 0) watcher.sink.onEvents(events, upTo);
+  }
+
+  /** What the watcher wants of a committed revision; undefined if that changed nothing in its range. */
+  #eventsOf(watcher: Watcher, revision: bigint): Event[] | undefined {
+    let events: Event[] | undefined;
+    for (const change of this.#space.changesOf(revision)?.changes ?? []) {
+      if (!inRange(watcher.range, change.text)) continue;
+      events ??= [];
+      const event = watcher.eventOf(new SharedChange(this.#space, change));
+      if (event !== undefined) events.push(event);
+    }
+    return events;
   }
 
   #pause(watcher: Watcher): void {
