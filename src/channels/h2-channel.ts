@@ -116,7 +116,11 @@ export class H2Channel implements RpcChannel, LinkListener<H2Call> {
       listener.onEnd(cancelledError());
     });
     this.#start(call);
-    return { send: (message) => call.send(method.request.encode(message)), cancel };
+    return {
+      send: (message) => call.send(method.request.encode(message)),
+      cancel,
+      pause: (isPaused) => call.pause(isPaused),
+    };
   }
 
   async close(): Promise<void> {

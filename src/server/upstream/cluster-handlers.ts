@@ -89,6 +89,9 @@ class ClusterCall implements DuplexCall<unknown> {
   readonly #answersEach: boolean;
   #unanswered = 0;
   #isHalfClosed = false;
+  #isFull = false;
+  /** What came while the caller did not read: no more than was under way. */
+  #held: (() => void)[] = [];
 
   constructor(
     endpoints: Endpoints,
@@ -102,9 +105,9 @@ class ClusterCall implements DuplexCall<unknown> {
     const onEnd = (error: Error | undefined) => {
       const failure = error === undefined ? undefined : ConclaveError.from(error);
       if (failure?.code === 'UNAVAILABLE') endpoints.leave(channel);
-      reply.end(failure);
+      this.#tell(() => reply.end(failure));
     };
-    const onMessage = (message: unknown) => this.#onAnswer(message);
+    const onMessage = (message: unknown) => this.#tell(() => this.#onAnswer(message));
     const options = { metadata: { hasleader: 'true', ...Object.fromEntries(identityOf(metadata)) } };
     this.#stream = channel.duplex(method, { onMessage, onEnd }, options);
   }
@@ -119,8 +122,21 @@ class ClusterCall implements DuplexCall<unknown> {
     this.#endIfAnswered();
   }
 
+  onBackpressure(isFull: boolean): void {
+    this.#isFull = isFull;
+    // One of them may be too much again.
+    if (!isFull) for (const fn of this.#held.splice(0)) this.#tell(fn);
+    if (this.#isFull === isFull) this.#stream.pause?.(isFull);
+  }
+
   onCancel(): void {
+    this.#held = [];
     this.#stream.cancel();
+  }
+
+  #tell(fn: () => void): void {
+    if (this.#isFull) this.#held.push(fn);
+    else fn();
   }
 
   #onAnswer(message: unknown): void {
