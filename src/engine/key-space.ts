@@ -173,6 +173,11 @@ export class KeySpace {
     return first;
   }
 
+  /** The changes of all revisions since the last compaction, as they are now, whatever happens later. */
+  history(): Iterable<Revision> {
+    return this.#log.all();
+  }
+
   /** The changes of one committed revision, or undefined. */
   changesOf(revision: bigint): Revision | undefined {
     return this.#log.get(revision);
