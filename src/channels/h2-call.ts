@@ -84,6 +84,12 @@ export class H2Call implements LinkCall, StreamListener {
     this.#stream?.data(noBytes, true);
   }
 
+  /** Whether the server may send no more than its window still has room for. */
+  pause(isPaused: boolean): void {
+    if (isPaused) this.#stream?.pause();
+    else this.#stream?.resume();
+  }
+
   /** Resets the stream; the receiver hears nothing more. Idempotent. */
   cancel(): void {
     if (this.#finish()) this.#stream?.reset(Code.cancel);

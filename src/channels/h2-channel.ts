@@ -120,6 +120,7 @@ export class H2Channel implements RpcChannel, LinkListener<H2Call> {
       send: (message) => call.send(method.request.encode(message)),
       halfClose: () => call.halfClose(),
       cancel,
+      pause: (isPaused) => call.pause(isPaused),
     };
   }
 

@@ -9,11 +9,12 @@ export interface DataFlags {
   readonly reserveBytes: number;
   readonly unsafeNoFsync?: boolean;
   readonly quotaBackendBytes: number;
+  readonly retainRevisions?: bigint;
 }
 
 /** The store of `--data`, if there is one. */
 export async function openData({ data: dir, ...flags }: DataFlags): Promise<DurableHost | undefined> {
-  const { checkpointBytes, reserveBytes, unsafeNoFsync, quotaBackendBytes: quotaBytes } = flags;
+  const { checkpointBytes, reserveBytes, unsafeNoFsync, quotaBackendBytes: quotaBytes, retainRevisions } = flags;
   if (dir === undefined) {
     if (unsafeNoFsync) throw new CliFailure(ExitCode.invalidInput, '--unsafe-no-fsync needs --data');
     return undefined;
@@ -24,7 +25,7 @@ export async function openData({ data: dir, ...flags }: DataFlags): Promise<Dura
   try {
     const runtime = new NodeRuntime();
     const fsync = !unsafeNoFsync;
-    const bounds = { checkpointBytes, reserveBytes, quotaBytes };
+    const bounds = { checkpointBytes, reserveBytes, quotaBytes, retainRevisions };
     const data = await openDurableHost({ runtime, dir, pid: process.pid, fsync, gather: true, ...bounds });
     if (data.cutBytes > 0) {
       complain(

@@ -22,6 +22,11 @@ export class ChangeLog {
     return entry && whole(entry);
   }
 
+  /** All that there is now, whatever happens later. */
+  all(): Iterable<Revision> {
+    return wholes(this.#revisions.slice());
+  }
+
   /**
    * Forgets everything before `revision`, and of `revision` itself all but each key's last change: a watch may still
    * start at the compacted revision, and sees its deletions too (etcd since 3.5.16, #19249). Returns what went.
@@ -45,6 +50,10 @@ function shortest(revision: Revision): Revision | Change {
 
 function whole(entry: Revision | Change): Revision {
   return 'changes' in entry ? entry : { revision: entry.kv.modRevision, changes: [entry] };
+}
+
+function* wholes(entries: readonly (Revision | Change)[]): Generator<Revision> {
+  for (const entry of entries) yield whole(entry);
 }
 
 function lastOfEachKey({ revision, changes }: Revision): Revision {

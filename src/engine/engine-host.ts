@@ -241,11 +241,12 @@ export class EngineHost {
     this.#serve(() => {});
   }
 
-  /** The shortest journal that makes this host again. Valid until something changes. */
-  *checkpoint(): Generator<JournalEntry> {
-    yield* this.engine.checkpoint();
-    yield { type: 'auth', entry: this.auth.checkpoint() };
-    yield { type: 'alarms', raised: this.alarms.list(AlarmType.none) };
+  /** The shortest journal that makes this host again, as it is now, whatever happens later. */
+  checkpoint(): Iterable<JournalEntry> {
+    return inTurn<JournalEntry>(this.engine.checkpoint(), [
+      { type: 'auth', entry: this.auth.checkpoint() },
+      { type: 'alarms', raised: this.alarms.list(AlarmType.none) },
+    ]);
   }
 
   /** With `holdEvents`: lets watchers hear of everything up to `revision`. */
@@ -330,4 +331,8 @@ export class EngineHost {
   #tick(): void {
     if (!this.closed) this.#serve(() => {});
   }
+}
+
+function* inTurn<T>(...lists: readonly Iterable<T>[]): Generator<T> {
+  for (const list of lists) yield* list;
 }

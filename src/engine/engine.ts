@@ -178,7 +178,7 @@ export class Engine {
     this.#leases.renewAll(nowMs);
   }
 
-  /** The shortest journal that makes this engine again. Valid until the engine changes. */
+  /** The shortest journal that makes this engine again, as it is now, whatever happens later. */
   checkpoint(): Iterable<KeyEntry> {
     return checkpointOf(this.#target);
   }

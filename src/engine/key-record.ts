@@ -44,6 +44,12 @@ export class KeyRecord {
     return liveValue(changes[countUntil(changes, revision) - 1]);
   }
 
+  /** The first revision from `revision` on that changed it; undefined if none has. */
+  changedSince(revision: bigint): bigint | undefined {
+    const changes = this.#list();
+    return changes[countUntil(changes, revision - 1n)]?.kv.modRevision;
+  }
+
   put(revision: bigint, value: Bytes, lease: bigint): Change {
     const previous = this.latest;
     const kv: KeyValue = {

@@ -151,6 +151,33 @@ export class KeySpace {
     this.#log.append({ revision, changes: own });
   }
 
+  /** How many keys of `range` exist, now or in a past that can be read. */
+  knownIn({ start, end }: KeyRange): number {
+    return this.#live.count(start, end) + this.#dead.count(start, end);
+  }
+
+  /**
+   * The first revision from `revision` on, which is not compacted, that changed a key of `range`; undefined if none has.
+   * Costs a search for each key that is known.
+   */
+  changedSince(range: KeyRange, revision: bigint): bigint | undefined {
+    let first: bigint | undefined;
+    for (const tree of [this.#live, this.#dead]) {
+      const cursor = tree.seek(range.start);
+      // Bounded by the keys of the tree.
+      for (; cursor.key !== undefined && inRange(range, cursor.key); cursor.next()) {
+        const changed = cursor.value.changedSince(revision);
+        if (changed !== undefined && (first === undefined || changed < first)) first = changed;
+      }
+    }
+    return first;
+  }
+
+  /** The changes of all revisions since the last compaction, as they are now, whatever happens later. */
+  history(): Iterable<Revision> {
+    return this.#log.all();
+  }
+
   /** The changes of one committed revision, or undefined. */
   changesOf(revision: bigint): Revision | undefined {
     return this.#log.get(revision);

@@ -1,7 +1,8 @@
 import { latin1 } from '../core/bytes.js';
 import type { KeyEntry } from './journal.js';
-import type { Change } from './key-record.js';
+import type { Change, Revision } from './key-record.js';
 import type { WriteTarget } from './kv-write.js';
+import type { Lease } from './lease-table.js';
 
 /** Does again what `entry` tells, and keeps none of its bytes. Nothing is checked: an engine wrote the journal. */
 export function replayEntry(target: WriteTarget, entry: KeyEntry, nowMs: number): void {
@@ -28,16 +29,24 @@ export function replayEntry(target: WriteTarget, entry: KeyEntry, nowMs: number)
   }
 }
 
-/** What `replayEntry` makes the same store of: leases first, since keys hang on them. */
-export function* checkpointOf({ space, leases }: WriteTarget): Generator<KeyEntry> {
-  for (const { id, ttlS } of leases.bySoonest()) yield { type: 'leaseGranted', id, ttlS };
-  const { compactRevision } = space;
-  if (compactRevision >= 0n) yield { type: 'base', revision: compactRevision, kvs: space.all(compactRevision) };
-  const first = compactRevision > 1n ? compactRevision : 2n;
-  for (let revision = first; revision <= space.revision; revision++) {
-    const changes = space.changesOf(revision);
-    if (changes !== undefined) yield { type: 'changes', changes, endedLease: undefined };
-  }
+/**
+ * What `replayEntry` makes the same store of, as it is now, whatever happens later: to be taken in pieces while others
+ * are served. Leases come first, since keys hang on them.
+ */
+export function checkpointOf({ space, leases }: WriteTarget): Iterable<KeyEntry> {
+  const { compactRevision: revision } = space;
+  const base = revision >= 0n ? ({ type: 'base', revision, kvs: space.all(revision) } as const) : undefined;
+  return entriesOf(leases.bySoonest(), base, space.history());
+}
+
+function* entriesOf(
+  leases: readonly Lease[],
+  base: KeyEntry | undefined,
+  history: Iterable<Revision>,
+): Generator<KeyEntry> {
+  for (const { id, ttlS } of leases) yield { type: 'leaseGranted', id, ttlS };
+  if (base !== undefined) yield base;
+  for (const changes of history) yield { type: 'changes', changes, endedLease: undefined };
 }
 
 /** Takes the key of a change from the lease it hung on to the one it hangs on now, if there are such leases. */

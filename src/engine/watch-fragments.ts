@@ -35,7 +35,8 @@ export function fragmentsOf(response: WatchResponse, maxBytes: number, sizeOf: R
   return parts;
 }
 
-function eventBytes({ kv, prevKv }: Event): number {
+/** From above, as `estimateSize`. */
+export function eventBytes({ kv, prevKv }: Event): number {
   const kvBytes = kv.key.length + kv.value.length + 8 * fieldBytes;
   return kvBytes + (prevKv === undefined ? 0 : prevKv.key.length + prevKv.value.length + 8 * fieldBytes);
 }

@@ -2,6 +2,7 @@ import type { Event } from '../store/messages.js';
 import { inRange } from './key-range.js';
 import type { Revision } from './key-record.js';
 import type { KeySpace } from './key-space.js';
+import { eventBytes } from './watch-fragments.js';
 import type { WatchTarget } from './watch-request.js';
 import { SharedChange, Watcher, type WatchSink } from './watcher.js';
 import { WatcherIndex } from './watcher-index.js';
@@ -22,6 +23,11 @@ export interface WatchHandle {
 
 /** Distinct revisions in one answer to a watch that catches up, as in etcd. */
 const maxBatchRevisions = 1_000;
+/**
+ * An answer that has so many bytes takes no further revision: it is held whole until it is read, and many clients take
+ * no message above 4 MiB.
+ */
+const maxBatchBytes = 1024 * 1024;
 
 /**
  * Tells watchers what was committed: each revision whole, in order, without gap or repetition, as protocol.md section 2
@@ -145,18 +151,39 @@ export class WatchHub {
   #tellBatch(watcher: Watcher): void {
     const events: Event[] = [];
     let revisions = 0;
+    let bytes = 0;
+    let misses = 0;
+    const keys = this.#space.knownIn(watcher.range);
     const upTo = this.#revision;
     // Bounded by the revisions of the log.
-    for (; watcher.nextRevision <= upTo && revisions < maxBatchRevisions; watcher.nextRevision++) {
-      const before = events.length;
-      for (const change of this.#space.changesOf(watcher.nextRevision)?.changes ?? []) {
-        if (!inRange(watcher.range, change.text)) continue;
-        const event = watcher.eventOf(new SharedChange(this.#space, change));
-        if (event !== undefined) events.push(event);
+    while (watcher.nextRevision <= upTo && revisions < maxBatchRevisions && bytes < maxBatchBytes) {
+      const found = this.#eventsOf(watcher, watcher.nextRevision);
+      watcher.nextRevision++;
+      misses = found === undefined ? misses + 1 : 0;
+      if (found !== undefined && found.length > 0) revisions++;
+      for (const event of found ?? []) {
+        events.push(event);
+        bytes += eventBytes(event);
       }
-      if (events.length > before) revisions++;
+      // What has cost as many looks as there are keys is looked up by the keys: a quiet watch must not pay for others.
+      if (misses <= keys) continue;
+      misses = 0;
+      const next = this.#space.changedSince(watcher.range, watcher.nextRevision);
+      watcher.nextRevision = next === undefined || next > upTo ? upTo + 1n : next;
     }
     if (events.length > 0) watcher.sink.onEvents(events, upTo);
+  }
+
+  /** What the watcher wants of a committed revision; undefined if that changed nothing in its range. */
+  #eventsOf(watcher: Watcher, revision: bigint): Event[] | undefined {
+    let events: Event[] | undefined;
+    for (const change of this.#space.changesOf(revision)?.changes ?? []) {
+      if (!inRange(watcher.range, change.text)) continue;
+      events ??= [];
+      const event = watcher.eventOf(new SharedChange(this.#space, change));
+      if (event !== undefined) events.push(event);
+    }
+    return events;
   }
 
   #pause(watcher: Watcher): void {

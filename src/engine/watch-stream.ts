@@ -38,6 +38,8 @@ export class WatchStream {
   readonly #sizeOf: ResponseSize;
   readonly #members = new Map<bigint, Member>();
   #nextId = 0n;
+  /** The rest of a response in parts, for a peer that paused, and whatever has to come behind it. */
+  readonly #rest: WatchResponse[] = [];
   #paused = false;
   #closed = false;
 
@@ -87,15 +89,24 @@ export class WatchStream {
     for (const { handle } of this.#members.values()) handle.pause();
   }
 
-  /** Each watch goes on where it stopped, unless compaction has overtaken it. Idempotent. */
+  /** Each watch goes on where it stopped, unless compaction has overtaken it, until there is enough. Idempotent. */
   resume(): void {
     this.#paused = false;
-    for (const { handle } of this.#members.values()) handle.resume();
+    while (!this.#paused && this.#rest.length > 0) this.#emit(this.#rest.shift() as WatchResponse);
+    for (const member of [...this.#members.values()]) {
+      // What a watch was told made the peer pause again, or end the stream.
+      if (this.#paused || this.#closed) return;
+      // Next time those come first that have not had their turn.
+      this.#members.delete(member.id);
+      this.#members.set(member.id, member);
+      member.handle.resume();
+    }
   }
 
   /** Ends every watch; nothing is emitted any more. Idempotent. */
   close(): void {
     this.#closed = true;
+    this.#rest.length = 0;
     for (const { handle } of this.#members.values()) handle.cancel();
     this.#members.clear();
   }
@@ -160,7 +171,10 @@ export class WatchStream {
     member.busy = true;
     const response = complete({ watchId: member.id, header: this.#header(revision), events });
     const parts = fragment ? fragmentsOf(response, this.#fragmentBytes, this.#sizeOf) : [response];
-    for (const part of parts) this.#emit(part);
+    for (const part of parts) {
+      if (this.#paused) this.#rest.push(part);
+      else this.#emit(part);
+    }
   }
 
   /** As in etcd, the header tells no revision here. */
@@ -170,8 +184,10 @@ export class WatchStream {
   }
 
   #send(response: Omit<Partial<WatchResponse>, 'watchId'> & { readonly watchId: bigint }): void {
-    const header = response.header ?? this.#header(this.#hub.revision);
-    this.#emit(complete({ ...response, header }));
+    const whole = complete({ ...response, header: response.header ?? this.#header(this.#hub.revision) });
+    // Clients put the parts of a response together as they come: nothing may come between them.
+    if (this.#rest.length > 0) this.#rest.push(whole);
+    else this.#emit(whole);
   }
 }
 

@@ -11,6 +11,8 @@ export interface ServerOptions extends ServiceOptions, PortOptions {
   readonly host?: EngineHost | undefined;
   /** Of the engine that is made here: bytes that keys and their history may take. Default: no bound. */
   readonly quotaBytes?: number | undefined;
+  /** Of the engine that is made here: it compacts by itself, and keeps so many revisions. Default: all. */
+  readonly retainRevisions?: bigint | undefined;
 }
 
 export interface Server {
@@ -31,7 +33,8 @@ export interface Server {
  * `INVALID_ARGUMENT` for certificates that cannot be used.
  */
 export async function startServer(options: ServerOptions): Promise<Server> {
-  const host = options.host ?? new EngineHost(options.runtime, { quotaBytes: options.quotaBytes });
+  const { runtime, quotaBytes, retainRevisions } = options;
+  const host = options.host ?? new EngineHost(runtime, { quotaBytes, retainRevisions });
   try {
     const server = new PortServer(options, host);
     await server.listen();

@@ -53,7 +53,10 @@ export function createService(host: EngineHost, options: ServiceOptions): Guarde
   const concurrency = concurrencyService(host, authority, runtime, watchLimits, unary);
   const table = new ServiceTable(
     [...unary, ...concurrency.unary],
-    [watchHandler(host, runtime, watchLimits), keepAliveHandler(host), snapshotHandler(host), ...concurrency.duplex],
+    [
+      ...[watchHandler(host, runtime, watchLimits), keepAliveHandler(host), snapshotHandler(host, runtime)],
+      ...concurrency.duplex,
+    ],
   );
   return new GuardedService(table, host, authority);
 }

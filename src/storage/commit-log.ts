@@ -17,7 +17,7 @@ export interface CommitLogOptions {
   readonly dir: string;
   /** Draws the salt of a file. */
   readonly drawSalt: () => number;
-  /** The journal that makes the store as it is now. */
+  /** The journal that makes the store as it is now, whatever happens later. */
   readonly checkpoint: () => Iterable<JournalEntry>;
   /** Everything up to this revision is on disk. */
   readonly onKept: (revision: bigint) => void;
@@ -142,7 +142,7 @@ export class CommitLog {
 
   /** What the engine holds at this moment is the checkpoint; what comes after goes to a new log. */
   async #rotate(): Promise<void> {
-    const entries = [...this.#options.checkpoint()];
+    const entries = this.#options.checkpoint();
     const queued = this.#batches.length;
     for (const batch of this.#batches) batch.sealed = true;
     for (let done = 0; done < queued; done++) await this.#flush();
@@ -165,7 +165,7 @@ export class CommitLog {
     });
   }
 
-  async #checkpoint(header: FileHeader, entries: readonly JournalEntry[]): Promise<void> {
+  async #checkpoint(header: FileHeader, entries: Iterable<JournalEntry>): Promise<void> {
     const { fs, dir, drawSalt } = this.#options;
     const stopped = () => this.#closing || this.#failure !== undefined;
     const name = checkpointName(header.number);

@@ -43,6 +43,8 @@ export interface Duplex<Request> {
   halfClose(): void;
   /** Cancels the call; the listener hears nothing more. Idempotent. */
   cancel(): void;
+  /** Whether the server may send no more than is under way. Channels without it read on. */
+  pause?(isPaused: boolean): void;
 }
 
 export interface DuplexListener<Response> {

@@ -10,10 +10,20 @@ import { Connection } from '../../src/http2/connection.js';
 import { pingTimeoutMs } from '../../src/http2-client/h2-keepalive.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { kvMethods } from '../../src/wire/methods.js';
+import { eventually } from '../server/support/wait.js';
 import { makeCertificates } from '../support/certificates.js';
 import { freePorts } from '../support/etcd/free-ports.js';
 import { expectNoLeaks } from '../support/leaks.js';
-import { Code, encodeFrame, Flag, FrameType, Setting, settingsFrame, windowUpdate } from '../transport/frames.js';
+import {
+  Code,
+  encodeFrame,
+  Flag,
+  type Frame,
+  FrameType,
+  Setting,
+  settingsFrame,
+  windowUpdate,
+} from '../transport/frames.js';
 import { type Claim, falseClaims } from './claims.js';
 import { FrameServer } from './frame-server.js';
 
@@ -187,6 +197,25 @@ describe('connections of H2Channel', () => {
     await later;
     expect(told).toEqual([]);
     expect(connection.frames.filter(({ type }) => type === FrameType.reset)).toHaveLength(2);
+    await channel.close();
+  });
+
+  it('gives a stream that is paused no more room until it goes on', async () => {
+    await using server = await FrameServer.start();
+    const channel = new H2Channel({ address: server.address });
+    const { call, told } = watch(channel);
+    const connection = await server.connection();
+    await connection.call(1);
+    connection.head(1);
+    call.pause?.(true);
+    // A field of 15,000 bytes that nobody knows; 200 are more than half of the window.
+    const response = Buffer.concat([Buffer.from([0x7a, 0x98, 0x75]), Buffer.alloc(15_000)]);
+    for (let i = 0; i < 200; i++) connection.message(1, response);
+    await eventually(() => told.length === 200);
+    const isRoom = ({ type, stream }: Frame) => type === FrameType.windowUpdate && stream === 1;
+    expect(connection.frames.filter(isRoom)).toEqual([]);
+    call.pause?.(false);
+    await connection.next(isRoom);
     await channel.close();
   });
 

@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect as connectHttp2, type Settings } from 'node:http2';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import { connect } from '../../src/index.js';
 import { conclave, serve } from './support/cli.js';
@@ -104,4 +107,41 @@ it('serve --quota-backend-bytes: refuses writes beyond it; what is no number of 
   const wrong = await conclave(['serve', '--quota-backend-bytes', '1GiB']).ended();
   expect(wrong.code).not.toBe(0);
   expect(wrong.stderr).toContain('Not a number of bytes.');
+});
+
+it('serve --retain-revisions: forgets history by itself, in memory and on disk', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'conclave-retain-'));
+  try {
+    for (const data of [[], ['--data', dir]]) {
+      const flags = ['--json', '--listen', '127.0.0.1:0', '--retain-revisions', '10', ...data];
+      await using server = conclave(['serve', ...flags]);
+      await using client = await connect((JSON.parse(await server.line()) as { url: string }).url);
+      for (let i = 0; i < 30; i++) await client.put('a', `${i}`);
+      await expect(client.range({ key: 'a', revision: 2n })).rejects.toMatchObject({ code: 'COMPACTED' });
+      expect((await client.range({ key: 'a', revision: 21n })).kvs).toHaveLength(1);
+    }
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+it('serve --advertise-client-urls: what the member list tells', async () => {
+  const urls = ['http://conclave.example:2379', 'https://10.0.0.7:2379'];
+  const flags = ['--json', '--listen', '127.0.0.1:0', '--advertise-client-urls', urls.join()];
+  await using server = conclave(['serve', ...flags]);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  const answer = await fetch(`${url}/v3/cluster/member/list`, { method: 'POST', body: '{}' });
+  expect(await answer.json()).toMatchObject({ members: [{ clientURLs: urls }] });
+  const wrong = await conclave(['serve', '--advertise-client-urls', 'conclave.example:2379']).ended();
+  expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining('Not URLs') });
+});
+
+it('serve --max-connections-per-address: how many may come from one', async () => {
+  await using server = conclave(['serve', '--json', '--listen', '127.0.0.1:0', '--max-connections-per-address', '1']);
+  const { url } = JSON.parse(await server.line()) as { url: string };
+  await using first = await connect(url);
+  await first.put('a', 'b');
+  await expect(fetch(`${url}/health`)).rejects.toThrow('fetch failed');
+  const wrong = await conclave(['serve', '--max-connections', '0']).ended();
+  expect(wrong).toMatchObject({ code: 3, stderr: expect.stringContaining('Not a number above 0.') });
 });

@@ -149,11 +149,10 @@ function suite(): void {
   });
 
   it('split what is too large for one message where that is allowed', async () => {
-    const large = 'v'.repeat(900_000);
+    const large = 'v'.repeat(480_000);
     await compare((script) => {
-      for (const key of ['a', 'b', 'c']) script.put([key, large]);
-      script.put(['d', 'small']);
-      script.create({ rangeEnd: 'z', startRevision: 1n, fragment: true });
+      for (const _ of ['before', 'after']) script.put(['a', large], ['b', large], ['c', large]);
+      script.create({ rangeEnd: 'z', startRevision: 2n, prevKv: true, fragment: true });
       flush(script);
     });
   });

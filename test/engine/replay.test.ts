@@ -44,6 +44,22 @@ describe('a journal and a checkpoint', () => {
     );
   });
 
+  it('are of the moment when the checkpoint was asked for, whenever it is read', () => {
+    fc.assert(
+      fc.property(operations, operations, (before, after) => {
+        const engine = newEngine();
+        for (const each of before) run(engine, each);
+        const checkpoint = engine.checkpoint();
+        const expected = view(engine);
+        for (const each of after) run(engine, each);
+        const copy = newEngine();
+        for (const entry of checkpoint) copy.replay(entry, 0);
+        expect(view(copy)).toEqual(expected);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('of a checkpoint of a checkpoint too, compacted at 0, at the first write and at the last', () => {
     for (const revision of [0n, 1n, 2n, 5n]) {
       const engine = newEngine();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Engine } from '../../src/engine/engine.js';
 import { type WatchHandle, WatchHub } from '../../src/engine/watch-hub.js';
 import type { WatchTarget } from '../../src/engine/watch-request.js';
@@ -124,6 +124,45 @@ describe('catching up', () => {
   });
 
   // etcd-difference: tombstone-at-compaction
+  it('takes about a mebibyte at a time, by whole revisions', () => {
+    const { engine, hub } = hubbed();
+    const value = 'v'.repeat(400_000);
+    for (let i = 0; i < 5; i++) engine.txn({ success: [op.put('a', value), op.put('b', value)] });
+    hub.release();
+    const sizes: number[] = [];
+    const sink = { onEvents: (events: readonly Event[]) => sizes.push(events.length), onCompacted: () => {} };
+    hub.watch({ key: b('a'), rangeEnd: b('c'), startRevision: 2n }, sink).resume();
+    hub.watch({ key: b('a'), startRevision: 2n, prevKv: true }, sink).resume();
+    expect(sizes).toEqual([4, 4, 2, 2, 2, 1]);
+  });
+
+  it('costs what the keys of its range changed, not what all others did', () => {
+    const { engine, hub, watch } = hubbed();
+    const others = () => {
+      for (let i = 0; i < 1_000; i++) engine.put(put(`z${i % 7}`));
+    };
+    engine.put(put('a', '1'));
+    others();
+    engine.txn({ success: [op.del('a'), op.put('ab', '2'), op.put('z0')] });
+    others();
+    engine.compact({ revision: 1_003n });
+    engine.put(put('a', '3'));
+    others();
+    hub.release();
+    const looks = vi.spyOn(engine.space, 'changesOf');
+    const single = watch({ startRevision: 1_003n, prevKv: true });
+    const prefix = watch({ rangeEnd: 'b', startRevision: 1_003n });
+    const noPuts = watch({ startRevision: 1_003n, filters: [0] });
+    const idle = watch({ key: 'never', startRevision: 1_003n });
+    expect(looks.mock.calls.length).toBeLessThan(50);
+    expect(single.told).toEqual(['3004: -a=@0/1003/0, +a=3@2004/2004/1']);
+    expect(prefix.told).toEqual(['3004: -a=@0/1003/0, +ab=2@1003/1003/1, +a=3@2004/2004/1']);
+    expect(noPuts.told).toEqual(['3004: -a=@0/1003/0']);
+    engine.put(put('never'));
+    hub.release();
+    expect([idle.told, idle.handle.synced()]).toEqual([['3005: +never=@3005/3005/1'], true]);
+  });
+
   it('from the compacted revision works, from before it does not', () => {
     const { engine, hub, watch } = hubbed();
     engine.put(put('a', '1'));

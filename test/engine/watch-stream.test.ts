@@ -5,7 +5,11 @@ import { WatchStream, type WatchStreamOptions } from '../../src/engine/watch-str
 import type { WatchCreateRequest, WatchResponse } from '../../src/store/messages.js';
 import { b, del, header, newEngine, op, put, show } from './support.js';
 
-function streamed(options?: WatchStreamOptions) {
+interface StreamedOptions extends WatchStreamOptions {
+  readonly onEmit?: (response: WatchResponse) => void;
+}
+
+function streamed({ onEmit, ...options }: StreamedOptions = {}) {
   const engine = newEngine({
     onEntry: (entry) => {
       if (entry.type === 'changes') hub.add(entry.changes);
@@ -16,7 +20,10 @@ function streamed(options?: WatchStreamOptions) {
   const stream = new WatchStream(
     hub,
     (revision) => engine.header(revision),
-    (response) => out.push(response),
+    (response) => {
+      out.push(response);
+      onEmit?.(response);
+    },
     options,
   );
   const create = (
@@ -218,6 +225,26 @@ describe('backpressure and close', () => {
     expect(take()).toEqual(['#0 @3 +a=1@2/2/1', '#1 @3 +b=2@3/3/1']);
   });
 
+  it('resume stops where the peer has enough, and begins next time with those that have not had their turn', () => {
+    const { create, stream, write, take } = streamed({ onEmit: ({ events }) => events.length > 0 && stream.pause() });
+    for (let i = 0; i < 3; i++) create();
+    stream.pause();
+    write('a', '1');
+    take();
+    const resumed = () => {
+      stream.resume();
+      return take();
+    };
+    expect(resumed()).toEqual(['#0 @2 +a=1@2/2/1']);
+    write('a', '2');
+    expect([resumed(), resumed(), resumed(), resumed()]).toEqual([
+      ['#1 @3 +a=1@2/2/1 +a=2@2/3/2'],
+      ['#2 @3 +a=1@2/2/1 +a=2@2/3/2'],
+      ['#0 @3 +a=2@2/3/2'],
+      [],
+    ]);
+  });
+
   it('close ends all', () => {
     const { create, stream, hub, write, take } = streamed();
     create();
@@ -263,6 +290,41 @@ describe('fragments', () => {
       [1, false],
     ]);
     expect(told(1, 1, true)).toEqual([[1, false]]);
+  });
+
+  it('wait for a peer that pauses; nothing comes between them', () => {
+    const { engine, hub, create, stream, take } = streamed({
+      ...{ fragmentBytes: 26, sizeOf },
+      onEmit: ({ events: each }) => each.length > 0 && stream.pause(),
+    });
+    create({ rangeEnd: 'b', fragment: true });
+    engine.txn({ success: events(5) });
+    hub.release();
+    create({ key: 'x' });
+    const first = take();
+    stream.resume();
+    const second = take();
+    stream.resume();
+    expect([first, second, take()]).toEqual([
+      ['#0 @1 created', '#0 @2 fragment +a0=@2/2/1 +a1=@2/2/1'],
+      ['#0 @2 fragment +a2=@2/2/1 +a3=@2/2/1'],
+      ['#0 @2 +a4=@2/2/1'],
+    ]);
+    stream.resume();
+    expect(take()).toEqual(['#1 @2 created']);
+  });
+
+  it('that wait are gone with their stream', () => {
+    const { engine, hub, create, stream, take } = streamed({
+      ...{ fragmentBytes: 16, sizeOf },
+      onEmit: ({ events: each }) => each.length > 0 && stream.pause(),
+    });
+    create({ rangeEnd: 'b', fragment: true });
+    engine.txn({ success: events(3) });
+    hub.release();
+    stream.close();
+    stream.resume();
+    expect(take()).toHaveLength(2);
   });
 
   it('are estimated from above', () => {

@@ -37,6 +37,8 @@ const examples: readonly Example[] = [
   { path: 'kv/put', body: { key: k('b'), prevKv: true, ignoreValue: false } },
   { path: 'kv/put', body: { key: k('c'), value: null, lease: '0' } },
   { path: 'kv/put', body: { key: k('d'), unknown: 1 } },
+  { path: 'kv/put', body: { key: `${k('folded')}\n`, value: 'YW\r\nJj' } },
+  { path: 'kv/put', body: { key: `${k('spaced')} ` }, differs: 'texts' },
   { path: 'kv/put', body: {} },
   { path: 'kv/put', body: { key: k('e'), lease: '123456' } },
   { path: 'kv/put', body: { key: k('missing'), ignore_value: true } },

@@ -117,6 +117,13 @@ describe('JSON from outside', () => {
     );
   });
 
+  it('base64 may be folded, as many tools write it, and otherwise is all alphabet', () => {
+    const type = types.get('etcdserverpb.PutRequest') as MessageType;
+    const read = (key: string) => messageToJson(type, messageFromJson(type, Buffer.from(JSON.stringify({ key }))));
+    expect(read('YWJj\r\nZGVm\nZw==\n')).toEqual({ key: 'YWJjZGVmZw==' });
+    for (const key of ['YW Jj', 'YWJj\t', 'YQ=\n', 'YW+_']) expect(() => read(key)).toThrow('bad base64');
+  });
+
   it.each([
     ['5', 5n],
     ['"5"', 5n],

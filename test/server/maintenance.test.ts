@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import { EngineHost } from '../../src/engine/engine-host.js';
+import { snapshotHandler } from '../../src/server/handlers/snapshot.js';
 import { writeSnapshot } from '../../src/server/maintenance/snapshot.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { clusterMethods, maintenanceMethods as methods } from '../../src/wire/admin-methods.js';
@@ -217,6 +218,37 @@ describe('snapshots', () => {
     expect(sent.map(({ remainingBytes }) => remainingBytes).at(-1)).toBe(0n);
     expect(sent.every(({ header }) => header === undefined)).toBe(true);
   });
+});
+
+it('a snapshot that takes long is made with breaks, and is of the moment when it was asked for', async () => {
+  const world = newWorld();
+  for (let i = 0; i < 300; i++) world.host.put(put(`k/${i}`, 'v'.repeat(i * 5)));
+  const whole = writeSnapshot(world.host);
+  let nowMs = 0;
+  const timers: (() => void)[] = [];
+  const runtime = {
+    monotonicMs: () => ++nowMs,
+    setTimer: (_: number, fn: () => void) => {
+      timers.push(fn);
+      return () => {};
+    },
+  };
+  const sent: Uint8Array[] = [];
+  let ends = 0;
+  const reply = { send: ({ blob }: { blob: Uint8Array }) => void sent.push(blob), end: () => void (ends += 1) };
+  const context = { metadata: {}, signal: new AbortController().signal };
+  snapshotHandler(world.host, runtime).open(reply, context).onMessage({});
+  let breaks = 0;
+  for (let timer = timers.shift(); timer !== undefined; timer = timers.shift()) {
+    breaks++;
+    expect(sent).toEqual([]);
+    world.host.put(put('k/1', `later ${breaks}`));
+    world.host.deleteRange({ key: utf8('k/2') });
+    world.host.compact({ revision: world.host.engine.space.revision });
+    timer();
+  }
+  expect([breaks > 5, ends]).toEqual([true, 1]);
+  expect(Buffer.concat(sent).equals(whole)).toBe(true);
 });
 
 describe('the rest', () => {

@@ -4,6 +4,7 @@ import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import { NodeRuntime } from '../../node/node-runtime.js';
 import { defaultBcryptCost, maxBcryptCost, minBcryptCost, PasswordHasher } from '../../server/auth/password-hash.js';
+import { defaultLimits } from '../../server/grpc/limits.js';
 import type { Http2Kind } from '../../server/http2-kind.js';
 import type { ListenAddress } from '../../server/net/listener.js';
 import type { TlsFiles } from '../../server/net/tls-files.js';
@@ -25,6 +26,9 @@ interface ServeFlags extends GlobalFlags, DataFlags, TlsFlags, UpstreamFlags {
   readonly upstream?: string;
   readonly bcryptCost: number;
   readonly http2: Http2Kind;
+  readonly advertiseClientUrls?: readonly string[];
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
 }
 
 const listenDefault = '127.0.0.1:2379';
@@ -33,7 +37,7 @@ const listenDefault = '127.0.0.1:2379';
 const quotaBytesDefault = 2_147_483_648;
 
 export function defineServe(command: Command): void {
-  addTlsFlags(command)
+  addBounds(addTlsFlags(command))
     .addOption(
       new Option('--listen <host:port>', 'where to listen; port 0: a free one')
         .argParser(listenAddress)
@@ -55,10 +59,9 @@ export function defineServe(command: Command): void {
     .option('--unsafe-no-fsync', 'with --data: faster, and a power cut may take or spoil what was acknowledged')
     .option('--upstream <urls>', 'locks and elections for this etcd cluster; everything else is handed on to it')
     .option(
-      '--quota-backend-bytes <bytes>',
-      'room for keys and their history; beyond it writes are refused until there is room again; 0: the default',
-      quotaBytes,
-      quotaBytesDefault,
+      '--advertise-client-urls <urls>',
+      'where clients reach this server, as it tells those who ask for the members (default: where it listens)',
+      clientUrls,
     )
     .option(
       '--bcrypt-cost <n>',
@@ -81,6 +84,28 @@ export function defineServe(command: Command): void {
     .action(async () => {
       await serve(command.optsWithGlobals<ServeFlags>());
     });
+}
+
+function addBounds(command: Command): Command {
+  return command
+    .option(
+      '--quota-backend-bytes <bytes>',
+      'room for keys and their history; beyond it writes are refused until there is room again; 0: the default',
+      quotaBytes,
+      quotaBytesDefault,
+    )
+    .option(
+      '--retain-revisions <n>',
+      'compact by itself: at least so many of the last revisions stay, at most a tenth more (default: all stay)',
+      revisions,
+    )
+    .option('--max-connections <n>', 'connections at a time; more are closed at once', count, defaultLimits.maxSessions)
+    .option(
+      '--max-connections-per-address <n>',
+      'of them, those from one address, which many clients may share',
+      count,
+      defaultLimits.maxSessionsPerAddress,
+    );
 }
 
 /** Serves until a signal; then ends calls and connections. */
@@ -131,7 +156,9 @@ async function listen(
     ...{ runtime, listen: flags.listen, onBug, http2: flags.http2 },
     allowedHosts: flags.allowedHosts?.split(','),
     tls: tlsFiles === undefined ? undefined : readTls(tlsFiles),
+    limits: { maxSessions: flags.maxConnections, maxSessionsPerAddress: flags.maxConnectionsPerAddress },
   };
+  const urls = flags.advertiseClientUrls;
   try {
     if (flags.upstream !== undefined) {
       return await inFront(flags.upstream, flags, common);
@@ -140,6 +167,8 @@ async function listen(
       ...common,
       host,
       quotaBytes: flags.quotaBackendBytes,
+      retainRevisions: flags.retainRevisions,
+      ...(urls === undefined ? {} : { clientUrls: () => urls }),
       hasher: new PasswordHasher(runtime, flags.bcryptCost),
     });
   } catch (error) {
@@ -193,6 +222,23 @@ function listenAddress(text: string): ListenAddress {
 function byteCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('Not a number of bytes.');
   return Number(text);
+}
+
+function count(text: string): number {
+  if (!/^[1-9]\d{0,6}$/.test(text)) throw new InvalidArgumentError('Not a number above 0.');
+  return Number(text);
+}
+
+function revisions(text: string): bigint {
+  return BigInt(count(text));
+}
+
+function clientUrls(text: string): readonly string[] {
+  const urls = text.split(',');
+  if (!urls.every((url) => /^https?:\/\/[^/?#\s]+$/.test(url))) {
+    throw new InvalidArgumentError('Not URLs of http: or https: with a host and a port, and commas between them.');
+  }
+  return urls;
 }
 
 function bcryptCost(text: string): number {

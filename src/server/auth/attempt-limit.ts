@@ -8,11 +8,11 @@ const burst = 20;
 const maxAddresses = 10_000;
 
 interface Bucket {
-  left: number;
-  atMs: number;
+  readonly left: number;
+  readonly atMs: number;
 }
 
-/** Slows down whoever guesses passwords. Attempts that succeed do not count: a fleet may start at once. */
+/** Slows down whoever guesses passwords. Only failures count: a fleet may start at once. */
 export class AttemptLimit {
   readonly #runtime: Runtime;
   readonly #buckets = new Map<string, Bucket>();
@@ -21,20 +21,23 @@ export class AttemptLimit {
     this.#runtime = runtime;
   }
 
-  /** Throws `too many requests`. Each attempt is taken for a failure until `succeeded` says otherwise. */
-  begin(address: string): void {
-    const nowMs = this.#runtime.monotonicMs();
-    const before = this.#buckets.get(address) ?? { left: burst, atMs: nowMs };
-    const left = Math.min(burst, before.left + ((nowMs - before.atMs) / 1_000) * perSecond);
-    if (left < 1) throw etcdError('tooManyRequests');
+  /** Throws `too many requests`. */
+  check(address: string): void {
+    if (this.#left(address) < 1) throw etcdError('tooManyRequests');
+  }
+
+  /** Those that were under way together may take more than there was: it has to come back first. */
+  failed(address: string): void {
+    const left = this.#left(address) - 1;
     this.#buckets.delete(address);
-    this.#buckets.set(address, { left: left - 1, atMs: nowMs });
+    this.#buckets.set(address, { left, atMs: this.#runtime.monotonicMs() });
     if (this.#buckets.size > maxAddresses) this.#forgetOldest();
   }
 
-  succeeded(address: string): void {
+  #left(address: string): number {
     const bucket = this.#buckets.get(address);
-    if (bucket !== undefined) bucket.left = Math.min(burst, bucket.left + 1);
+    if (bucket === undefined) return burst;
+    return Math.min(burst, bucket.left + ((this.#runtime.monotonicMs() - bucket.atMs) / 1_000) * perSecond);
   }
 
   #forgetOldest(): void {

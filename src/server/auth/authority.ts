@@ -1,4 +1,5 @@
 import type { Bytes } from '../../core/bytes.js';
+import type { ConclaveError } from '../../core/errors.js';
 import type { Runtime } from '../../core/runtime.js';
 import type { AuthStore } from '../../engine/auth/auth-store.js';
 import { etcdError } from '../../store/etcd-errors.js';
@@ -33,17 +34,21 @@ export class Authority {
    */
   async authenticate(name: string, password: string, address: string | undefined): Promise<string> {
     if (!this.store.enabled) throw etcdError('authNotEnabled');
-    if (address !== undefined) this.#attempts.begin(address);
+    if (address !== undefined) this.#attempts.check(address);
     const user = this.store.user(name);
-    if (user?.noPassword) throw etcdError('noPasswordUser');
+    if (user?.noPassword) throw this.#failure('noPasswordUser', address);
     this.#decoy ??= this.#hasher.decoy();
     const matches = await this.#hasher.matches(password, user?.passwordHash ?? this.#decoy);
-    if (!matches || user === undefined) throw etcdError('authFailed');
+    if (!matches || user === undefined) throw this.#failure('authFailed', address);
     if (!this.store.enabled) throw etcdError('authNotEnabled');
     // The user may have been deleted, or have got another password, while the hash was computed.
-    if (this.store.user(name)?.passwordHash !== user.passwordHash) throw etcdError('authFailed');
-    if (address !== undefined) this.#attempts.succeeded(address);
+    if (this.store.user(name)?.passwordHash !== user.passwordHash) throw this.#failure('authFailed', address);
     return this.tokens.issue(name);
+  }
+
+  #failure(why: 'noPasswordUser' | 'authFailed', address: string | undefined): ConclaveError {
+    if (address !== undefined) this.#attempts.failed(address);
+    return etcdError(why);
   }
 
   hash(password: string): Promise<Bytes> {

@@ -6,7 +6,8 @@ import { BoundedWork } from './bounded-work.js';
 
 /** As many as leave one core to everything else. */
 const maxWorkers = Math.max(1, Math.min(4, availableParallelism() - 1));
-const maxWaiting = 16;
+/** At cost 10 the last of them waits for some seconds, which is as long as clients do. */
+const maxWaiting = 64;
 
 /** As text, since a file of its own would have to be found from source, from the build and from bundles. */
 const program = `

@@ -27,6 +27,8 @@ export class PasswordHasher {
   readonly #runtime: Runtime;
   readonly #cost: number;
   readonly #workers = new BcryptWorkers();
+  /** Comparisons under way, by password and salt. */
+  readonly #comparing = new Map<string, Promise<string>>();
 
   constructor(runtime: Runtime, cost = defaultBcryptCost) {
     if (!Number.isInteger(cost) || cost < minBcryptCost || cost > maxBcryptCost) {
@@ -52,7 +54,18 @@ export class PasswordHasher {
     const text = utf8Text(hash);
     const cost = pattern.exec(text)?.[1];
     if (cost === undefined || Number(cost) > maxComparedCost) return false;
-    return timingSafeEqual(utf8(await this.#workers.hash(password, text.slice(0, saltLength))), hash);
+    return timingSafeEqual(utf8(await this.#compare(password, text.slice(0, saltLength))), hash);
+  }
+
+  /** A fleet that logs in again after a restart says the same all at once, which is computed once. */
+  #compare(password: string, salt: string): Promise<string> {
+    const what = `${salt}${password}`;
+    let hash = this.#comparing.get(what);
+    if (hash === undefined) {
+      hash = this.#workers.hash(password, salt).finally(() => this.#comparing.delete(what));
+      this.#comparing.set(what, hash);
+    }
+    return hash;
   }
 
   /** A hash that no password is known to match: comparing with it takes as long as with a user's. */

@@ -24,15 +24,33 @@ interface Element {
 
 const noValue: Bytes = new Uint8Array(0);
 
-/** A bbolt file that holds `buckets`, whose names are in ascending order. Pages are filled up: nobody will insert. */
-export function writeBbolt(buckets: Iterable<Bucket>): Bytes {
+/**
+ * A bbolt file that holds `buckets`, whose names are in ascending order, as pieces of it in order. Pages are filled up:
+ * nobody will insert. Steps are short: one page each.
+ */
+export function* bboltSteps(buckets: Iterable<Bucket>): Generator<void, readonly Buffer[]> {
   const file = new Pages();
-  const root = [...buckets].map(({ name, entries }): Element => {
+  const root: Element[] = [];
+  for (const { name, entries } of buckets) {
     const header = Buffer.alloc(bucketHeaderBytes);
-    header.writeBigUInt64LE(BigInt(file.tree(leafElements(entries))));
-    return { key: utf8(name), value: header, word: bucketFlag };
-  });
-  return file.finish(file.tree(root));
+    header.writeBigUInt64LE(BigInt(yield* file.tree(leafElements(entries))));
+    root.push({ key: utf8(name), value: header, word: bucketFlag });
+  }
+  return file.finish(yield* file.tree(root));
+}
+
+/** The same at once. */
+export function writeBbolt(buckets: Iterable<Bucket>): Bytes {
+  return Buffer.concat(toEnd(bboltSteps(buckets)));
+}
+
+/** Takes all steps, one after the other. */
+export function toEnd<T>(steps: Generator<void, T>): T {
+  // Bounded by the steps.
+  for (;;) {
+    const step = steps.next();
+    if (step.done) return step.value;
+  }
 }
 
 function* leafElements(entries: Iterable<Entry>): Generator<Element> {
@@ -44,14 +62,14 @@ class Pages {
   #next = firstFreePage;
 
   /** Writes a B+tree; returns the page of its root. */
-  tree(elements: Iterable<Element>): number {
-    let level = this.#level(PageFlag.leaf, elements);
+  *tree(elements: Iterable<Element>): Generator<void, number> {
+    let level = yield* this.#level(PageFlag.leaf, elements);
     // Bounded: each level is shorter than the one below.
-    while (level.length > 1) level = this.#level(PageFlag.branch, level);
+    while (level.length > 1) level = yield* this.#level(PageFlag.branch, level);
     return (level[0] as Element).word;
   }
 
-  finish(root: number): Bytes {
+  finish(root: number): readonly Buffer[] {
     const freelist = this.#page(PageFlag.freelist, 2, []);
     const head = [0, 1].map((id) => {
       const page = this.#page(PageFlag.meta, id, []);
@@ -59,11 +77,11 @@ class Pages {
       writeMeta(page, pageHeaderBytes, { ...meta, transaction: BigInt(id) });
       return page;
     });
-    return Buffer.concat([...head, freelist, ...this.#pages]);
+    return [...head, freelist, ...this.#pages];
   }
 
   /** Writes `elements` to as many pages as they need, at least one; returns what leads to those. */
-  #level(flag: number, elements: Iterable<Element>): Element[] {
+  *#level(flag: number, elements: Iterable<Element>): Generator<void, Element[]> {
     const leads: Element[] = [];
     let group: Element[] = [];
     let size = pageHeaderBytes;
@@ -79,7 +97,10 @@ class Pages {
       const bytes = elementBytes + element.key.length + element.value.length;
       // A branch leads to two pages at least: else there could be levels without end.
       const enough = flag === PageFlag.leaf ? 1 : 2;
-      if (group.length >= enough && (size + bytes > pageSize || group.length === maxElements)) flush();
+      if (group.length >= enough && (size + bytes > pageSize || group.length === maxElements)) {
+        flush();
+        yield;
+      }
       group.push(element);
       size += bytes;
     }

@@ -19,9 +19,12 @@ const revisionBytes = 17;
 const deletionMark = 't'.charCodeAt(0);
 const one = Buffer.from([1]);
 
-/** Everything that a store holds, as etcd's database has it; alarms are left out, since they name a member. */
+/**
+ * Everything that a store holds, as etcd's database has it; alarms are left out, since they name a member. Keys are
+ * encoded as they are taken, and are those of this moment.
+ */
 export function bucketsOf({ engine, auth }: EngineHost): Bucket[] {
-  const entries = [...engine.checkpoint()];
+  const { leases, keys } = leasesFirst(engine.checkpoint());
   const { compactRevision, revision } = engine.space;
   const compacted: Entry[] = ['finishedCompactRev', 'scheduledCompactRev'].map((name) => [
     utf8(name),
@@ -31,8 +34,8 @@ export function bucketsOf({ engine, auth }: EngineHost): Bucket[] {
     { name: 'alarm', entries: [] },
     ...authBuckets(auth.checkpoint()),
     { name: 'cluster', entries: [] },
-    { name: 'key', entries: keyEntries(entries) },
-    { name: 'lease', entries: leaseEntries(entries) },
+    { name: 'key', entries: keyEntries(keys) },
+    { name: 'lease', entries: leases },
     { name: 'members', entries: [] },
     { name: 'members_removed', entries: [] },
     {
@@ -51,12 +54,22 @@ export function journalOf(buckets: Buckets): JournalEntry[] {
 }
 
 /** The keys of the base at the revisions that they have, then all changes since. */
-function* keyEntries(entries: readonly KeyEntry[]): Generator<Entry> {
-  const revisions = entries.flatMap((entry) => (entry.type === 'changes' ? [entry.changes] : []));
-  const first = revisions[0]?.revision;
-  const older = entries.flatMap((entry) => (entry.type === 'base' ? entry.kvs : []));
-  // The changes of the compacted revision itself are among those since.
-  const sorted = older
+function* keyEntries(entries: Iterable<KeyEntry>): Generator<Entry> {
+  let base: readonly KeyValue[] = [];
+  for (const entry of entries) {
+    if (entry.type === 'base') base = entry.kvs;
+    if (entry.type !== 'changes') continue;
+    // The changes of the compacted revision itself are among those since.
+    yield* baseEntries(base, entry.changes.revision);
+    base = [];
+    yield* changeEntries(entry.changes);
+  }
+  yield* baseEntries(base, undefined);
+}
+
+/** Without those of revision `first`. */
+function* baseEntries(base: readonly KeyValue[], first: bigint | undefined): Generator<Entry> {
+  const sorted = base
     .filter(({ modRevision }) => modRevision !== first)
     .sort((a, b) => Number(a.modRevision - b.modRevision));
   let [main, sub] = [0n, 0];
@@ -64,7 +77,6 @@ function* keyEntries(entries: readonly KeyEntry[]): Generator<Entry> {
     [main, sub] = [kv.modRevision, kv.modRevision === main ? sub + 1 : 0];
     yield [revisionKey(main, sub, false), storedKeyValue.encode(kv)];
   }
-  for (const each of revisions) yield* changeEntries(each);
 }
 
 function* changeEntries({ revision, changes }: Revision): Generator<Entry> {
@@ -73,11 +85,20 @@ function* changeEntries({ revision, changes }: Revision): Generator<Entry> {
   }
 }
 
-function leaseEntries(entries: readonly KeyEntry[]): Entry[] {
-  const leases = entries.flatMap((entry): Entry[] =>
-    entry.type === 'leaseGranted' ? [[uint64(entry.id), storedLease.encode({ id: entry.id, ttlS: entry.ttlS })]] : [],
-  );
-  return leases.sort(([a], [b]) => Buffer.compare(a, b));
+/** The leases of a checkpoint, which begins with them, and what comes behind. */
+function leasesFirst(entries: Iterable<KeyEntry>): { readonly leases: Entry[]; readonly keys: Iterable<KeyEntry> } {
+  const rest = entries[Symbol.iterator]();
+  const leases: Entry[] = [];
+  let next = rest.next();
+  for (; !next.done && next.value.type === 'leaseGranted'; next = rest.next()) {
+    const { id, ttlS } = next.value;
+    leases.push([uint64(id), storedLease.encode({ id, ttlS })]);
+  }
+  const first = next;
+  function* keys(): Generator<KeyEntry> {
+    for (let each = first; !each.done; each = rest.next()) yield each.value;
+  }
+  return { leases: leases.sort(([a], [b]) => Buffer.compare(a, b)), keys: keys() };
 }
 
 /** Revisions in order. What was compacted, or has a revision missing behind it, is only there as it was in the end. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { type Bytes, concatBytes } from '../../core/bytes.js';
+import type { Bytes } from '../../core/bytes.js';
 import { ConclaveError } from '../../core/errors.js';
 import type { EngineHost } from '../../engine/engine-host.js';
 import type { JournalEntry } from '../../engine/journal.js';
 import { BboltError, readBbolt } from '../bbolt/read.js';
-import { writeBbolt } from '../bbolt/write.js';
+import { bboltSteps, toEnd } from '../bbolt/write.js';
 import { bucketsOf, journalOf } from './database.js';
 
 /** The file is of whole sectors, then comes a SHA-256 of it. */
@@ -16,8 +16,26 @@ const hashBytes = 32;
  * etcd gives, a bbolt database and its SHA-256, which `etcdctl snapshot restore` makes the store of a cluster of.
  */
 export function writeSnapshot(host: EngineHost): Bytes {
-  const body = writeBbolt(bucketsOf(host));
-  return concatBytes(body, sha256(body));
+  return toEnd(snapshotSteps(host));
+}
+
+/** The same in short steps, after a first one that finds all there is: what changes later is not in it. */
+export function* snapshotSteps(host: EngineHost): Generator<void, Bytes> {
+  const buckets = bucketsOf(host);
+  yield;
+  const pieces = yield* bboltSteps(buckets);
+  const bodyBytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  const bytes = Buffer.allocUnsafeSlow(bodyBytes + hashBytes);
+  const hash = createHash('sha256');
+  let at = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    hash.update(piece);
+    at += piece.length;
+    yield;
+  }
+  bytes.set(hash.digest(), at);
+  return bytes;
 }
 
 export interface ReadSnapshotOptions {

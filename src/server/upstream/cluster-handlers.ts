@@ -84,6 +84,9 @@ function duplexHandler(endpoints: Endpoints, method: DuplexMethod<unknown, unkno
 /** One stream to the member that is asked now. */
 class ClusterCall implements DuplexCall<unknown> {
   readonly #stream: Duplex<unknown>;
+  #isFull = false;
+  /** What came while the caller did not read: no more than was under way. */
+  #held: (() => void)[] = [];
 
   constructor(
     endpoints: Endpoints,
@@ -95,9 +98,9 @@ class ClusterCall implements DuplexCall<unknown> {
     const onEnd = (error: Error | undefined) => {
       const failure = error === undefined ? undefined : ConclaveError.from(error);
       if (failure?.code === 'UNAVAILABLE') endpoints.leave(channel);
-      reply.end(failure);
+      this.#tell(() => reply.end(failure));
     };
-    const onMessage = (message: unknown) => reply.send(message);
+    const onMessage = (message: unknown) => this.#tell(() => reply.send(message));
     const options = { metadata: { hasleader: 'true', ...Object.fromEntries(identityOf(metadata)) } };
     this.#stream = channel.duplex(method, { onMessage, onEnd }, options);
   }
@@ -110,7 +113,20 @@ class ClusterCall implements DuplexCall<unknown> {
     this.#stream.halfClose();
   }
 
+  onBackpressure(isFull: boolean): void {
+    this.#isFull = isFull;
+    // One of them may be too much again.
+    if (!isFull) for (const fn of this.#held.splice(0)) this.#tell(fn);
+    if (this.#isFull === isFull) this.#stream.pause?.(isFull);
+  }
+
   onCancel(): void {
+    this.#held = [];
     this.#stream.cancel();
+  }
+
+  #tell(fn: () => void): void {
+    if (this.#isFull) this.#held.push(fn);
+    else fn();
   }
 }
