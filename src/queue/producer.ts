@@ -189,7 +189,8 @@ export class Producer {
     this.#end = { tail, gone: goneOf(rangeAt(txn, 1).kvs) };
     if (tail.revision !== end.tail.revision) {
       const by = makerOf(tail, end.tail.step + 1) ?? recordOf(rangeAt(txn, 2).kvs[0]).maker;
-      if (by === '') throw tooLate();
+      // Never sent without an answer, it is not ours: the end as it was seen last may be of long ago.
+      if (by === '' && isDoubtful) throw tooLate();
       if (by === maker) return resolveAll(batches, end.tail.seq);
     } else if (isDoubtful) await this.#pass(tail, signal);
     return tellDuplicates(batches, duplicatesIn(txn));
