@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pause } from '../../src/core/abort.js';
-import { noBytes, utf8Text } from '../../src/core/bytes.js';
+import { noBytes, utf8, utf8Text } from '../../src/core/bytes.js';
 import { byChance } from '../../src/core/runtime.js';
 import { int64Max, int64Min } from '../../src/counter/counter.js';
 import { put } from '../../src/store/ops.js';
@@ -120,6 +120,17 @@ describe('a counter', () => {
       await world.truth.compact({ revision: header.revision });
       expect(await world.until(adding)).toMatchObject({ code: 'UNAVAILABLE', outcome: 'unknown', retryable: false });
       expect(await world.until(own.conclave.counter('c').increment())).toBe(1_022n);
+    }));
+
+  it('COUNTER-2: who comes after many others and a compaction is told of no lost answer', () =>
+    withNumbers(async (world) => {
+      const [seldom, often] = [world.client(), world.client()];
+      await world.until(seldom.conclave.counter('c').increment());
+      for (let i = 0; i < 20; i++) await world.until(often.conclave.counter('c').increment());
+      const { header } = await world.truth.range({ key: utf8('counters/') });
+      await world.truth.compact({ revision: header.revision });
+      expect(await world.until(seldom.conclave.counter('c').increment())).toBe(22n);
+      expect(seldom.store.counts.watch).toBe(0);
     }));
 
   it('COUNTER-2: a lost answer is found out about, though somebody puts what is no number before the next try', () =>
