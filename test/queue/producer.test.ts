@@ -3,7 +3,8 @@ import { below, inQueueWorld } from './support.js';
 
 it('QUEUE-1, QUEUE-3: a producer that others have overtaken by more steps than the tail tells of adds its job', async () => {
   await inQueueWorld(async (world) => {
-    const [seldom, often] = [world.client(), world.client()].map(({ conclave }) => conclave.queue('q'));
+    const seldom = world.client().conclave.queue('q');
+    const often = world.client().conclave.queue('q');
     await world.until(seldom.enqueue('first'));
     for (let i = 0; i < 40; i++) await world.until(often.enqueue(i));
     expect(await world.until(often.purge())).toBe(41);
