@@ -65,8 +65,8 @@ type QueueOperation =
     }
   /** Pauses the queue and resumes it, mostly with little patience. */
   | { readonly how: 'switch'; readonly idleMs: number; readonly turns: readonly SwitchTurn[] }
-  /** Works until nothing is left: what was accepted must be done in bounded time. */
-  | { readonly how: 'drain' };
+  /** Works until nothing is left, perhaps with one consumer: what was accepted must be done in bounded time. */
+  | { readonly how: 'drain'; readonly withOne?: boolean };
 
 type How = Exclude<QueueOperation['how'], 'drain'>;
 
@@ -93,15 +93,20 @@ function queueWorkloadOf(name: string, hows: readonly How[]): Workload {
     keeps: (key) =>
       /^queues\/q\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
     checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
-    draw: (random, clients) =>
-      Array.from({ length: clients }, (_, client) => [
-        ...Array.from({ length: random.pick([1, 1, 2]) }, (__, task) => [
-          ...Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
+    draw: (random, clients) => {
+      const scripts = Array.from({ length: clients }, (_, client) =>
+        Array.from({ length: random.pick([1, 1, 2]) }, (__, task) =>
+          Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
             drawOperation(random, hows, `${client}.${task}.${turn}`),
           ),
-          ...(task === 0 ? [{ how: 'drain' } as const] : []),
-        ]),
-      ]),
+        ),
+      );
+      // Last, so that a seed has the rest as it had before there was this.
+      return scripts.map(([first = [], ...tasks]) => [
+        [...first, { how: 'drain', withOne: random.chance(0.5) }],
+        ...tasks,
+      ]);
+    },
     stage: () => new QueueStage(),
   };
 }
@@ -184,7 +189,7 @@ class QueueStage implements Stage {
         for (const each of turn.turns) await this.#hands.switch(client, queue, each);
         return;
       case 'drain':
-        return this.#hands.drain(client, queue);
+        return this.#hands.drain(client, queue, turn.withOne);
     }
   }
 
