@@ -95,6 +95,8 @@ export class Queue<T = unknown> {
   ): Promise<Consumer<T>> {
     const session = options.session ?? this.#context.sessions.current;
     await session.open({ signal: options.signal });
+    // It may have been closed by whoever had his turn meanwhile: nothing is to be begun on it.
+    session.assertAlive();
     const site = { context: this.#context, session, keys: this.#keys, settings: this.#settings };
     return new Consumer<T>(this.#context, site);
   }
