@@ -3,15 +3,12 @@ import { utf8Text } from '../../src/core/bytes.js';
 import { errorOfStatus, etcdErrors } from '../../src/store/etcd-errors.js';
 import type { TxnRequest } from '../../src/store/messages.js';
 import { type Client, errorOf, type SimWorld } from '../support/sim-world.js';
-import { below, inQueueWorld } from './support.js';
+import { below, inQueueWorld, isSettling } from './support.js';
 
 const noSpace = () => errorOfStatus(etcdErrors.noSpace.status, etcdErrors.noSpace.text);
 
 const isClaim = (name: string, request: unknown) =>
   name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'txn';
-
-const isSettling = (name: string, request: unknown) =>
-  name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'deleteRange';
 
 const isLook = (name: string, request: unknown) => {
   const [op] = (name === 'txn' && (request as TxnRequest).success) || [];
