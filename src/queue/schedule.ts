@@ -6,7 +6,7 @@ import type { KeyValue } from '../store/messages.js';
 import { jsonObject } from './json.js';
 import { type JobOptions, newJob } from './new-job.js';
 import { delayLimitMs, oneOf, type QueueSettings } from './options.js';
-import type { NewJob } from './step.js';
+import { checkSize, type NewJob, sizeOf } from './step.js';
 
 /** What comes of a tick that found nobody to take care of it in time. */
 export type MissedPolicy =
@@ -79,6 +79,7 @@ export function specOf(name: string, options: ScheduleOptions, settings: QueueSe
   }
   const ownGroup = overlap === 'allow' ? group : groupOf(name);
   const job = newJob(payload, { priority, keepResultMs, group: ownGroup }, settings, undefined);
+  checkSize(sizeOf([job]), settings);
   return { rhythm, missed, lateMs, overlap, job };
 }
 
