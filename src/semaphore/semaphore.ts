@@ -49,18 +49,18 @@ export class Semaphore {
    * `MISMATCH` when others have declared another number for the semaphore.
    */
   async acquire(options: SemaphoreAcquireOptions = {}): Promise<Held> {
-    return take(this.#context, await this.#wish(options), options);
+    return this.#taken(options);
   }
 
   /** The permits if they are free and nobody waits for them, else null, with nothing left behind. */
   async tryAcquire(options: SemaphoreAcquireOptions = {}): Promise<Held | null> {
-    return tryTake(this.#context, await this.#wish(options), options);
+    return this.#fitting(options, (wish, own) => tryTake(this.#context, wish, own));
   }
 
   /** Runs `work` while it has the permits, and gives them back when it has settled. Throws as `Mutex.withLock`. */
   async withPermits<T>(options: SemaphoreAcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
     assertFunction('the work (last argument)', work);
-    return whileHeld(await take(this.#context, await this.#wish(options), options), work, options.signal);
+    return whileHeld(await this.#taken(options), work, options.signal);
   }
 
   /**
@@ -104,11 +104,23 @@ export class Semaphore {
     return `semaphore ${JSON.stringify(this.name)}`;
   }
 
-  async #wish({ permits = 1, signal }: SemaphoreAcquireOptions): Promise<Wish<Hold>> {
-    signal?.throwIfAborted();
+  #taken(options: SemaphoreAcquireOptions): Promise<Hold> {
+    return this.#fitting(options, (wish, own) => take(this.#context, wish, own));
+  }
+
+  /** Who wants more than was declared asks first whether that can ever be had, in the time that the caller has. */
+  async #fitting<T>(
+    options: SemaphoreAcquireOptions,
+    then: (wish: Wish<Hold>, options: HoldOptions) => Promise<T>,
+  ): Promise<T> {
+    const { permits = 1 } = options;
     assertWhole('permits', permits, 1);
     const load = { declared: this.#declared, weight: permits, seen: this.#seen };
-    await assertFits(this.#context, this.#prefix, load, { signal });
-    return semaphoreWish(this.name, this.#prefix, load);
+    const wish = semaphoreWish(this.name, this.#prefix, load);
+    if (permits <= this.#declared) return then(wish, options);
+    return withDeadline(this.#context.runtime, this.#what, options, async (signal) => {
+      await assertFits(this.#context, this.#prefix, load, signal);
+      return then(wish, { ...options, signal, timeoutMs: undefined });
+    });
   }
 }
