@@ -29,7 +29,8 @@ export class CountDownLatch {
   readonly #parties: Bytes;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `count` is a whole number from 1. */
-  constructor(context: RecipeContext, name: string, { count }: LatchOptions) {
+  constructor(context: RecipeContext, name: string, options: LatchOptions) {
+    const { count } = Object(options) as LatchOptions;
     assertWhole('count', count, 1);
     const prefix = folderPrefix(context, root, name);
     const at = (path: string) => concatBytes(prefix, utf8(path));

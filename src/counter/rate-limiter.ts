@@ -48,7 +48,8 @@ export class RateLimiter {
   #behindNs = 0n;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless the options are whole numbers from 1. */
-  constructor(cells: Cells, name: string, { limit, perMs = 1_000, burst = limit }: RateOptions) {
+  constructor(cells: Cells, name: string, options: RateOptions) {
+    const { limit, perMs = 1_000, burst = limit } = Object(options) as RateOptions;
     for (const [what, value] of Object.entries({ limit, perMs, burst })) assertWhole(what, value, 1);
     const intervalNs = (BigInt(perMs) * BigInt(nsPerMs)) / BigInt(limit);
     if (intervalNs === 0n) throw new ConclaveError('INVALID_ARGUMENT', `${limit} per ${perMs} ms is too fast to count`);

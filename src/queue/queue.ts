@@ -74,6 +74,7 @@ export class Queue<T = unknown> {
 
   /** Adds all of them in one step, in order, or none. At most 40, of 1,024 KiB together. Throws as `enqueue`. */
   async enqueueAll(payloads: readonly T[], options: JobOptions & WaitOptions = {}): Promise<readonly Enqueued[]> {
+    if (!Array.isArray(payloads)) throw new ConclaveError('INVALID_ARGUMENT', 'enqueueAll takes a list of payloads');
     if (payloads.length > jobsPerStep) {
       throw new ConclaveError('INVALID_ARGUMENT', `${payloads.length} jobs at once, at most ${jobsPerStep}`);
     }

@@ -67,8 +67,10 @@ export function checkScheduleName(name: string): void {
 /** @throws ConclaveError `INVALID_ARGUMENT` */
 export function specOf(name: string, options: ScheduleOptions, settings: QueueSettings): ScheduleSpec {
   checkScheduleName(name);
-  const { payload, missed = 'skip', lateMs = 60_000, overlap = 'allow', group, priority, keepResultMs } = options;
-  const rhythm = rhythmOf(options);
+  // Without any it has no rhythm.
+  const given = Object(options) as ScheduleOptions;
+  const { payload, missed = 'skip', lateMs = 60_000, overlap = 'allow', group, priority, keepResultMs } = given;
+  const rhythm = rhythmOf(given);
   oneOf('missed', missed, ['skip', 'once']);
   oneOf('overlap', overlap, ['allow', 'skip', 'wait']);
   if (!(typeof lateMs === 'number' && lateMs >= 1_000 && lateMs <= delayLimitMs)) {

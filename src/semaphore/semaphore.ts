@@ -34,7 +34,8 @@ export class Semaphore {
   readonly #seen: Load['seen'];
 
   /** @throws ConclaveError `INVALID_NAME` for an empty name, `INVALID_ARGUMENT` unless `permits` is a whole number. */
-  constructor(context: RecipeContext, name: string, { permits }: SemaphoreOptions) {
+  constructor(context: RecipeContext, name: string, options: SemaphoreOptions) {
+    const { permits } = Object(options) as SemaphoreOptions;
     assertWhole('permits', permits, 1);
     this.#context = context;
     this.name = name;
@@ -58,7 +59,7 @@ export class Semaphore {
   }
 
   /** Runs `work` while it has the permits, and gives them back when it has settled. Throws as `Mutex.withLock`. */
-  async withPermits<T>(options: SemaphoreAcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
+  async withPermits<T>(options: SemaphoreAcquireOptions = {}, work: (held: Held) => Promise<T> | T): Promise<T> {
     assertFunction('the work (last argument)', work);
     return whileHeld(await this.#taken(options), work, options.signal);
   }
