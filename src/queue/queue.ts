@@ -63,8 +63,8 @@ export class Queue<T = unknown> {
   /**
    * Adds one job. Calls that come together go in one request.
    * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large, be the queue
-   * empty; `INVALID_VALUE` for what the schema refuses; `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and others
-   * with `outcome: 'unknown'` when it could not be found out whether the job was added.
+   * empty; `INVALID_VALUE` for what the schema refuses; `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and
+   * others with `outcome: 'unknown'` when it could not be found out whether the job was added.
    */
   async enqueue(payload: T, options: EnqueueOptions = {}): Promise<Enqueued> {
     const job = newJob(payload, options, this.#settings, options.dedupeKey);

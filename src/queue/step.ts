@@ -53,7 +53,7 @@ export function fits({ tail, gone }: QueueEnd, more: Size, { maxJobs, maxKib }: 
   return tail.jobs - gone.jobs + more.jobs <= maxJobs && tail.kib - gone.kib + more.kib <= maxKib;
 }
 
-/** @throws ConclaveError `INVALID_ARGUMENT` for what an empty queue has no room for: it would be waited for for ever. */
+/** @throws ConclaveError `INVALID_ARGUMENT` for what an empty queue has no room for: whoever waited would for ever. */
 export function checkSize({ jobs, kib }: Size, { maxJobs, maxKib }: QueueLimits): void {
   if (jobs <= maxJobs && kib <= maxKib) return;
   const message = `a queue of ${maxJobs} jobs and ${maxKib} KiB never has room for ${jobs} of ${kib} KiB`;

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { below, inQueueWorld } from './support.js';
 
-it('QUEUE-1, QUEUE-3: a producer that others have overtaken by more steps than the tail tells of adds its job', async () => {
+it('QUEUE-1, QUEUE-3: a producer that others have overtaken by more steps than are known adds its job', async () => {
   await inQueueWorld(async (world) => {
     const seldom = world.client().conclave.queue('q');
     const often = world.client().conclave.queue('q');
