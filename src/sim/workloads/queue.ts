@@ -102,10 +102,10 @@ function queueWorkloadOf(name: string, hows: readonly How[]): Workload {
         ),
       );
       // Last, so that a seed has the rest as it had before there was this.
-      return scripts.map(([first = [], ...tasks]) => [
-        [...first, { how: 'drain', withOne: random.chance(0.5) }],
-        ...tasks,
-      ]);
+      return scripts.map(([first = [], ...tasks], client) => {
+        const drain = { how: 'drain', withOne: random.chance(0.5) } as const;
+        return [[...first, drain, ...(random.chance(0.25) ? [comesBack(`${client}.late`), drain] : [])], ...tasks];
+      });
     },
     stage: () => new QueueStage(),
   };
@@ -155,6 +155,12 @@ function drawOperation(random: Prng, hows: readonly How[], name: string): QueueO
     concurrency: random.pick([1, 2, 3, 8]),
     failsEvery: random.pick([0, 0, 2, 3]),
   };
+}
+
+/** A producer that has not been there for long, while others may have added much. */
+function comesBack(item: string): QueueOperation {
+  const one = { priorities: [0], delayMs: 0, group: '', together: false, result: false };
+  return { how: 'produce', idleMs: 10_000, items: [item], ...one };
 }
 
 class QueueStage implements Stage {

@@ -16,6 +16,14 @@ export const counterMutants: readonly Mutant[] = [
     rules: ['counter'],
   },
   {
+    name: 'a count that takes being late for a lost answer',
+    origin:
+      'its own before the audit of the work recipes: 16 writes of others and a compaction, and an addition failed',
+    edits: [{ file: 'counter/cell.js', find: '(isDoubtful && ', replace: '(true && ' }],
+    workloads: ['counter'],
+    rules: ['calm'],
+  },
+  {
     name: 'a count that is written over',
     origin: 'read, add, put: whoever wrote in between is lost',
     edits: [

@@ -282,6 +282,14 @@ export const queueMutants: readonly Mutant[] = [
     rules: ['queue: cancelled for good'],
   },
   {
+    name: 'a producer that takes being late for a lost answer',
+    origin:
+      'its own before the audit of the work recipes: 32 steps of others, and an enqueue failed with nothing wrong',
+    edits: [{ file: 'queue/producer.js', find: "by === '' && isDoubtful", replace: "by === ''" }],
+    workloads: ['queue'],
+    rules: ['calm'],
+  },
+  {
     name: 'slots of a claim that was refused',
     origin:
       'its own before the audit of the work recipes: etcd refuses what it has carried out, and nobody has the job',
