@@ -324,6 +324,18 @@ describe('a rate limiter', () => {
       }),
   );
 
+  it('COUNTER-7: whoever waits is told that the connection is closed', () =>
+    withNumbers(async (world) => {
+      const { conclave, runtime } = world.client({ ttlMs });
+      const limiter = conclave.rateLimiter('l', { limit: 1, perMs: 3_600_000 });
+      await world.until(limiter.wait());
+      const waiting = errorOf(limiter.wait());
+      await world.advance(1_000);
+      await world.until(conclave.close());
+      expect(await world.until(waiting)).toMatchObject({ code: 'CLOSED' });
+      expect(runtime.pendingTimers).toBe(0);
+    }));
+
   it('COUNTER-7, COUNTER-5: waits its turn; a refusal that is known costs no request', () =>
     withNumbers(async (world) => {
       const { conclave, store } = world.client({ ttlMs });
