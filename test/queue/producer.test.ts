@@ -13,6 +13,21 @@ it('QUEUE-1, QUEUE-3: a producer that others have overtaken by more steps than a
   });
 });
 
+it('QUEUE-3: what was sent without an answer is told as unknown when the connection is closed', async () => {
+  await inQueueWorld(async (world) => {
+    const { conclave, store } = world.client();
+    const queue = world.client().conclave.queue('q');
+    await world.until(conclave.queue('q').enqueue('first'));
+    store.loseReply('txn');
+    const added = conclave.queue('q').enqueue('second');
+    added.catch(() => {});
+    while ((await below(world, 'q/jobs/')).length < 2) await world.advance(1);
+    await world.until(conclave.close());
+    await expect(world.until(added)).rejects.toMatchObject({ code: 'CLOSED', outcome: 'unknown' });
+    expect(await world.until(queue.purge())).toBe(2);
+  });
+});
+
 it('QUEUE-3: what was sent without an answer, and overtaken so far, is told as unknown', async () => {
   await inQueueWorld(async (world) => {
     const [seldom, often] = [world.client(), world.client()];
