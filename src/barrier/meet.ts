@@ -64,7 +64,8 @@ async function untilMet(place: MeetingPlace, party: Party, signal: AnySignal): P
   const { context, prefix, parties } = place;
   const read: RequestOp = { type: 'range', request: below(prefix) };
   const asked = async (request: TxnRequest): Promise<readonly KeyValue[]> => {
-    const txn = await untilAnswered(context.runtime, signal, () => context.store.txn(request));
+    const sent = untilAnswered(context.runtime, signal, () => context.store.txn(request));
+    const txn = await abortable(sent, signal);
     return rangeAt(txn, txn.responses.length - 1).kvs;
   };
   /** Whoever sees enough of them writes to each that they have met, all in one txn, guarded by what was seen. */

@@ -1,4 +1,4 @@
-import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { assertFunction } from '../core/function.js';
 import { assertWhole } from '../core/whole.js';
@@ -10,7 +10,7 @@ import { noneIn } from '../line/rule.js';
 import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import { type Load, semaphoreKeys } from '../line/weighted.js';
 import { remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilDone } from '../store/repeat.js';
 import { inspectSemaphore, type SemaphoreState } from './inspect.js';
 import { PermitChange } from './permit-change.js';
 
@@ -68,17 +68,15 @@ export class Semaphore {
    * Changes how many permits there are, for everybody and until it is changed again; what users declare stays. Who
    * holds keeps what it has, though it may be more than that now: then nobody gets any until enough have gone. 0:
    * nobody gets any.
-   * @throws ConclaveError `INVALID_ARGUMENT`, `MISMATCH`; `TIMEOUT` or `signal.reason`: then it may have been done.
+   * @throws ConclaveError `INVALID_ARGUMENT`, `MISMATCH`; `TIMEOUT`, outcome unknown, or `signal.reason`: then it may
+   * have been done.
    */
   setPermits(permits: number, options: WaitOptions = {}): Promise<void> {
     const { runtime, store } = this.#context;
     return withDeadline(runtime, this.#what, options, async (signal) => {
       assertWhole('permits', permits, 0);
       const change = new PermitChange(store, this.#prefix, this.#declared, permits);
-      await abortable(
-        untilAnswered(runtime, signal, () => change.attempt()),
-        signal,
-      );
+      await untilDone(runtime, signal, () => change.attempt());
     });
   }
 
@@ -96,8 +94,7 @@ export class Semaphore {
     const { places, declared, permits } = semaphoreKeys(this.#prefix);
     const txn = { compare: [noneIn(places)], success: [remove(declared), remove(permits)] };
     return withDeadline(runtime, this.#what, options, async (signal) => {
-      const deleted = untilAnswered(runtime, signal, () => store.txn(txn));
-      return (await abortable(deleted, signal)).succeeded;
+      return (await untilDone(runtime, signal, () => store.txn(txn))).succeeded;
     });
   }
 

@@ -1,4 +1,4 @@
-import { type AnySignal, pause } from '../core/abort.js';
+import { type AnySignal, abortable, pause } from '../core/abort.js';
 import { ConclaveError, undecided } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 
@@ -31,6 +31,20 @@ export async function untilAnswered<T>(
       wasTooMuch ||= isTooMuch;
     }
     await pause(runtime, pauseMs, signal);
+  }
+}
+
+/** The same for what changes something, ended at once by `signal`: out of time, nobody knows what comes through yet. */
+export async function untilDone<T>(
+  runtime: Runtime,
+  signal: AnySignal,
+  attempt: () => Promise<T>,
+  doubt?: () => void,
+): Promise<T> {
+  try {
+    return await abortable(untilAnswered(runtime, signal, attempt, doubt), signal);
+  } catch (error) {
+    throw ConclaveError.is(error, 'TIMEOUT') ? undecided(error) : error;
   }
 }
 

@@ -153,6 +153,18 @@ describe('a counter', () => {
       expect(await world.until(late)).toBe(71n);
     }));
 
+  it('COUNTER-2: a delete whose time is up is told as unknown, and at once', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      await world.until(conclave.counter('c').increment());
+      store.partitionAt('txn');
+      const [deleting, startMs] = [errorOf(conclave.counter('c').delete({ timeoutMs: 100 })), world.sim.monotonicMs()];
+      expect(await world.until(deleting)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      expect(world.sim.monotonicMs() - startMs).toBe(100);
+      store.heal();
+      await world.advance(10_000);
+    }));
+
   it('COUNTER-2: a delete whose answer is lost tells that it was done, and takes no later number away', () =>
     withNumbers(async (world) => {
       const [own, other] = [world.client({ ttlMs }), world.client({ ttlMs })];

@@ -327,7 +327,7 @@ describe('setPermits()', () => {
       const { conclave, store } = world.client();
       store.partition();
       const error = errorOf(conclave.semaphore('s', { permits: 1 }).setPermits(2, { timeoutMs: 300 }));
-      expect(await world.until(error)).toMatchObject({ code: 'TIMEOUT' });
+      expect(await world.until(error)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
       store.heal();
       await world.advance(10_000);
     }));
