@@ -1,7 +1,8 @@
 import { Barrier } from './barrier/barrier.js';
 import { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js';
 import { CyclicBarrier } from './barrier/cyclic-barrier.js';
-import { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
+import { DoubleBarrier } from './barrier/double-barrier.js';
+import type { PartiesOptions } from './barrier/meet.js';
 import { Cache, type CacheOptions } from './cache/cache.js';
 import { Config } from './config/config.js';
 import type { WaitOptions } from './core/abort.js';

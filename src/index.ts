@@ -2,7 +2,8 @@
 export { Barrier, type RaiseOptions } from './barrier/barrier.js';
 export { CountDownLatch, type LatchOptions } from './barrier/count-down-latch.js';
 export { CyclicBarrier } from './barrier/cyclic-barrier.js';
-export { DoubleBarrier, type PartiesOptions } from './barrier/double-barrier.js';
+export { DoubleBarrier } from './barrier/double-barrier.js';
+export type { PartiesOptions } from './barrier/meet.js';
 export type { PartyOptions } from './barrier/party.js';
 export type { Cache, CacheEvents, CacheOptions, ReadOptions } from './cache/cache.js';
 export type { CacheChange, CacheKeyChange } from './cache/cache-change.js';

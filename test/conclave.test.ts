@@ -129,6 +129,41 @@ describe('a range that is no { key } and no { prefix }', () => {
   );
 });
 
+describe('options that are not there', () => {
+  it.each([undefined, null, 'x'] as never[])('are refused where something must be said: %s', (none) =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const calls = [
+        async () => conclave.semaphore('x', none),
+        async () => conclave.rateLimiter('x', none),
+        async () => conclave.doubleBarrier('x', none),
+        async () => conclave.cyclicBarrier('x', none),
+        async () => conclave.countDownLatch('x', none),
+        async () => conclave.partition('x', none),
+        async () => conclave.breakLock('x', none),
+        () => conclave.queue('x').schedule('s', none),
+        () => conclave.queue('x').enqueueAll(none),
+      ];
+      for (const call of calls) expect(await errorOf(call())).toMatchObject({ code: 'INVALID_ARGUMENT' });
+    }),
+  );
+
+  it('are the defaults where nothing must: what was taken is let go of', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const none = undefined as never;
+      const work = () => 7;
+      const [lock, semaphore] = [conclave.rwLock('x'), conclave.semaphore('x', { permits: 1 })];
+      for (let i = 0; i < 2; i++) {
+        expect(await world.until(conclave.withLock('x', none, work))).toBe(7);
+        expect(await world.until(lock.withRead(none, work))).toBe(7);
+        expect(await world.until(lock.withWrite(none, work))).toBe(7);
+        expect(await world.until(semaphore.withPermits(none, work))).toBe(7);
+      }
+      await world.until(semaphore.delete());
+    }));
+});
+
 describe('a work that is no function', () => {
   it('is refused before anything is taken', () =>
     inWorld(async (world) => {
@@ -143,6 +178,7 @@ describe('a work that is no function', () => {
         () => conclave.semaphore('x', { permits: 1 }).withPermits((() => {}) as never, none),
         () => conclave.election('x').run('v', none),
         () => conclave.partition('x', { ring: 2 }).run(null as never),
+        () => conclave.partition('x', { ring: 2 }).run(none),
         () => conclave.stm(none),
         () => conclave.queue('x').consume(none),
         () => conclave.schedule('x', { everyMs: 1_000 }).run(none),

@@ -1,4 +1,4 @@
-import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type AnySignal, abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
@@ -7,7 +7,7 @@ import type { Stem } from '../line/place.js';
 import { below } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnResponse } from '../store/messages.js';
 import { modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import { asParty, type Party, type PartyOptions, partyLost } from './party.js';
 import { type Look, untilPassed } from './until-passed.js';
 
@@ -60,12 +60,14 @@ export class Barrier {
   lift(options: WaitOptions = {}): Promise<boolean> {
     const { store, runtime } = this.#context;
     return withDeadline(runtime, `barrier ${this.name}`, options, async (signal) => {
-      const { up } = this.#seen(await untilAnswered(runtime, signal, () => store.txn({ success: [this.#all] })));
+      const { up } = this.#seen(
+        await untilAnswered(runtime, signal, () => store.txn({ success: [this.#all] }, { signal })),
+      );
       if (up === undefined) return false;
       const own = [remove(this.#up), ...(up.value.length > 0 ? [remove(up.value)] : [])];
       const txn = { compare: [modifiedAt(this.#up, up.modRevision)], success: own };
       // Not as seen any more: an earlier run of this request has opened it, or somebody else.
-      await untilAnswered(runtime, signal, () => store.txn(txn));
+      await untilDone(runtime, signal, () => store.txn(txn));
       return true;
     });
   }
@@ -79,7 +81,7 @@ export class Barrier {
     const { store, runtime } = this.#context;
     return withDeadline(runtime, `barrier ${this.name}`, options, async (signal) => {
       const look = async (): Promise<Look<void>> => {
-        const { up, raiserLost } = this.#seen(await store.txn({ success: [this.#all] }));
+        const { up, raiserLost } = this.#seen(await store.txn({ success: [this.#all] }, { signal }));
         if (up === undefined) return { passed: undefined };
         if (raiserLost) throw new ConclaveError('LOST', `whoever closed barrier ${this.name} is lost`);
         return { waitFor: below(this.#prefix) };
@@ -99,14 +101,18 @@ export class Barrier {
         success: [put(this.#up, key), own],
         failure: [this.#all],
       };
-      const txn = await untilAnswered(runtime, signal, () => store.txn(request));
+      const sent = untilAnswered(runtime, signal, () => store.txn(request));
+      const txn = await abortable(sent, signal);
       if (txn.succeeded) return true;
       const { up, raiserLost, keys } = this.#seen(txn);
       const mine = keys.get(latin1(key));
       if (mine === undefined) throw partyLost(key, 'unknown');
       if (mine.modRevision !== revision) return true;
       if (up !== undefined && !raiserLost) {
-        await untilAnswered(runtime, signal, () => store.txn({ success: [remove(key)] }));
+        await abortable(
+          untilAnswered(runtime, signal, () => store.txn({ success: [remove(key)] })),
+          signal,
+        );
         return false;
       }
       over = up;

@@ -1,4 +1,4 @@
-import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type AnySignal, abortable, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
@@ -7,7 +7,7 @@ import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { below } from '../line/rule.js';
 import { type RequestOp, type TxnRequest, type TxnResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get, mismatch, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import { asParty, type Party, type PartyOptions, partyLost } from './party.js';
 import { type Look, untilPassed } from './until-passed.js';
 
@@ -29,7 +29,8 @@ export class CountDownLatch {
   readonly #parties: Bytes;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `count` is a whole number from 1. */
-  constructor(context: RecipeContext, name: string, { count }: LatchOptions) {
+  constructor(context: RecipeContext, name: string, options: LatchOptions) {
+    const { count } = Object(options) as LatchOptions;
     assertWhole('count', count, 1);
     const prefix = folderPrefix(context, root, name);
     const at = (path: string) => concatBytes(prefix, utf8(path));
@@ -59,7 +60,9 @@ export class CountDownLatch {
     const more = { ...below(this.#downs), filters: [WatchFilter.noDelete] };
     return withDeadline(runtime, `latch ${this.name}`, options, async (signal) => {
       const look = async (): Promise<Look<void>> =>
-        this.#leftIn(await store.txn({ success: this.#reads() })) === 0 ? { passed: undefined } : { waitFor: more };
+        this.#leftIn(await store.txn({ success: this.#reads() }, { signal })) === 0
+          ? { passed: undefined }
+          : { waitFor: more };
       return untilPassed(this.#context, signal, await untilAnswered(runtime, signal, look), look);
     });
   }
@@ -68,7 +71,7 @@ export class CountDownLatch {
   left(options: WaitOptions = {}): Promise<number> {
     const { store, runtime } = this.#context;
     return withDeadline(runtime, `latch ${this.name}`, options, async (signal) =>
-      this.#leftIn(await untilAnswered(runtime, signal, () => store.txn({ success: this.#reads() }))),
+      this.#leftIn(await untilAnswered(runtime, signal, () => store.txn({ success: this.#reads() }, { signal }))),
     );
   }
 
@@ -79,12 +82,12 @@ export class CountDownLatch {
   delete(options: WaitOptions = {}): Promise<boolean> {
     const { store, runtime } = this.#context;
     return withDeadline(runtime, `latch ${this.name}`, options, async (signal) => {
-      const { kvs } = await untilAnswered(runtime, signal, () => store.range({ key: this.#terms }));
+      const { kvs } = await untilAnswered(runtime, signal, () => store.range({ key: this.#terms }, { signal }));
       const [terms] = kvs;
       if (terms === undefined) return false;
       const compare = [createdAt(this.#terms, terms.createRevision)];
       const success = [remove(this.#terms), remove(this.#downs, below(this.#downs))];
-      await untilAnswered(runtime, signal, () => store.txn({ compare, success }));
+      await untilDone(runtime, signal, () => store.txn({ compare, success }));
       return true;
     });
   }
@@ -92,7 +95,8 @@ export class CountDownLatch {
   async #countDown({ key, revision, nonce }: Party, signal: AnySignal): Promise<number> {
     const { store, runtime } = this.#context;
     const down = concatBytes(this.#downs, utf8(randomHex(runtime)));
-    const txn = await untilAnswered(runtime, signal, () => store.txn(this.#countTxn(key, revision, down)));
+    const counting = untilAnswered(runtime, signal, () => store.txn(this.#countTxn(key, revision, down)));
+    const txn = await abortable(counting, signal);
     const answer = txn.succeeded ? txn : nestedIn(txn);
     const left = this.#leftIn(answer);
     // An earlier run of the request may have counted, in a life of the latch that is over.
@@ -100,7 +104,10 @@ export class CountDownLatch {
     nonce.free();
     if (!answer.succeeded || left > 0) return Math.max(answer.succeeded ? left - 1 : left, 0);
     // It was at 0 before: what was added would stay without a use.
-    await untilAnswered(runtime, signal, () => store.txn({ success: [remove(down)] }));
+    await abortable(
+      untilAnswered(runtime, signal, () => store.txn({ success: [remove(down)] })),
+      signal,
+    );
     return 0;
   }
 

@@ -1,8 +1,7 @@
 import type { RecipeContext } from '../line/context.js';
 import { farewell } from '../line/keep-or-leave.js';
 import { leave } from '../line/leave.js';
-import type { PartiesOptions } from './double-barrier.js';
-import { type MeetingPlace, meet, meetingPlace } from './meet.js';
+import { type MeetingPlace, meet, meetingPlace, type PartiesOptions } from './meet.js';
 import type { PartyOptions } from './party.js';
 
 /** What it is called; its plural is where they live, below the namespace. */
@@ -14,9 +13,9 @@ export class CyclicBarrier {
   readonly #place: MeetingPlace;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
-  constructor(context: RecipeContext, name: string, { parties }: PartiesOptions) {
+  constructor(context: RecipeContext, name: string, options: PartiesOptions) {
     this.name = name;
-    this.#place = meetingPlace(context, kind, name, parties);
+    this.#place = meetingPlace(context, kind, name, options);
   }
 
   /**

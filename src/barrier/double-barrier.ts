@@ -1,16 +1,11 @@
 import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import type { RecipeContext } from '../line/context.js';
-import { type MeetingPlace, type Met, meet, meetingPlace, part } from './meet.js';
+import { type MeetingPlace, type Met, meet, meetingPlace, type PartiesOptions, part } from './meet.js';
 import type { PartyOptions } from './party.js';
 
 /** What it is called; its plural is where they live, below the namespace. */
 const kind = 'double-barrier';
-
-export interface PartiesOptions {
-  /** How many are to meet, from 1 to 100. All must say the same number. */
-  readonly parties: number;
-}
 
 /**
  * A piece of work that several begin together and end together. One object is one party. README.md beside this file
@@ -23,9 +18,9 @@ export class DoubleBarrier {
   #entering = false;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100. */
-  constructor(context: RecipeContext, name: string, { parties }: PartiesOptions) {
+  constructor(context: RecipeContext, name: string, options: PartiesOptions) {
     this.name = name;
-    this.#place = meetingPlace(context, kind, name, parties);
+    this.#place = meetingPlace(context, kind, name, options);
   }
 
   /**

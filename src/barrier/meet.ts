@@ -15,6 +15,11 @@ import { type Look, untilPassed } from './until-passed.js';
 /** Those who meet are written in one txn: what etcd takes in one by default, 128 operations, with room for the read. */
 export const partiesMax = 100;
 
+export interface PartiesOptions {
+  /** How many are to meet, from 1 to 100. All must say the same number. */
+  readonly parties: number;
+}
+
 /** Where parties meet. */
 export interface MeetingPlace {
   readonly context: RecipeContext;
@@ -35,7 +40,13 @@ export interface Met {
  * `kind`: what it is called, in the singular; where all of it lives, below the namespace, is the plural.
  * @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless `parties` is a whole number from 1 to 100.
  */
-export function meetingPlace(context: RecipeContext, kind: string, name: string, parties: number): MeetingPlace {
+export function meetingPlace(
+  context: RecipeContext,
+  kind: string,
+  name: string,
+  options: PartiesOptions,
+): MeetingPlace {
+  const { parties } = Object(options) as PartiesOptions;
   assertWhole('parties', parties, 1);
   if (parties > partiesMax) {
     throw new ConclaveError('INVALID_ARGUMENT', `parties must be at most ${partiesMax}, got ${parties}`);
@@ -53,7 +64,8 @@ async function untilMet(place: MeetingPlace, party: Party, signal: AnySignal): P
   const { context, prefix, parties } = place;
   const read: RequestOp = { type: 'range', request: below(prefix) };
   const asked = async (request: TxnRequest): Promise<readonly KeyValue[]> => {
-    const txn = await untilAnswered(context.runtime, signal, () => context.store.txn(request));
+    const sent = untilAnswered(context.runtime, signal, () => context.store.txn(request));
+    const txn = await abortable(sent, signal);
     return rangeAt(txn, txn.responses.length - 1).kvs;
   };
   /** Whoever sees enough of them writes to each that they have met, all in one txn, guarded by what was seen. */

@@ -159,7 +159,11 @@ export class Cell {
       success: changes ? [put(this.key, encodeCell(next, makers))] : [],
       failure: [get(this.key)],
     };
-    const txn = await untilAnswered(runtime, signal, () => store.txn(request));
+    let isDoubtful = false;
+    const doubt = () => {
+      isDoubtful = true;
+    };
+    const txn = await untilAnswered(runtime, signal, () => store.txn(request), doubt);
     if (txn.succeeded) {
       const { revision } = txn.header;
       const fresh = { ...known, value: next, makers, revision, version: known.version + 1n };
@@ -168,16 +172,16 @@ export class Cell {
     const found = rangeAt(txn, 0).kvs[0];
     // What is no number tells nothing of who has written: whoever asks next is told of it.
     const fresh = found && cellIn(found);
-    return { applied: changes && (await this.#didBefore(maker, known, fresh, signal)), fresh };
+    const did = fresh?.makers.includes(maker) || (isDoubtful && (await this.#didBefore(maker, known, fresh, signal)));
+    return { applied: changes && did, fresh };
   }
 
   /**
-   * Whether an earlier run of the request did it: then it made the first change after `known`. The last writers stand
-   * in the value; for what is further back, or was deleted or written by others, the store's history tells.
+   * Whether an earlier run of the request, which was not answered, did it: then it made the first change after `known`.
+   * That it is not among the last writers, who stand in the value, may tell; else the store's history does.
    * @throws ConclaveError `UNAVAILABLE`, outcome unknown, when that was compacted.
    */
   async #didBefore(maker: string, known: CellState, fresh: CellState | undefined, signal: AnySignal): Promise<boolean> {
-    if (fresh?.makers.includes(maker)) return true;
     const steps = fresh?.createRevision === known.createRevision ? fresh.version - known.version : undefined;
     if (steps !== undefined && BigInt(fresh?.makers.length ?? 0) >= steps) return false;
     const history = new AbortController();

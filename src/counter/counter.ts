@@ -3,7 +3,7 @@ import { concatBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { linePrefix } from '../line/context.js';
 import { modifiedAt, remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import type { Cell } from './cell.js';
 import type { Cells } from './cells.js';
 
@@ -91,7 +91,7 @@ export class Counter {
       let unanswered: bigint | undefined;
       // Bounded by `signal`: each round more means that somebody has changed it meanwhile.
       for (;;) {
-        const [kv] = (await untilAnswered(runtime, signal, () => store.range({ key }))).kvs;
+        const [kv] = (await untilAnswered(runtime, signal, () => store.range({ key }, { signal }))).kvs;
         // What a try without an answer was to take away has gone; whatever is there now has come since.
         if (unanswered !== undefined && kv?.createRevision !== unanswered) return true;
         if (kv === undefined) return false;
@@ -99,7 +99,7 @@ export class Counter {
         const doubt = () => {
           unanswered = kv.createRevision;
         };
-        if ((await untilAnswered(runtime, signal, () => store.txn(txn), doubt)).succeeded) return true;
+        if ((await untilDone(runtime, signal, () => store.txn(txn), doubt)).succeeded) return true;
       }
     });
   }

@@ -1,4 +1,4 @@
-import { pause, type WaitOptions, withDeadline } from '../core/abort.js';
+import { linkSignals, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { concatBytes, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { assertWhole } from '../core/whole.js';
@@ -48,7 +48,8 @@ export class RateLimiter {
   #behindNs = 0n;
 
   /** @throws ConclaveError `INVALID_NAME`; `INVALID_ARGUMENT` unless the options are whole numbers from 1. */
-  constructor(cells: Cells, name: string, { limit, perMs = 1_000, burst = limit }: RateOptions) {
+  constructor(cells: Cells, name: string, options: RateOptions) {
+    const { limit, perMs = 1_000, burst = limit } = Object(options) as RateOptions;
     for (const [what, value] of Object.entries({ limit, perMs, burst })) assertWhole(what, value, 1);
     const intervalNs = (BigInt(perMs) * BigInt(nsPerMs)) / BigInt(limit);
     if (intervalNs === 0n) throw new ConclaveError('INVALID_ARGUMENT', `${limit} per ${perMs} ms is too fast to count`);
@@ -79,15 +80,23 @@ export class RateLimiter {
     return shown(ruling);
   }
 
-  /** Waits until it is allowed. In no particular order among those who wait. Throws as `take`. */
+  /**
+   * Waits until it is allowed, or the connection is closed. In no particular order among those who wait. Throws as
+   * `take`.
+   */
   wait(options: TakeOptions = {}): Promise<void> {
-    const { runtime } = this.#cells.context;
-    return withDeadline(runtime, `rate limiter ${this.name}`, options, async (signal) => {
-      // Bounded by `signal`: each round more means that others came first.
-      for (;;) {
-        const { allowed, retryAfterMs } = await this.take({ cost: options.cost, signal });
-        if (allowed) return;
-        await pause(runtime, retryAfterMs, signal);
+    const { runtime, sessions } = this.#cells.context;
+    return withDeadline(runtime, `rate limiter ${this.name}`, options, async (own) => {
+      const { signal, unlink } = linkSignals(own, sessions.closed);
+      try {
+        // Bounded by `signal`: each round more means that others came first.
+        for (;;) {
+          const { allowed, retryAfterMs } = await this.take({ cost: options.cost, signal });
+          if (allowed) return;
+          await pause(runtime, retryAfterMs, signal);
+        }
+      } finally {
+        unlink();
       }
     });
   }

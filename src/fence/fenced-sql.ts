@@ -27,22 +27,32 @@ export interface SqlStatement {
  * @throws ConclaveError `INVALID_ARGUMENT`.
  */
 export function fencedUpdate(update: FencedUpdate): SqlStatement {
-  const { dialect, table, set = {}, where, fence, fenceColumn = 'fence', returning = [] } = update;
+  const {
+    dialect,
+    table,
+    set = {},
+    where,
+    fence,
+    fenceColumn = 'fence',
+    returning = [],
+  } = Object(update) as FencedUpdate;
   checkFence(fence);
   if (dialect !== 'postgresql' && dialect !== 'sqlite') throw refused(`no dialect is called ${String(dialect)}`);
-  if (Object.keys(where).length === 0) throw refused('where must say which row');
+  if (typeof where !== 'object' || where === null || Object.keys(where).length === 0)
+    throw refused('where must say which row');
   if (fenceColumn in set || fenceColumn in where) throw refused(`${fenceColumn} is set and compared by itself`);
   const values: unknown[] = [];
   const parameter = (value: unknown) => {
     values.push(value);
     return dialect === 'postgresql' ? `$${values.length}` : '?';
   };
-  const equals = ([column, value]: [string, unknown]) => {
-    if (value === undefined || (value === null && column in where)) throw refused(`${column} has no value`);
+  const equals = (column: string, value: unknown) => {
+    if (value === undefined) throw refused(`${column} has no value`);
     return `${quoted(column)} = ${parameter(value)}`;
   };
-  const assignments = Object.entries({ ...set, [fenceColumn]: fence }).map(equals);
-  const conditions = Object.entries(where).map(equals);
+  const assignments = Object.entries({ ...set, [fenceColumn]: fence }).map(([column, value]) => equals(column, value));
+  // Nothing equals null.
+  const conditions = Object.entries(where).map(([column, value]) => equals(column, value ?? undefined));
   const text =
     `UPDATE ${quoted(table)} SET ${assignments.join(', ')} ` +
     `WHERE ${conditions.join(' AND ')} AND ${quoted(fenceColumn)} <= ${parameter(fence)}` +

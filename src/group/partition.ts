@@ -65,6 +65,7 @@ export class Partition {
    * @throws what `work` throws while its item is held; why the share has ended (`Share.signal`).
    */
   async run(work: ItemWork, options: ShareOptions = {}): Promise<never> {
+    assertFunction('the work', work);
     const share = await this.join(options, work);
     const either = linkSignals(options.signal, share.signal);
     try {

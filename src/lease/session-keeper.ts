@@ -14,16 +14,21 @@ export class SessionKeeper {
   #current: Session | undefined;
   readonly #reserved = new Map<number, Session>();
   #own = new Set<Session>();
-  #closed: ConclaveError | undefined;
+  readonly #closed = new AbortController();
 
   constructor(context: SessionContext, options: SessionOptions = {}) {
     this.#context = context;
     this.#options = options;
   }
 
+  /** Aborts when the connection is closed: for what waits for nothing that would tell. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   /** The shared session, not necessarily open yet; a fresh one if the last is over. */
   get current(): Session {
-    if (this.#closed !== undefined) throw this.#closed;
+    this.closed.throwIfAborted();
     if (this.#current === undefined || isOver(this.#current)) this.#current = this.fresh(this.#options);
     return this.#current;
   }
@@ -48,7 +53,7 @@ export class SessionKeeper {
   /** A session of the caller's own, ended with the keeper at the latest. */
   fresh(options: SessionOptions = {}): Session {
     const { ttlMs = this.#options.ttlMs, leaseId = this.#options.leaseId, reserveMs } = options;
-    if (this.#closed !== undefined) throw this.#closed;
+    this.closed.throwIfAborted();
     const session = new Session(this.#context, { ttlMs, leaseId, reserveMs });
     this.#own.add(session);
     onSessionEnd(session, () => void this.#forget(session));
@@ -57,7 +62,7 @@ export class SessionKeeper {
 
   /** Closes every session made here; afterwards `current` throws `error`. */
   async close(error: ConclaveError): Promise<void> {
-    this.#closed = error;
+    this.#closed.abort(error);
     await Promise.all([...this.#own].map((session) => session.close()));
   }
 

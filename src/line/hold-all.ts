@@ -97,10 +97,10 @@ export class HoldAll implements HeldAll, Workable {
   #lose(error: ConclaveError): void {
     if (this.#over !== undefined) return;
     this.#end(error);
-    void pause(this.#context.runtime, stopGraceMs, this.#session.signal).then(
-      () => this.#leave(),
-      () => {},
-    );
+    // The session's end takes the places as well, should the store refuse.
+    pause(this.#context.runtime, stopGraceMs, this.#session.signal)
+      .then(() => this.#leave())
+      .catch(() => {});
   }
 
   #end(error: ConclaveError): void {

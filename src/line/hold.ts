@@ -149,11 +149,10 @@ export class Hold implements Held {
 
   #heldTooLong(): void {
     this.end(new ConclaveError('LOST', `${this.name}: held for longer than allowed`, { loss: 'max-hold' }));
-    // The session's end takes the place as well.
-    void pause(this.context.runtime, stopGraceMs, this.session.signal).then(
-      () => this.#leave(),
-      () => {},
-    );
+    // The session's end takes the place as well, should the store refuse.
+    pause(this.context.runtime, stopGraceMs, this.session.signal)
+      .then(() => this.#leave())
+      .catch(() => {});
   }
 
   #leave(): Promise<void> {

@@ -63,7 +63,7 @@ export class LockTaker {
     return within === undefined ? tryTake(this.#context, this.#wish, options) : this.#inner(within, options);
   }
 
-  async with<T>(options: LockOptions, work: (held: LockHeld) => Promise<T> | T): Promise<T> {
+  async with<T>(options: LockOptions = {}, work: (held: LockHeld) => Promise<T> | T): Promise<T> {
     assertFunction('the work (last argument)', work);
     return whileHeld(await this.take(options), work, options.signal);
   }

@@ -1,6 +1,6 @@
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import type { CallOptions } from '../store/store.js';
+import { untilAnswered } from '../store/repeat.js';
 import type { Wish } from './acquire.js';
 import { linePrefix, type RecipeContext } from './context.js';
 import { Hold } from './hold.js';
@@ -30,13 +30,15 @@ export function semaphoreWish(name: string, prefix: Bytes, load: Load): Wish<Hol
  * @throws ConclaveError `INVALID_ARGUMENT`.
  */
 export async function assertFits(
-  { store }: RecipeContext,
+  { store, runtime }: RecipeContext,
   prefix: Bytes,
   { declared, weight }: Load,
-  call: CallOptions,
+  signal: AbortSignal,
 ): Promise<void> {
   if (weight <= declared) return;
-  const { permits } = permitsIn(await store.range({ key: semaphoreKeys(prefix).permits }, call), declared);
+  const request = { key: semaphoreKeys(prefix).permits };
+  const found = await untilAnswered(runtime, signal, () => store.range(request, { signal }));
+  const { permits } = permitsIn(found, declared);
   if (weight <= permits) return;
   const message = `${weight} permits of ${utf8Text(prefix)}, which has ${permits}`;
   throw new ConclaveError('INVALID_ARGUMENT', message);

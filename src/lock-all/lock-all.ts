@@ -87,7 +87,7 @@ async function takeAll(
   const what = `locks ${wishes.map(({ name }) => JSON.stringify(name)).join(', ')}`;
   return onSession(context, what, options, async (session, signal, entered) => {
     for (const { wish, load } of sorted) {
-      if (load !== undefined) await assertFits(context, wish.rule.prefix, load, { signal });
+      if (load !== undefined) await assertFits(context, wish.rule.prefix, load, signal);
     }
     const asker: Asker = { context, session, value: placeValue(context, options), entered };
     const holds = await getting(asker, wishes, signal);

@@ -102,17 +102,23 @@ export class Claimer {
     let [front, isSent, claimed, hasLeft] = [heard ?? this.#front, false, false, false];
     this.#front = nothing;
     const place = idle && utf8Text(idle.key);
-    if (front.jobs.length === 0) front = await readFront(this.#site, open.length + this.#more);
-    // Bounded by the session: each further round means that others have claimed what was seen.
-    while (open.length > 0 && isClaimable(front)) {
-      const round = await claimRound(this.#site, open, front, this.#more, place);
-      for (const grip of round.grips) this.#give(grip);
-      [isSent, claimed, hasLeft] = [true, claimed || round.grips.length > 0, hasLeft || round.hasLeft];
-      open = round.open;
-      front = round.front;
-      if (round.gotFirst) this.#more = Math.max(fewestMore, this.#more >> 1);
-      else if (round.grips.length === 0) this.#more = Math.min(2 * this.#more + 1, mostMore);
-      if (front.jobs.length === 0 && open.length > 0) front = await readFront(this.#site, open.length + this.#more);
+    try {
+      if (front.jobs.length === 0) front = await readFront(this.#site, open.length + this.#more);
+      // Bounded by the session: each further round means that others have claimed what was seen.
+      while (open.length > 0 && isClaimable(front)) {
+        const round = await claimRound(this.#site, open, front, this.#more, place);
+        for (const grip of round.grips) this.#give(grip);
+        [isSent, claimed, hasLeft] = [true, claimed || round.grips.length > 0, hasLeft || round.hasLeft];
+        open = round.open;
+        front = round.front;
+        if (round.gotFirst) this.#more = Math.max(fewestMore, this.#more >> 1);
+        else if (round.grips.length === 0) this.#more = Math.min(2 * this.#more + 1, mostMore);
+        if (front.jobs.length === 0 && open.length > 0) front = await readFront(this.#site, open.length + this.#more);
+      }
+    } catch (error) {
+      // What was refused may have been done (`errorOfStatus`): jobs that they have are nobody's then.
+      await this.#slots.discard(open);
+      throw error;
     }
     if (isClaimable(front)) this.#front = front;
     // Refused because the queue was paused, a request that comes again may claim for them once it is resumed.
@@ -139,7 +145,7 @@ export class Claimer {
       const turn = await this.#turn(signal);
       if (turn !== undefined) await this.#watch(turn, signal);
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (error !== signal.reason) throw error;
     }
   }
 
@@ -151,12 +157,20 @@ export class Claimer {
       if (!ConclaveError.is(error, 'LOST')) throw error;
     });
     joined.catch(() => {});
-    // Bounded by `signal`.
-    for (;;) {
-      const isCalled = await Promise.race([joined.then(() => false), this.#call.promise.then(() => true)]);
-      if (!isCalled) return joined;
-      await this.#claim(undefined);
-      if (this.#waiting.size === 0) this.#idleness.abort(new ConclaveError('CANCELLED', 'nobody waits for a job'));
+    try {
+      // Bounded by `signal`.
+      for (;;) {
+        const isCalled = await Promise.race([joined.then(() => false), this.#call.promise.then(() => true)]);
+        if (!isCalled) return joined;
+        await this.#claim(undefined);
+        if (this.#waiting.size === 0) this.#idleness.abort(new ConclaveError('CANCELLED', 'nobody waits for a job'));
+      }
+    } catch (error) {
+      // A place that nobody waits at keeps new jobs from all who stand behind it.
+      this.#idleness.abort(new ConclaveError('CANCELLED', 'the look was refused'));
+      const turn = await joined.catch(() => undefined);
+      if (turn !== undefined) await leave(this.#context, session, turn);
+      throw error;
     }
   }
 

@@ -85,7 +85,11 @@ export class Consumer<T> implements AsyncDisposable {
     const job = this.#crew.jobOf<T>(this.#site, grip, value, (each) => this.#inHand.delete(each));
     this.#inHand.add(job);
     if (claim.job === undefined || 'issues' in verdict) {
-      await ('issues' in verdict && claim.job !== undefined ? job.dead(misfit(verdict.issues)) : job.drop());
+      const aside = 'issues' in verdict && claim.job !== undefined ? job.dead(misfit(verdict.issues)) : job.drop();
+      await aside.catch((error: unknown) => {
+        // It was cancelled meanwhile.
+        if (!ConclaveError.is(error, 'LOST')) throw error;
+      });
       return undefined;
     }
     // The answer may have been read after the deadline, by a process that was stopped: another may have the job by now.

@@ -66,8 +66,9 @@ export class Crew {
   jobOf<T>(site: ClaimSite, { slot, claim }: Grip, payload: unknown, settled: (job: Job<T>) => void): Job<T> {
     const job: Job<T> = new Job<T>(site, slot, claim, payload, () => {
       this.#inHand.delete(slot.key);
-      // A slot whose fate is not known is left to the lease.
       if (job.settled && slot.revision !== job.fence) this.#slots.free(slot);
+      // Whether it was settled is not known, or it was not: without its slot the job is anybody's, if it is there.
+      else if (job.settled) void this.#slots.discard([slot]);
       settled(job);
     });
     this.#inHand.set(slot.key, job as Job<unknown>);

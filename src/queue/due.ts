@@ -20,6 +20,8 @@ export class Due {
   readonly #due = new Map<string, KeyValue>();
   readonly #stop: () => void;
   #bell: Deferred<void> = deferred();
+  /** Of the watch: nothing more comes. */
+  #end: { readonly error: unknown } | undefined;
 
   constructor(site: ClaimSite, folder: string, dueIn: DueIn) {
     this.#site = site;
@@ -41,7 +43,10 @@ export class Due {
             else this.#wait(keepKeyValue(kv));
           }
         },
-        onEnd: (error) => this.#bell.reject(error),
+        onEnd: (error) => {
+          this.#end = { error };
+          this.#bell.reject(error);
+        },
       },
     );
   }
@@ -49,6 +54,8 @@ export class Due {
   /** Resolves to keys that are due, at most `limit`, as soon as there are some. They are told once. */
   async next(limit: number): Promise<readonly KeyValue[]> {
     while (this.#due.size === 0) {
+      // The bell may have rung before.
+      if (this.#end !== undefined) throw this.#end.error;
       await this.#bell.promise;
       this.#bell = deferred();
       this.#bell.promise.catch(() => {});

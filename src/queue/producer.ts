@@ -6,7 +6,7 @@ import { randomHex } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
 import { Doorbell } from '../line/doorbell.js';
 import { WatchFilter } from '../store/messages.js';
-import { modifiedAt, put, rangeAt } from '../store/ops.js';
+import { get, modifiedAt, put, rangeAt } from '../store/ops.js';
 import { untilAnswered } from '../store/repeat.js';
 import { goneOf } from './gone.js';
 import { below, type QueueKeys } from './keys.js';
@@ -189,25 +189,29 @@ export class Producer {
     this.#end = { tail, gone: goneOf(rangeAt(txn, 1).kvs) };
     if (tail.revision !== end.tail.revision) {
       const by = makerOf(tail, end.tail.step + 1) ?? recordOf(rangeAt(txn, 2).kvs[0]).maker;
-      if (by === '') throw tooLate();
+      // Never sent without an answer, it is not ours: the end as it was seen last may be of long ago.
+      if (by === '' && isDoubtful) throw tooLate();
       if (by === maker) return resolveAll(batches, end.tail.seq);
-    } else if (isDoubtful) await this.#pass(tail, signal);
+    } else if (isDoubtful && (await this.#wasMade(tail, maker, signal))) return resolveAll(batches, end.tail.seq);
     return tellDuplicates(batches, duplicatesIn(txn));
   }
 
   /**
-   * A step of no jobs. One that was refused for a dedupe key, and was sent before without an answer, could be applied
-   * yet: when the key is free again, and its caller has long been told of the other job.
+   * Whether `maker` has made the step behind `tail` by now; if nobody has, a step of no jobs is made. One that was
+   * refused for a dedupe key, and was sent before without an answer, could be applied yet: when the key is free again,
+   * and its caller has long been told of the other job.
    */
-  async #pass(tail: Tail, signal: AbortSignal): Promise<void> {
+  async #wasMade(tail: Tail, maker: string, signal: AbortSignal): Promise<boolean> {
     const { store, runtime } = this.#context;
     const key = this.#keys.tail;
     const request = {
       compare: [modifiedAt(key, tail.revision)],
       success: [put(key, nextTail(tail, this.#newMaker(), sizeOf([])))],
+      failure: [get(key)],
     };
     this.#end = undefined;
-    await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+    const txn = await untilAnswered(runtime, signal, () => store.txn(request, { signal }));
+    return !txn.succeeded && makerOf(tailOf(rangeAt(txn, 0).kvs[0]), tail.step + 1) === maker;
   }
 
   #newMaker(): string {

@@ -22,7 +22,7 @@ import { type JobOutcome, outcomeOf } from './result.js';
 import { checkScheduleName, type ScheduleOptions, specOf } from './schedule.js';
 import { declareSchedule, listSchedules, removeSchedule, type ScheduleInfo } from './schedules.js';
 import { type QueueStats, statsOf } from './stats.js';
-import { type NewJob, sizeOf } from './step.js';
+import { checkSize, type NewJob, sizeOf } from './step.js';
 
 /** Where queues live, below the namespace. */
 const queuesRoot = 'queues';
@@ -62,10 +62,9 @@ export class Queue<T = unknown> {
 
   /**
    * Adds one job. Calls that come together go in one request.
-   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large; `INVALID_VALUE`
-   * for what the schema refuses;
-   * `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and others with `outcome: 'unknown'` when it could not be
-   * found out whether the job was added.
+   * @throws `signal.reason` itself; ConclaveError `INVALID_ARGUMENT` for what is no JSON, or too large, be the queue
+   * empty; `INVALID_VALUE` for what the schema refuses; `RESOURCE_EXHAUSTED` when the queue is full; `TIMEOUT` and
+   * others with `outcome: 'unknown'` when it could not be found out whether the job was added.
    */
   async enqueue(payload: T, options: EnqueueOptions = {}): Promise<Enqueued> {
     const job = newJob(payload, options, this.#settings, options.dedupeKey);
@@ -75,6 +74,7 @@ export class Queue<T = unknown> {
 
   /** Adds all of them in one step, in order, or none. At most 40, of 1,024 KiB together. Throws as `enqueue`. */
   async enqueueAll(payloads: readonly T[], options: JobOptions & WaitOptions = {}): Promise<readonly Enqueued[]> {
+    if (!Array.isArray(payloads)) throw new ConclaveError('INVALID_ARGUMENT', 'enqueueAll takes a list of payloads');
     if (payloads.length > jobsPerStep) {
       throw new ConclaveError('INVALID_ARGUMENT', `${payloads.length} jobs at once, at most ${jobsPerStep}`);
     }
@@ -95,6 +95,8 @@ export class Queue<T = unknown> {
   ): Promise<Consumer<T>> {
     const session = options.session ?? this.#context.sessions.current;
     await session.open({ signal: options.signal });
+    // It may have been closed by whoever had his turn meanwhile: nothing is to be begun on it.
+    session.assertAlive();
     const site = { context: this.#context, session, keys: this.#keys, settings: this.#settings };
     return new Consumer<T>(this.#context, site);
   }
@@ -233,6 +235,7 @@ export class Queue<T = unknown> {
     payloads: readonly T[],
     options: JobOptions & WaitOptions,
   ): Promise<readonly Enqueued[]> {
+    checkSize(sizeOf(jobs), this.#settings);
     return withDeadline(this.#context.runtime, `enqueue to ${this.name}`, options, async (signal) => {
       if (this.#settings.schema !== undefined) await this.#check(payloads, signal);
       const producer = Producers.of(this.#context, this.#keys);

@@ -6,7 +6,7 @@ import type { KeyValue } from '../store/messages.js';
 import { jsonObject } from './json.js';
 import { type JobOptions, newJob } from './new-job.js';
 import { delayLimitMs, oneOf, type QueueSettings } from './options.js';
-import type { NewJob } from './step.js';
+import { checkSize, type NewJob, sizeOf } from './step.js';
 
 /** What comes of a tick that found nobody to take care of it in time. */
 export type MissedPolicy =
@@ -67,8 +67,10 @@ export function checkScheduleName(name: string): void {
 /** @throws ConclaveError `INVALID_ARGUMENT` */
 export function specOf(name: string, options: ScheduleOptions, settings: QueueSettings): ScheduleSpec {
   checkScheduleName(name);
-  const { payload, missed = 'skip', lateMs = 60_000, overlap = 'allow', group, priority, keepResultMs } = options;
-  const rhythm = rhythmOf(options);
+  // Without any it has no rhythm.
+  const given = Object(options) as ScheduleOptions;
+  const { payload, missed = 'skip', lateMs = 60_000, overlap = 'allow', group, priority, keepResultMs } = given;
+  const rhythm = rhythmOf(given);
   oneOf('missed', missed, ['skip', 'once']);
   oneOf('overlap', overlap, ['allow', 'skip', 'wait']);
   if (!(typeof lateMs === 'number' && lateMs >= 1_000 && lateMs <= delayLimitMs)) {
@@ -79,6 +81,7 @@ export function specOf(name: string, options: ScheduleOptions, settings: QueueSe
   }
   const ownGroup = overlap === 'allow' ? group : groupOf(name);
   const job = newJob(payload, { priority, keepResultMs, group: ownGroup }, settings, undefined);
+  checkSize(sizeOf([job]), settings);
   return { rhythm, missed, lateMs, overlap, job };
 }
 

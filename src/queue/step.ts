@@ -1,3 +1,4 @@
+import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import type { SessionContext } from '../lease/session.js';
 import type { RequestOp, TxnRequest, TxnResponse } from '../store/messages.js';
@@ -50,6 +51,13 @@ export function sizeOf(jobs: readonly NewJob[]): Size {
 /** Exact as far as it refuses nothing too little: `gone` only grows, and the tail is what the step is guarded by. */
 export function fits({ tail, gone }: QueueEnd, more: Size, { maxJobs, maxKib }: QueueLimits): boolean {
   return tail.jobs - gone.jobs + more.jobs <= maxJobs && tail.kib - gone.kib + more.kib <= maxKib;
+}
+
+/** @throws ConclaveError `INVALID_ARGUMENT` for what an empty queue has no room for: whoever waited would for ever. */
+export function checkSize({ jobs, kib }: Size, { maxJobs, maxKib }: QueueLimits): void {
+  if (jobs <= maxJobs && kib <= maxKib) return;
+  const message = `a queue of ${maxJobs} jobs and ${maxKib} KiB never has room for ${jobs} of ${kib} KiB`;
+  throw new ConclaveError('INVALID_ARGUMENT', message);
 }
 
 /** The end of the queue, and which of the jobs' dedupe keys others have. */

@@ -1,4 +1,4 @@
-import { abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { assertFunction } from '../core/function.js';
 import { assertWhole } from '../core/whole.js';
@@ -10,7 +10,7 @@ import { noneIn } from '../line/rule.js';
 import { assertFits, semaphorePrefix, semaphoreWish } from '../line/semaphore-wish.js';
 import { type Load, semaphoreKeys } from '../line/weighted.js';
 import { remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilDone } from '../store/repeat.js';
 import { inspectSemaphore, type SemaphoreState } from './inspect.js';
 import { PermitChange } from './permit-change.js';
 
@@ -34,7 +34,8 @@ export class Semaphore {
   readonly #seen: Load['seen'];
 
   /** @throws ConclaveError `INVALID_NAME` for an empty name, `INVALID_ARGUMENT` unless `permits` is a whole number. */
-  constructor(context: RecipeContext, name: string, { permits }: SemaphoreOptions) {
+  constructor(context: RecipeContext, name: string, options: SemaphoreOptions) {
+    const { permits } = Object(options) as SemaphoreOptions;
     assertWhole('permits', permits, 1);
     this.#context = context;
     this.name = name;
@@ -49,35 +50,33 @@ export class Semaphore {
    * `MISMATCH` when others have declared another number for the semaphore.
    */
   async acquire(options: SemaphoreAcquireOptions = {}): Promise<Held> {
-    return take(this.#context, await this.#wish(options), options);
+    return this.#taken(options);
   }
 
   /** The permits if they are free and nobody waits for them, else null, with nothing left behind. */
   async tryAcquire(options: SemaphoreAcquireOptions = {}): Promise<Held | null> {
-    return tryTake(this.#context, await this.#wish(options), options);
+    return this.#fitting(options, (wish, own) => tryTake(this.#context, wish, own));
   }
 
   /** Runs `work` while it has the permits, and gives them back when it has settled. Throws as `Mutex.withLock`. */
-  async withPermits<T>(options: SemaphoreAcquireOptions, work: (held: Held) => Promise<T> | T): Promise<T> {
+  async withPermits<T>(options: SemaphoreAcquireOptions = {}, work: (held: Held) => Promise<T> | T): Promise<T> {
     assertFunction('the work (last argument)', work);
-    return whileHeld(await take(this.#context, await this.#wish(options), options), work, options.signal);
+    return whileHeld(await this.#taken(options), work, options.signal);
   }
 
   /**
    * Changes how many permits there are, for everybody and until it is changed again; what users declare stays. Who
    * holds keeps what it has, though it may be more than that now: then nobody gets any until enough have gone. 0:
    * nobody gets any.
-   * @throws ConclaveError `INVALID_ARGUMENT`, `MISMATCH`; `TIMEOUT` or `signal.reason`: then it may have been done.
+   * @throws ConclaveError `INVALID_ARGUMENT`, `MISMATCH`; `TIMEOUT`, outcome unknown, or `signal.reason`: then it may
+   * have been done.
    */
   setPermits(permits: number, options: WaitOptions = {}): Promise<void> {
     const { runtime, store } = this.#context;
     return withDeadline(runtime, this.#what, options, async (signal) => {
       assertWhole('permits', permits, 0);
       const change = new PermitChange(store, this.#prefix, this.#declared, permits);
-      await abortable(
-        untilAnswered(runtime, signal, () => change.attempt()),
-        signal,
-      );
+      await untilDone(runtime, signal, () => change.attempt());
     });
   }
 
@@ -95,8 +94,7 @@ export class Semaphore {
     const { places, declared, permits } = semaphoreKeys(this.#prefix);
     const txn = { compare: [noneIn(places)], success: [remove(declared), remove(permits)] };
     return withDeadline(runtime, this.#what, options, async (signal) => {
-      const deleted = untilAnswered(runtime, signal, () => store.txn(txn));
-      return (await abortable(deleted, signal)).succeeded;
+      return (await untilDone(runtime, signal, () => store.txn(txn))).succeeded;
     });
   }
 
@@ -104,11 +102,23 @@ export class Semaphore {
     return `semaphore ${JSON.stringify(this.name)}`;
   }
 
-  async #wish({ permits = 1, signal }: SemaphoreAcquireOptions): Promise<Wish<Hold>> {
-    signal?.throwIfAborted();
+  #taken(options: SemaphoreAcquireOptions): Promise<Hold> {
+    return this.#fitting(options, (wish, own) => take(this.#context, wish, own));
+  }
+
+  /** Who wants more than was declared asks first whether that can ever be had, in the time that the caller has. */
+  async #fitting<T>(
+    options: SemaphoreAcquireOptions,
+    then: (wish: Wish<Hold>, options: HoldOptions) => Promise<T>,
+  ): Promise<T> {
+    const { permits = 1 } = options;
     assertWhole('permits', permits, 1);
     const load = { declared: this.#declared, weight: permits, seen: this.#seen };
-    await assertFits(this.#context, this.#prefix, load, { signal });
-    return semaphoreWish(this.name, this.#prefix, load);
+    const wish = semaphoreWish(this.name, this.#prefix, load);
+    if (permits <= this.#declared) return then(wish, options);
+    return withDeadline(this.#context.runtime, this.#what, options, async (signal) => {
+      await assertFits(this.#context, this.#prefix, load, signal);
+      return then(wish, { ...options, signal, timeoutMs: undefined });
+    });
   }
 }

@@ -1,3 +1,4 @@
+import { calm } from './checkers/calm.js';
 import type { Violation } from './checkers/violation.js';
 import { type DrawOptions, drawPlan } from './draw-plan.js';
 import type { History } from './history.js';
@@ -26,7 +27,7 @@ export function runSeed(seed: number, workload: string, options: DrawOptions = {
 export async function runPlan(plan: Plan, onEvent?: TraceListener): Promise<SeedResult> {
   const workload = workloadOf(plan.workload);
   const outcome = await new SimRun(plan, workload, onEvent).execute();
-  const found = workload.checkers.flatMap((check) => check(outcome.history));
+  const found = [calm, ...workload.checkers].flatMap((check) => check(outcome.history));
   const violations = [...outcome.violations, ...found];
   return { ...outcome, plan, violations, ok: violations.length === 0 };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { WaitOptions } from '../../src/core/abort.js';
 import { utf8Text } from '../../src/core/bytes.js';
-import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+import { type Client, errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
 
 const stop = new Error('stop');
 const ttlMs = 60_000;
@@ -42,6 +43,41 @@ describe('giving up', () => {
       expect(await keysIn(world)).toHaveLength(1);
       expect(await world.until(Promise.all([second, c?.wait()]))).toEqual([0, 1]);
     }));
+});
+
+describe('a call whose time is up while the store does not answer', () => {
+  const waits: [string, number, (conclave: Client['conclave'], options: WaitOptions) => Promise<unknown>, string][] = [
+    ['lift', 0, (conclave, options) => conclave.barrier('b').lift(options), 'not-applied'],
+    ['lift', 1, (conclave, options) => conclave.barrier('b').lift(options), 'unknown'],
+    ['raise', 1, (conclave, options) => conclave.barrier('c').raise(options), 'unknown'],
+    ['wait', 0, (conclave, options) => conclave.barrier('b').wait(options), 'not-applied'],
+    ['left', 0, (conclave, options) => conclave.countDownLatch('l', { count: 2 }).left(options), 'not-applied'],
+    ['delete', 1, (conclave, options) => conclave.countDownLatch('l', { count: 2 }).delete(options), 'unknown'],
+    ['countDown', 1, (conclave, options) => conclave.countDownLatch('l', { count: 2 }).countDown(options), 'unknown'],
+    ['meet', 1, (conclave, options) => conclave.cyclicBarrier('m', { parties: 2 }).wait(options), 'unknown'],
+  ];
+
+  it.each(waits)('BARRIER-5: %s ends in a moment, at request %i', (_, skip, call, outcome) =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const other = world.client({ ttlMs }).conclave;
+      await world.until(other.barrier('b').raise());
+      await world.until(other.countDownLatch('l', { count: 2 }).countDown());
+      await world.until(conclave.session.open());
+      store.partitionAt((name) => name === 'txn' || name === 'range', skip);
+      const startMs = world.sim.monotonicMs();
+      expect(await world.until(errorOf(call(conclave, { timeoutMs: 100 })))).toMatchObject({
+        code: 'TIMEOUT',
+        outcome,
+      });
+      // What a party has made is taken away meanwhile, if that can be.
+      expect(world.sim.monotonicMs() - startMs).toBeLessThanOrEqual(100 + 1_000);
+      store.heal();
+      await world.until(other.barrier('b').lift());
+      await world.until(other.countDownLatch('l', { count: 2 }).delete());
+      await world.advance(20_000);
+    }),
+  );
 });
 
 it('BARRIER-1, BARRIER-3: one whose name goes on where another one’s folders are is one of its own', () =>

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { pause } from '../../src/core/abort.js';
-import { noBytes, utf8Text } from '../../src/core/bytes.js';
+import { noBytes, utf8, utf8Text } from '../../src/core/bytes.js';
 import { byChance } from '../../src/core/runtime.js';
 import { int64Max, int64Min } from '../../src/counter/counter.js';
 import { put } from '../../src/store/ops.js';
@@ -122,6 +122,17 @@ describe('a counter', () => {
       expect(await world.until(own.conclave.counter('c').increment())).toBe(1_022n);
     }));
 
+  it('COUNTER-2: who comes after many others and a compaction is told of no lost answer', () =>
+    withNumbers(async (world) => {
+      const [seldom, often] = [world.client(), world.client()];
+      await world.until(seldom.conclave.counter('c').increment());
+      for (let i = 0; i < 20; i++) await world.until(often.conclave.counter('c').increment());
+      const { header } = await world.truth.range({ key: utf8('counters/') });
+      await world.truth.compact({ revision: header.revision });
+      expect(await world.until(seldom.conclave.counter('c').increment())).toBe(22n);
+      expect(seldom.store.counts.watch).toBe(0);
+    }));
+
   it('COUNTER-2: a lost answer is found out about, though somebody puts what is no number before the next try', () =>
     withNumbers(async (world) => {
       const [own, other] = [world.client({ ttlMs }), world.client({ ttlMs })];
@@ -140,6 +151,18 @@ describe('a counter', () => {
       await world.advance(5);
       for (const value of ['seven', '70']) await world.truth.txn({ success: [put(key, value)] });
       expect(await world.until(late)).toBe(71n);
+    }));
+
+  it('COUNTER-2: a delete whose time is up is told as unknown, and at once', () =>
+    withNumbers(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      await world.until(conclave.counter('c').increment());
+      store.partitionAt('txn');
+      const [deleting, startMs] = [errorOf(conclave.counter('c').delete({ timeoutMs: 100 })), world.sim.monotonicMs()];
+      expect(await world.until(deleting)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      expect(world.sim.monotonicMs() - startMs).toBe(100);
+      store.heal();
+      await world.advance(10_000);
     }));
 
   it('COUNTER-2: a delete whose answer is lost tells that it was done, and takes no later number away', () =>
@@ -312,6 +335,18 @@ describe('a rate limiter', () => {
         expect(allowed).toBeGreaterThanOrEqual(Math.min(bound, 4 + 20_000 / 500) - 1);
       }),
   );
+
+  it('COUNTER-7: whoever waits is told that the connection is closed', () =>
+    withNumbers(async (world) => {
+      const { conclave, runtime } = world.client({ ttlMs });
+      const limiter = conclave.rateLimiter('l', { limit: 1, perMs: 3_600_000 });
+      await world.until(limiter.wait());
+      const waiting = errorOf(limiter.wait());
+      await world.advance(1_000);
+      await world.until(conclave.close());
+      expect(await world.until(waiting)).toMatchObject({ code: 'CLOSED' });
+      expect(runtime.pendingTimers).toBe(0);
+    }));
 
   it('COUNTER-7, COUNTER-5: waits its turn; a refusal that is known costs no request', () =>
     withNumbers(async (world) => {

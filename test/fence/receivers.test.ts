@@ -30,6 +30,12 @@ describe('fencedUpdate', () => {
     });
   });
 
+  it('FENCE-4: sets to null what it compares', () => {
+    const { text, values } = fencedUpdate({ ...update, set: { owner: null }, where: { id: 7, owner: 'me' } });
+    expect(text).toContain('SET "owner" = $1, "fence" = $2 WHERE "id" = $3 AND "owner" = $4');
+    expect(values).toEqual([null, 12n, 7, 'me', 12n]);
+  });
+
   it('FENCE-4: quotes names', () => {
     const { text } = fencedUpdate({ ...update, table: 'a"; drop table b; --', where: { 'x"y': 1 } });
     expect(text).toContain('"a""; drop table b; --"');
@@ -40,6 +46,7 @@ describe('fencedUpdate', () => {
     ['no fence', { fence: undefined }],
     ['a number for a fence', { fence: 5 }],
     ['no row', { where: {} }],
+    ['no word of a row', { where: undefined }],
     ['an undefined row', { where: { id: undefined } }],
     ['a null row, which equals nothing', { where: { id: null } }],
     ['the fence set by hand', { set: { fence: 5n } }],

@@ -3,6 +3,7 @@ import { typesOfFile } from '../../src/flags/flag-file.js';
 import type { FlagsChange } from '../../src/flags/flag-set.js';
 import { putRaw, removeAll } from '../config/support/config-world.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
+import { nextUncaught } from '../support/uncaught.js';
 
 const onOff = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' } as const;
 
@@ -73,6 +74,24 @@ describe('flags', () => {
       expect(sets.every(({ flags }) => flags.get('f7')?.defaultVariant === 'on')).toBe(true);
       for (const each of sets) each.close();
       expect(store.openWatches).toBe(0);
+      await removeAll(world);
+    }));
+
+  it('FLAGS-3: what a listener throws disturbs no other', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const [first, second] = [conclave.flags.watch(), conclave.flags.watch()];
+      await world.until(Promise.all([first.ready(), second.ready()]));
+      first.events.on('change', () => {
+        throw new Error('mine');
+      });
+      const uncaught = nextUncaught();
+      await world.until(conclave.flags.set('new-ui', onOff));
+      await world.settle();
+      expect(await uncaught).toMatchObject({ message: 'mine' });
+      expect([first, second].map((set) => set.flags.has('new-ui'))).toEqual([true, true]);
+      first.close();
+      second.close();
       await removeAll(world);
     }));
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import type { GroupView } from '../../src/group/group-view.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
+import { nextUncaught } from '../support/uncaught.js';
 
 function collect(view: GroupView): string[] {
   const told: string[] = [];
@@ -72,6 +73,25 @@ describe('a group', () => {
       expect(ids(crew)).toBe('one');
       expect(statuses.slice(-2)).toEqual(['recovering', 'joined']);
       crew.close();
+    }));
+
+  it('GROUP-3: whatever a listener throws, the member comes back', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client();
+      const member = await world.until(conclave.group('crew').join({ id: 'a' }));
+      member.events.on('status', (status) => {
+        throw new Error(status);
+      });
+      for (const status of ['recovering', 'joined']) {
+        const uncaught = nextUncaught();
+        if (status === 'recovering') store.partition();
+        else store.heal();
+        await world.advance(20_000);
+        expect(await uncaught).toMatchObject({ message: status });
+        expect(member.status).toBe(status);
+      }
+      member.events.removeAllListeners();
+      await world.until(member.leave());
     }));
 
   it('GROUP-4: one id, one member; a take-over is one that leaves and one that joins', () =>

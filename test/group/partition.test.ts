@@ -4,6 +4,7 @@ import type { PartitionOptions } from '../../src/group/division.js';
 import type { ItemWork, Share, ShareOptions } from '../../src/group/share.js';
 import type { Held } from '../../src/line/held.js';
 import { type Client, errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+import { nextUncaught } from '../support/uncaught.js';
 
 const items = Array.from({ length: 12 }, (_, i) => `shard/${i}`);
 const ttlMs = 5_000;
@@ -79,6 +80,20 @@ describe('a partition', () => {
       expect(counts(one, two, three)).toEqual([0, 6, 6]);
       expect(names(two)).toEqual(expect.arrayContaining(before));
       expect(log).toEqual([]);
+    }));
+
+  it('PARTITION-1: whatever a listener throws, items are held, and handed over', () =>
+    inWorld(async (world) => {
+      const of = { items: ['a'] };
+      const share = await join(world, world.client(), { of });
+      share.events.on('acquired', () => {
+        throw new Error('mine');
+      });
+      const uncaught = nextUncaught();
+      await world.advance(1_000);
+      expect(await uncaught).toMatchObject({ message: 'mine' });
+      expect(names(share)).toEqual(['a']);
+      await world.until(share.leave());
     }));
 
   it('PARTITION-2: the work on an item has ended before another member gets it', () =>

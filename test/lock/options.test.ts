@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ConclaveError } from '../../src/core/errors.js';
 import type { Held } from '../../src/line/held.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
 import { remove } from '../../src/store/ops.js';
 import { type Client, errorOf, inWorld, outcomeOf } from '../support/sim-world.js';
 
@@ -106,6 +107,19 @@ describe('maxHoldMs', () => {
       expect(held.held).toBe(false);
       await world.advance(2_000);
       expect(await world.keys('locks/')).toEqual([]);
+    }));
+
+  it('LOCK-15, LOCKALL-5: what the store refuses to take away goes with the session, and is nobody’s rejection', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const held = [
+        await world.until(conclave.lock('x', { maxHoldMs: 500 })),
+        await world.until(conclave.lockAll(['y', 'z'], { maxHoldMs: 500 })),
+      ];
+      for (let i = 0; i < 2; i++) store.refuse('txn', etcdError('permissionDenied'));
+      await world.advance(2_000);
+      expect([held.map((each) => each.held), store.pendingFaults]).toEqual([[false, false], 0]);
+      expect(await world.keys('locks/')).toHaveLength(3);
     }));
 
   it.each([0, -1, Number.NaN])('LOCK-15: %s is refused', (maxHoldMs) =>

@@ -131,3 +131,14 @@ it('QUEUE-4: a request for several leaves nobody out, whatever became of the fir
 function removeBelow(prefix: string) {
   return remove(prefix, { rangeEnd: `${prefix.slice(0, -1)}0` });
 }
+
+it('QUEUE-9: a consumer asked for as the connection is closed is told so', async () => {
+  await inQueueWorld(async (world) => {
+    const { client, queue } = open(world);
+    await world.until(client.conclave.session.open());
+    const [opening, consuming] = [errorOf(queue.consumer()), errorOf(queue.consume(() => {}))];
+    await world.until(client.conclave.close());
+    expect(await world.until(opening)).toMatchObject({ code: 'SESSION_LOST', loss: 'closed' });
+    expect(await world.until(consuming)).toMatchObject({ code: 'CLOSED' });
+  });
+});

@@ -94,3 +94,21 @@ it('QUEUE-3: a request that comes late adds nothing for one who was told of anot
     await world.until(consumer.close());
   });
 });
+
+it('QUEUE-3: one that comes late before it is shut out has added its job, and its caller is told so', async () => {
+  await inQueueWorld(async (world) => {
+    const { queue } = open(world);
+    const late = open(world);
+    await world.until(queue.enqueue('first', { dedupeKey }));
+    await world.until(late.queue.enqueue('plain'));
+    const isStep = (name: string, request: unknown) => name === 'txn' && (request as TxnRequest).compare?.length === 2;
+    const isPass = (name: string, request: unknown) => name === 'txn' && (request as TxnRequest).compare?.length === 1;
+    late.client.store.applyLate(isStep, 1_000);
+    late.client.store.delay(isPass, { requestMs: 3_000 });
+    const adding = late.queue.enqueue('second', { dedupeKey });
+    await world.advance(500);
+    expect(await world.until(queue.cancel('1'))).toBe(true);
+    expect(await world.until(adding)).toEqual({ id: '3', duplicate: false });
+    expect(await world.until(queue.purge())).toBe(2);
+  });
+});

@@ -285,6 +285,21 @@ describe('limits and dedupe keys', () => {
     });
   });
 
+  it('QUEUE-14: what no empty queue has room for is refused, and nobody waits for it', async () => {
+    await inQueueWorld(async (world) => {
+      const queue = world.client({ ttlMs: 60_000 }).conclave.queue('q', { maxJobs: 2, maxKib: 4 });
+      const large = 'x'.repeat(5_000);
+      const refused = [
+        queue.enqueueAll([1, 2, 3], { whenFull: 'wait' }),
+        queue.enqueue(large, { whenFull: 'wait' }),
+        queue.enqueue(large),
+        queue.schedule('s', { everyMs: 1_000, payload: large }),
+      ].map((each) => errorOf(each));
+      const errors = await world.until(Promise.all(refused));
+      expect(errors).toMatchObject(errors.map(() => ({ code: 'INVALID_ARGUMENT' })));
+    });
+  });
+
   it('QUEUE-15: one job per dedupe key is in the queue at a time', async () => {
     await inQueueWorld(async (world) => {
       const [first, second] = [open(world).queue, open(world).queue];

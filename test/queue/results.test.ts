@@ -1,7 +1,7 @@
 import { type } from 'arktype';
 import { describe, expect, it } from 'vitest';
 import { errorOf, outcomeOf, type SimWorld } from '../support/sim-world.js';
-import { below, consuming, inQueueWorld } from './support.js';
+import { below, consuming, inQueueWorld, isSettling } from './support.js';
 
 function open(world: SimWorld) {
   return world.client({ ttlMs: 60_000 }).conclave.queue('q', { maxAttempts: 2, backoff: { firstMs: 10, mostMs: 10 } });
@@ -92,6 +92,24 @@ describe('a schema', () => {
       await world.until(strict.cancel('1'));
       await world.until(end());
     });
+  });
+});
+
+it('QUEUE-22: a job that does not fit, and is cancelled as it is put aside, is no concern of who takes', async () => {
+  await inQueueWorld(async (world) => {
+    const { conclave, store } = world.client({ ttlMs: 60_000 });
+    const other = world.client({ ttlMs: 60_000 }).conclave.queue('q');
+    const consumer = await world.until(conclave.queue('q', { schema: type('string') }).consumer());
+    const taking = consumer.take();
+    store.delay(isSettling, { requestMs: 1_000 });
+    const { id } = await world.until(other.enqueue(7));
+    await world.advance(500);
+    expect(await world.until(other.cancel(id))).toBe(true);
+    await world.until(other.enqueue('x'));
+    const job = await world.until(taking);
+    expect(job.payload).toBe('x');
+    await world.until(job.ack());
+    await world.until(consumer.close());
   });
 });
 

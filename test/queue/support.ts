@@ -1,5 +1,6 @@
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
 import type { Queue } from '../../src/queue/queue.js';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { remove } from '../../src/store/ops.js';
 import { inWorld, outcomeOf, type SimWorld } from '../support/sim-world.js';
 
@@ -18,6 +19,11 @@ export function inQueueWorld(test: (world: SimWorld) => Promise<void>): Promise<
     const key = utf8('queues/');
     await world.truth.txn({ success: [remove(key, { rangeEnd: prefixEnd(key) })] });
   });
+}
+
+/** Whether a call settles a claim. */
+export function isSettling(name: string, request: unknown): boolean {
+  return name === 'txn' && (request as TxnRequest).success?.[0]?.type === 'deleteRange';
 }
 
 /** The names of what is below a queue's folder. */

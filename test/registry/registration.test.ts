@@ -6,6 +6,7 @@ import { etcdError } from '../../src/store/etcd-errors.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+import { nextUncaught } from '../support/uncaught.js';
 
 const spec = { service: 'users', id: 'a', address: '10.0.0.9:8080' };
 const key = 'services/users/a';
@@ -103,6 +104,25 @@ describe('a registration', () => {
       await world.advance(30_000);
       expect(registration.status).toBe('registered');
       expect(await stored(world)).toMatchObject({ Addr: spec.address });
+    }));
+
+  it('REGISTRY-2: comes back whatever a listener throws', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client();
+      const registration = await world.until(conclave.registry.register(spec));
+      registration.events.on('status', (status) => {
+        throw new Error(status);
+      });
+      for (const status of ['recovering', 'registered']) {
+        const uncaught = nextUncaught();
+        if (status === 'recovering') store.partition();
+        else store.heal();
+        await world.advance(20_000);
+        expect(await uncaught).toMatchObject({ message: status });
+        expect(registration.status).toBe(status);
+      }
+      registration.events.removeAllListeners();
+      await world.until(registration.deregister());
     }));
 
   it('REGISTRY-2: is put there again when somebody deletes it, even if the event is lost', () =>

@@ -53,6 +53,15 @@ const changing: Scenario = async (world, { conclave }) => {
   expect((await world.until(semaphore.inspect())).permits).toBe(1);
 };
 
+const wantingMore: Scenario = async (world, { conclave }) => {
+  await world.until(world.client({ ttlMs }).conclave.semaphore('s', { permits: 1 }).setPermits(3));
+  const held = await world.until(conclave.semaphore('s', { permits: 1 }).acquire({ permits: 2 }));
+  expect(held.held).toBe(true);
+  await world.until(held.release());
+  const all = await world.until(conclave.lockAll([{ semaphore: 's', of: 1, permits: 3 }]));
+  await world.until(all.release());
+};
+
 /** The number of permits stays, and nothing else. */
 const tidy: Tidy = async (world) => {
   const left = await world.keys('semaphores/s/p');
@@ -62,6 +71,6 @@ const tidy: Tidy = async (world) => {
 
 describeLostMessages(
   'SEM-8: gives the same outcome and leaves nothing',
-  { declaring, waiting, trying, changing },
+  { declaring, waiting, trying, changing, wantingMore },
   tidy,
 );

@@ -157,6 +157,25 @@ describe('acquire()', () => {
       await tidy(world, a);
     }));
 
+  it('SEM-8: more permits than declared are waited for as long as the caller says', () =>
+    inWorld(async (world) => {
+      const { conclave, store } = world.client({ ttlMs });
+      const semaphore = conclave.semaphore('s', { permits: 1 });
+      await world.until(semaphore.setPermits(3));
+      store.partition();
+      const [refused, startMs] = [
+        errorOf(semaphore.acquire({ permits: 2, timeoutMs: 1_000 })),
+        world.sim.monotonicMs(),
+      ];
+      expect(await world.until(refused)).toMatchObject({
+        code: 'TIMEOUT',
+        message: expect.stringContaining('1000 ms'),
+      });
+      expect(world.sim.monotonicMs() - startMs).toBe(1_000);
+      store.heal();
+      await world.until(semaphore.delete());
+    }));
+
   it('SEM-9: free permits cost one round trip, their release one, a waiter two watches and one key', () =>
     inWorld(async (world) => {
       const [a, b, c] = clients(world, 3) as [Client, Client, Client];
@@ -308,7 +327,7 @@ describe('setPermits()', () => {
       const { conclave, store } = world.client();
       store.partition();
       const error = errorOf(conclave.semaphore('s', { permits: 1 }).setPermits(2, { timeoutMs: 300 }));
-      expect(await world.until(error)).toMatchObject({ code: 'TIMEOUT' });
+      expect(await world.until(error)).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
       store.heal();
       await world.advance(10_000);
     }));

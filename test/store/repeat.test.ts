@@ -45,6 +45,18 @@ describe('untilAnswered()', () => {
     expect([doubts, answers.length]).toEqual([3, 0]);
   });
 
+  it('knows nothing of a try without an answer when the connection is closed before the next', async () => {
+    const sim = new SimRuntime();
+    const closed = new ConclaveError('CLOSED', 'the store is closed');
+    const ends = async (...answers: unknown[]) => {
+      const attempt = () => Promise.reject(answers.shift());
+      return sim.until(errorOf(untilAnswered(sim, new AbortController().signal, attempt)));
+    };
+    expect(await ends(lost, etcdError('noLeader'), closed)).toMatchObject({ code: 'CLOSED', outcome: 'unknown' });
+    expect(await ends(etcdError('noLeader'), closed)).toBe(closed);
+    expect(await ends(closed)).toBe(closed);
+  });
+
   it('ends with its signal while it pauses, and sends nothing when that has aborted before', async () => {
     const sim = new SimRuntime();
     const controller = new AbortController();

@@ -15,7 +15,9 @@ export function registrations(history: History): Violation[] {
     const before = states.filter((state) => state.object === object && state.at < at);
     const shown = before.filter((_, i) => isLateNews(before[i + 1], note.atMs));
     const there = shown.some((state) => includes(state.data.value, data.owner));
-    if (data.status === 'recovering' || data.ended !== null || !there) {
+    // Somebody has just taken it away, and it is being put there again.
+    const isAway = shown.some((state) => !includes(state.data.value, data.owner));
+    if ((data.status === 'recovering' && !isAway) || data.ended !== null || !there) {
       const says = data.ended ?? data.status;
       const is = there ? 'is' : 'is not';
       const message = `${object}: ${data.owner} says ${says} after the last fault, and ${is} there`;

@@ -38,11 +38,16 @@ export const counterWorkload: Workload = {
   draw: (random, clients) => {
     let bit = 0;
     const bits = (count: number) => Array.from({ length: Math.min(count, bitsMax - bit) }, () => bit++);
-    return Array.from({ length: clients }, () =>
+    const scripts = Array.from({ length: clients }, () =>
       Array.from({ length: random.pick([1, 2]) }, () =>
         Array.from({ length: random.pick([2, 3, 4]) }, () => drawOperation(random, bits)),
       ),
     );
+    // Who comes back when others have written much. Last, so that a seed has the rest as it had before there was this.
+    return scripts.map(([first = [], ...tasks]) => {
+      const late = { how: 'add', idleMs: 20_000, bits: bits(1), together: false } as const;
+      return [[...first, ...(random.chance(0.5) ? [late] : [])], ...tasks];
+    });
   },
   stage: () => new CounterStage(),
 };

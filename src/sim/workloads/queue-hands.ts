@@ -79,13 +79,17 @@ export class QueueHands {
     });
   }
 
-  /** Takes until the store has no job any more but dead letters. */
-  async drain(client: SimClient, queue: Queue<string>): Promise<void> {
+  /**
+   * Takes until the store has no job any more but dead letters: each with a consumer of its own, or all with one, which
+   * keeps whatever it has got and does not know of.
+   */
+  async drain(client: SimClient, queue: Queue<string>, withOne = false): Promise<void> {
+    let consumer: Consumer<string> | undefined;
     // Bounded by the run: what cannot be taken is a hang, and told as such.
     while (this.#server === undefined || undoneIn(this.#server) > 0) {
       if (this.#server !== undefined && isPausedIn(this.#server))
         await this.switch(client, queue, { paused: false, timeoutMs: 5_000 });
-      const consumer = await this.#open(queue);
+      consumer ??= await this.#open(queue);
       if (consumer === undefined) {
         await pause(client.process, 500);
         if (this.#server === undefined) return;
@@ -94,8 +98,11 @@ export class QueueHands {
       // Long enough for the longest delay: a keeper that goes before leaves it to the next one, which waits anew if the
       // clocks are wrong.
       await this.#takeOne(client, consumer, { timeoutMs: 8000, workMs: 10, careful: true, verdict: 'ack' });
+      if (withOne && !consumer.signal.aborted) continue;
       await consumer.close();
+      consumer = undefined;
     }
+    await consumer?.close();
   }
 
   async #takeOne(client: SimClient, consumer: Consumer<string>, turn: TakeTurn): Promise<void> {

@@ -65,8 +65,8 @@ type QueueOperation =
     }
   /** Pauses the queue and resumes it, mostly with little patience. */
   | { readonly how: 'switch'; readonly idleMs: number; readonly turns: readonly SwitchTurn[] }
-  /** Works until nothing is left: what was accepted must be done in bounded time. */
-  | { readonly how: 'drain' };
+  /** Works until nothing is left, perhaps with one consumer: what was accepted must be done in bounded time. */
+  | { readonly how: 'drain'; readonly withOne?: boolean };
 
 type How = Exclude<QueueOperation['how'], 'drain'>;
 
@@ -93,15 +93,20 @@ function queueWorkloadOf(name: string, hows: readonly How[]): Workload {
     keeps: (key) =>
       /^queues\/q\/(tail$|switch$|(gone|jobs|ready|delayed|waiting|busy|vacant|taken|dead|progress)\/)/.test(key),
     checkers: [queueChecker, heldInTime, leaseNotEarly, noHangingPromise, nothingLeft],
-    draw: (random, clients) =>
-      Array.from({ length: clients }, (_, client) => [
-        ...Array.from({ length: random.pick([1, 1, 2]) }, (__, task) => [
-          ...Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
+    draw: (random, clients) => {
+      const scripts = Array.from({ length: clients }, (_, client) =>
+        Array.from({ length: random.pick([1, 1, 2]) }, (__, task) =>
+          Array.from({ length: random.pick([1, 2, 3]) }, (___, turn) =>
             drawOperation(random, hows, `${client}.${task}.${turn}`),
           ),
-          ...(task === 0 ? [{ how: 'drain' } as const] : []),
-        ]),
-      ]),
+        ),
+      );
+      // Last, so that a seed has the rest as it had before there was this.
+      return scripts.map(([first = [], ...tasks], client) => {
+        const drain = { how: 'drain', withOne: random.chance(0.5) } as const;
+        return [[...first, drain, ...(random.chance(0.25) ? [comesBack(`${client}.late`), drain] : [])], ...tasks];
+      });
+    },
     stage: () => new QueueStage(),
   };
 }
@@ -152,6 +157,12 @@ function drawOperation(random: Prng, hows: readonly How[], name: string): QueueO
   };
 }
 
+/** A producer that has not been there for long, while others may have added much. */
+function comesBack(item: string): QueueOperation {
+  const one = { priorities: [0], delayMs: 0, group: '', together: false, result: false };
+  return { how: 'produce', idleMs: 10_000, items: [item], ...one };
+}
+
 class QueueStage implements Stage {
   readonly #hands = new QueueHands();
 
@@ -184,7 +195,7 @@ class QueueStage implements Stage {
         for (const each of turn.turns) await this.#hands.switch(client, queue, each);
         return;
       case 'drain':
-        return this.#hands.drain(client, queue);
+        return this.#hands.drain(client, queue, turn.withOne);
     }
   }
 

@@ -61,6 +61,17 @@ describe('registrations', () => {
       },
     ],
     [
+      'comes back, since somebody has just taken it away - pass',
+      [],
+      (tale) => {
+        state(tale, 'a');
+        tale.wait(60_000);
+        state(tale);
+        state(tale, 'a');
+        says(tale, 'recovering');
+      },
+    ],
+    [
       'has not come back - fail',
       ['registrations: comes back'],
       (tale) => {

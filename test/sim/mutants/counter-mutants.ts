@@ -8,12 +8,20 @@ export const counterMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'counter/cell.js',
-        find: 'applied: changes && (await this.#didBefore(maker, known, fresh, signal))',
+        find: 'applied: changes && did',
         replace: 'applied: false',
       },
     ],
     workloads: ['counter'],
     rules: ['counter'],
+  },
+  {
+    name: 'a count that takes being late for a lost answer',
+    origin:
+      'its own before the audit of the work recipes: 16 writes of others and a compaction, and an addition failed',
+    edits: [{ file: 'counter/cell.js', find: '(isDoubtful && ', replace: '(true && ' }],
+    workloads: ['counter'],
+    rules: ['calm'],
   },
   {
     name: 'a count that is written over',

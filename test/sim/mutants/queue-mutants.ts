@@ -281,4 +281,29 @@ export const queueMutants: readonly Mutant[] = [
     workloads: ['queue-keys'],
     rules: ['queue: cancelled for good'],
   },
+  {
+    name: 'a producer that takes being late for a lost answer',
+    origin:
+      'its own before the audit of the work recipes: 32 steps of others, and an enqueue failed with nothing wrong',
+    edits: [{ file: 'queue/producer.js', find: "by === '' && isDoubtful", replace: "by === ''" }],
+    workloads: ['queue'],
+    rules: ['calm'],
+  },
+  {
+    name: 'slots of a claim that was refused',
+    origin:
+      'its own before the audit of the work recipes: etcd refuses what it has carried out, and nobody has the job',
+    edits: [
+      { file: 'queue/claimer.js', find: 'await this.#slots.discard(open);\n            throw', replace: 'throw' },
+    ],
+    workloads: ['queue', 'queue-claims'],
+    rules: ['liveness'],
+  },
+  {
+    name: 'a slot whose settling was refused',
+    origin: 'its own before the audit of the work recipes: the job is held by who has let go of it',
+    edits: [{ file: 'queue/crew.js', find: 'void this.#slots.discard([slot])', replace: 'void 0' }],
+    workloads: ['queue', 'queue-claims'],
+    rules: ['liveness'],
+  },
 ];
