@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, type WaitOptions, withDeadline } from '../core/abort.js';
 import { utf8Text } from '../core/bytes.js';
+import { callUser } from '../core/call-user.js';
 import { deferredOnce } from '../core/deferred.js';
 import { ConclaveError } from '../core/errors.js';
 import { isPlainObject, type Plain, parsePlain, samePlain } from '../core/plain.js';
@@ -70,7 +71,7 @@ export class FlagSet implements AsyncDisposable {
       onEnd: (error) => this.#end(error),
     });
     this.#freshness = new Freshness(context.runtime, staleAfterMs, this.#share.shared, (stale) =>
-      this.events.emit('stale', stale),
+      callUser(() => this.events.emit('stale', stale)),
     );
     const unlink = onAbort(signal, (reason) => this.#end(reason as ConclaveError));
     this.#releases = [this.#freshness.start(), unlink, () => this.#share.unsubscribe()];
@@ -130,7 +131,7 @@ export class FlagSet implements AsyncDisposable {
     for (const change of keys) this.#take(change, touched);
     const flagsChanged = [...touched].filter((key) => this.#build(key));
     this.#ready.resolve();
-    this.events.emit('change', { revision, flagsChanged, resync });
+    callUser(() => this.events.emit('change', { revision, flagsChanged, resync }));
   }
 
   #take({ before, after }: KeyChange, touched: Set<string>): void {
@@ -211,7 +212,7 @@ export class FlagSet implements AsyncDisposable {
 
   #refuse(problems: Map<string, string>, name: string, reason: string): void {
     problems.set(name, reason);
-    this.events.emit('invalid', name, reason);
+    callUser(() => this.events.emit('invalid', name, reason));
   }
 
   #end(error: ConclaveError): void {
@@ -219,6 +220,6 @@ export class FlagSet implements AsyncDisposable {
     this.#over = error;
     for (const release of this.#releases.splice(0)) release();
     this.#ready.reject(error);
-    this.events.emit('end', error);
+    callUser(() => this.events.emit('end', error));
   }
 }

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import type { WaitOptions } from '../core/abort.js';
+import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Plain } from '../core/plain.js';
 import { randomHex } from '../core/runtime.js';
@@ -111,6 +112,6 @@ export class Membership implements AsyncDisposable {
   }
 
   #turned(status: KeptKeyStatus, error: ConclaveError | undefined): void {
-    if (status !== 'pending') this.events.emit('status', this.status, error);
+    if (status !== 'pending') callUser(() => this.events.emit('status', this.status, error));
   }
 }

@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { onAbort, pause } from '../core/abort.js';
 import { utf8 } from '../core/bytes.js';
+import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Share as MirrorShare } from '../core/shared.js';
 import { inLine } from '../line/acquire.js';
@@ -172,7 +173,7 @@ export class Share implements AsyncDisposable {
     }
     if (this.#isSettled || items.some((item) => owners.get(item) !== wanted.get(item))) return;
     this.#isSettled = true;
-    this.events.emit('settled');
+    callUser(() => this.events.emit('settled'));
   }
 
   /** By the store, but for what this member has itself: that it knows better. */
@@ -233,7 +234,7 @@ export class Share implements AsyncDisposable {
     });
     const stopped = new Promise<void>((resolve) => onAbort(hold.signal, () => resolve()));
     if (this.#leaving.signal.aborted) hold.stop(this.#leaving.signal.reason);
-    else this.events.emit('acquired', hold);
+    else callUser(() => this.events.emit('acquired', hold));
     const working = hold.signal.aborted ? undefined : Promise.resolve(hold).then(this.#work);
     working?.catch((error: unknown) => {
       if (!hold.signal.aborted) this.#end(error);
@@ -244,7 +245,7 @@ export class Share implements AsyncDisposable {
     if (hold.held) await hold.release().catch(() => {});
     this.#holds.delete(item);
     this.#isSettled = false;
-    this.events.emit('released', item, lost);
+    callUser(() => this.events.emit('released', item, lost));
     this.#schedule();
   }
 

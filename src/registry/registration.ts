@@ -1,6 +1,7 @@
 import { EventEmitter } from 'eventemitter3';
 import { abortable, onAbort, pause, type WaitOptions } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
+import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import { Health, type HealthOptions, type HealthProbe } from '../core/health.js';
 import { randomHex } from '../core/runtime.js';
@@ -228,7 +229,7 @@ export class Registration implements AsyncDisposable {
   #felt(healthy: boolean): void {
     if (this.signal.aborted || this.#gone) return;
     this.#write({ healthy }).catch(() => {});
-    this.events.emit('health', healthy);
+    callUser(() => this.events.emit('health', healthy));
   }
 
   /** Foreign formats have no room for the owner: there the lease tells. */
@@ -246,7 +247,7 @@ export class Registration implements AsyncDisposable {
     const { owner, enabled } = this.#codec.decode(value, this);
     if (owner === undefined || enabled === this.#entry.enabled) return;
     this.#entry = { ...this.#entry, enabled };
-    this.events.emit('enabled', enabled);
+    callUser(() => this.events.emit('enabled', enabled));
   }
 
   #session(): Session {
@@ -265,7 +266,7 @@ export class Registration implements AsyncDisposable {
     const now = this.status;
     if (now === this.#told) return;
     this.#told = now;
-    this.events.emit('status', now, error);
+    callUser(() => this.events.emit('status', now, error));
   }
 }
 

@@ -1,5 +1,6 @@
 import { EventEmitter } from 'eventemitter3';
 import { type WaitOptions, withDeadline } from '../core/abort.js';
+import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import type { RecipeContext } from '../line/context.js';
@@ -39,7 +40,9 @@ export class Registry {
     this.#context = context;
     this.#files = files;
     this.#checks = new MirrorChecks(context.store, context.runtime);
-    this.#views = new SharedViews(context, this.#checks, (key, error) => this.events.emit('unreadable', key, error));
+    this.#views = new SharedViews(context, this.#checks, (key, error) =>
+      callUser(() => this.events.emit('unreadable', key, error)),
+    );
   }
 
   /**
@@ -98,7 +101,7 @@ export class Registry {
 
   #savedAt(spec: ViewSpec, { snapshotFile: path, startWaitMs }: DiscoverOptions): SavedInstances | undefined {
     if (path === undefined) return undefined;
-    const onFailure = (error: unknown) => void this.events.emit('snapshotFailed', path, error);
+    const onFailure = (error: unknown) => callUser(() => this.events.emit('snapshotFailed', path, error));
     return new SavedInstances(this.#context.runtime, this.#files, spec, { path, startWaitMs, onFailure });
   }
 

@@ -6,6 +6,7 @@ import { etcdError } from '../../src/store/etcd-errors.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
+import { uncaughtDuring } from '../support/uncaught.js';
 
 const spec = { service: 'users', id: 'a', address: '10.0.0.9:8080' };
 const key = 'services/users/a';
@@ -119,6 +120,36 @@ describe('a registration', () => {
       store.dropDeletes = false;
       expect(await stored(world)).toBeDefined();
       expect(registration.status).toBe('registered');
+    }));
+
+  it('REGISTRY-2: comes back, and REGISTRY-4, REGISTRY-6: is switched and probed, though every listener throws', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      let well = true;
+      const registration = await world.until(conclave.registry.register(spec, { health: () => well }));
+      await world.advance(1_000);
+      for (const event of ['status', 'health', 'enabled'] as const) {
+        registration.events.on(event, () => {
+          throw new Error(event);
+        });
+      }
+      const uncaught = await uncaughtDuring(async () => {
+        await world.truth.leaseRevoke({ id: conclave.session.leaseId });
+        await world.advance(10_000);
+        await world.until(conclave.registry.setEnabled('users', 'a', false));
+        await world.advance(1_000);
+        for (well of [false, true]) await world.advance(5_000);
+      });
+      registration.events.removeAllListeners();
+      expect(uncaught.map((error) => (error as Error).message)).toEqual([
+        ...['status', 'status', 'enabled'],
+        ...['health', 'health'],
+      ]);
+      expect(registration.status).toBe('registered');
+      expect(await stored(world)).toMatchObject({
+        lease: conclave.session.leaseId,
+        Metadata: { status: 'DISABLED' },
+      });
     }));
 
   it('REGISTRY-3: a second process with the id gets a conflict, and leaves the first alone', () =>
