@@ -1,6 +1,7 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertObject } from '../core/given.js';
 import { isPlainObject, jsonOrText } from '../core/plain.js';
 import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
@@ -174,7 +175,8 @@ export class Flags {
    * history, `INVALID_ARGUMENT` for more flags than one txn takes, `INVALID_VALUE` when what was there is no flag; else
    * as `set`.
    */
-  rollback(options: FlagRollbackOptions & { readonly key?: string | undefined }): Promise<Written> {
+  async rollback(options: FlagRollbackOptions & { readonly key?: string | undefined }): Promise<Written> {
+    assertObject('the options of a rollback', options);
     const { key, toRevision, reason = `rollback to revision ${toRevision}` } = options;
     const what = placeOf(key);
     return this.#within('rollback of flags', options, async (signal) => {

@@ -3,6 +3,7 @@ import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
+import { assertObject, assertText } from '../core/given.js';
 import type { RecipeContext } from '../line/context.js';
 import { MirrorChecks } from '../store/mirror-checks.js';
 import { get, modifiedAt, rangeAt } from '../store/ops.js';
@@ -52,6 +53,7 @@ export class Registry {
    * `INVALID_NAME`, `TIMEOUT`, what the store refuses for good.
    */
   async register(spec: RegisterSpec, options: RegisterOptions & FormatOptions = {}): Promise<Registration> {
+    assertObject('what is to be registered', spec);
     options.signal?.throwIfAborted();
     const { codec = goNaming, ...rest } = options;
     return new Registration(this.#context, this.#checks, codec, spec, rest).start();
@@ -67,8 +69,12 @@ export class Registry {
     return this.#discovery(service, oneService(this.#context, codec, service), rest);
   }
 
-  /** The same for all services whose names begin with `prefix`, over one watch. Default: all. */
+  /**
+   * The same for all services whose names begin with `prefix`, over one watch. Default: all.
+   * @throws ConclaveError `INVALID_ARGUMENT`.
+   */
   discoverAll(prefix = '', options: DiscoverOptions & FormatOptions = {}): Discovery {
+    assertText('a prefix', prefix);
     const { codec = goNaming, ...rest } = options;
     return this.#discovery(`${prefix}*`, allServices(this.#context, codec, prefix), rest);
   }

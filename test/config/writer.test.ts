@@ -52,6 +52,21 @@ describe('a writer', () => {
       await removeAll(world);
     }));
 
+  it('CONFIG-12: a write that was to be guarded and says no revision is refused, as is one that says no value', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const config = configOf(client);
+      const [none, number] = [undefined, { expectRevision: 1 }] as unknown as [never, never];
+      for (const wrong of [
+        ...[none, {} as never, number].map((options) => () => config.compareAndSet('a', 1, options)),
+        ...[() => config.set('a', none), () => config.setAll(none), () => config.rollout('a', none)],
+        ...[() => config.diff({ key: 'a' }, none), () => config.rollback({ key: 'a' }, none), () => config.watch(none)],
+      ]) {
+        expect(await errorOf(wrong())).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      }
+      expect(client.store.total).toBe(0);
+    }));
+
   it('CONFIG-12: of writers that collide all are written, one after the other, each in the history', () =>
     inWorld(async (world) => {
       const writers = Array.from({ length: 5 }, () => configOf(world.client()));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import type { InstanceSpec } from '../../src/registry/instance.js';
-import type { Registration, RegistrationStatus } from '../../src/registry/registration.js';
+import type { RegisterSpec, Registration, RegistrationStatus } from '../../src/registry/registration.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
@@ -328,6 +328,8 @@ describe('a registration', () => {
     ['a weight that is none', { ...spec, weight: Number.NaN }],
     ['an empty zone', { ...spec, zone: '' }],
     ['metadata above 1 MiB', { ...spec, metadata: { x: 'x'.repeat(1024 * 1024) } }],
+    ['nothing', undefined as unknown as RegisterSpec],
+    ['a name alone', 'users' as unknown as RegisterSpec],
   ])('refuses %s, and sends nothing', (_, wrong) =>
     inWorld(async (world) => {
       const { conclave, store } = world.client();
