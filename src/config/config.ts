@@ -204,12 +204,12 @@ export class Config {
 
   /** Ends a rollout: all see the new value. @throws as `rollout`. */
   promote(name: string, options: SetOptions = {}): Promise<Written> {
-    return this.#step(name, options, (rollout) => rollout?.next ?? notRolledOut(name));
+    return this.#step(name, options, (rollout = notRolledOut(name)) => rollout.next);
   }
 
   /** Ends a rollout: all see what was there before. @throws as `rollout`. */
   abandon(name: string, options: SetOptions = {}): Promise<Written> {
-    return this.#step(name, options, (rollout) => rollout?.base ?? notRolledOut(name));
+    return this.#step(name, options, (rollout = notRolledOut(name)) => rollout.base);
   }
 
   /** Who shows which revision of a place, of those that `report`. */

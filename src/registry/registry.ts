@@ -5,9 +5,10 @@ import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
 import { assertObject, assertText } from '../core/given.js';
 import type { RecipeContext } from '../line/context.js';
+import type { TxnRequest } from '../store/messages.js';
 import { MirrorChecks } from '../store/mirror-checks.js';
 import { get, modifiedAt, rangeAt } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import type { RegistryCodec } from './codec.js';
 import { goNaming } from './codecs/go-naming.js';
 import { type DiscoverOptions, Discovery, type DiscoveryListener } from './discovery.js';
@@ -120,7 +121,7 @@ export class Registry {
   ): Promise<boolean> {
     const { store, runtime } = this.#context;
     const key = entryKey(this.#context, codec, service, id);
-    let [found] = (await untilAnswered(runtime, signal, () => store.range({ key }))).kvs;
+    let [found] = (await untilAnswered(runtime, signal, () => store.range({ key }, { signal }))).kvs;
     // Bounded by `signal`: each further turn is for somebody else who has written the entry.
     while (found !== undefined) {
       const { value, modRevision } = found;
@@ -128,13 +129,12 @@ export class Registry {
       if (entry.owner === undefined) throw unsupported(`the entry of ${id} is foreign: nobody would take it up`);
       if (entry.enabled === enabled) return true;
       const changed = codec.encode({ ...entry, enabled }, { service, id });
-      const txn = await untilAnswered(runtime, signal, () =>
-        store.txn({
-          compare: [modifiedAt(key, modRevision)],
-          success: [{ type: 'put', request: { key, value: changed, ignoreLease: true } }],
-          failure: [get(key)],
-        }),
-      );
+      const request: TxnRequest = {
+        compare: [modifiedAt(key, modRevision)],
+        success: [{ type: 'put', request: { key, value: changed, ignoreLease: true } }],
+        failure: [get(key)],
+      };
+      const txn = await untilDone(runtime, signal, () => store.txn(request, { signal }));
       if (txn.succeeded) return true;
       [found] = rangeAt(txn, 0).kvs;
     }

@@ -1,5 +1,5 @@
 import { type AnySignal, pause } from '../core/abort.js';
-import { ConclaveError } from '../core/errors.js';
+import { ConclaveError, undecided } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 
 const firstPauseMs = 50;
@@ -30,6 +30,25 @@ export async function untilAnswered<T>(
     }
     await pause(runtime, pauseMs, signal);
   }
+}
+
+/** The same for what changes something: what ends it after a try that was not answered leaves open what that has done. */
+export async function untilDone<T>(runtime: Runtime, signal: AnySignal, attempt: () => Promise<T>): Promise<T> {
+  let doubtful = false;
+  const doubt = () => {
+    doubtful = true;
+  };
+  try {
+    return await untilAnswered(runtime, signal, attempt, doubt);
+  } catch (error) {
+    throw doubtful ? inDoubt(error, signal) : error;
+  }
+}
+
+/** The same failure, of something that may have been done, in part or as a whole. An abort is the caller's, and stays. */
+export function inDoubt(error: unknown, signal: AnySignal): unknown {
+  const isAbort = error === signal.reason && !ConclaveError.is(error, 'TIMEOUT');
+  return isAbort ? error : undecided(error);
 }
 
 /** Whether the store may have done it, or could not be asked at all. */

@@ -212,6 +212,25 @@ describe('a registration', () => {
       expect(registration.entry.enabled).toBe(true);
     }));
 
+  it('REGISTRY-4: an operator whose word was not answered is told so, and one who gives up at once', () =>
+    inWorld(async (world) => {
+      const [owner, operator] = [world.client(), world.client()];
+      const registration = await world.until(owner.conclave.registry.register(spec));
+      const { registry } = operator.conclave;
+      for (let i = 0; i < 20; i++) operator.store.loseReply('txn');
+      const error = await world.until(errorOf(registry.setEnabled('users', 'a', false)));
+      expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      expect(registration.entry.enabled).toBe(false);
+      operator.store.partition();
+      const giveUp = new AbortController();
+      const given = errorOf(registry.setEnabled('users', 'a', true, { signal: giveUp.signal }));
+      await world.advance(10);
+      giveUp.abort('enough');
+      await world.settle();
+      expect(operator.store.activeCalls).toBe(0);
+      expect(await given).toBe('enough');
+    }));
+
   it('REGISTRY-4: an update that the store refuses changes nothing, and is in nobody’s way', () =>
     inWorld(async (world) => {
       const { conclave, store } = world.client();
