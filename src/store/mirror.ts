@@ -1,5 +1,5 @@
 import type { AnySignal } from '../core/abort.js';
-import { latin1 } from '../core/bytes.js';
+import { latin1, sameBytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { CatchUp } from './catch-up.js';
@@ -229,11 +229,11 @@ export class Mirror {
    * A count of now may be ahead of events that are on their way, so that a difference is only a doubt. Those events
    * have come by the next check, or never will; if they have, a count as of the mirror's own revision is exact.
    */
-  #answered(count: bigint | 'compacted'): void {
+  #answered(count: bigint | 'gone'): void {
     const asked = this.#asked;
     if (this.#stopped || asked === undefined || asked.following !== this.#stopFollowing) return;
-    if (count !== 'compacted') this.#heard();
-    if (count === 'compacted' || (asked.again && count !== BigInt(asked.size))) this.listAgain();
+    if (count !== 'gone') this.#heard();
+    if (count === 'gone' || (asked.again && count !== BigInt(asked.size))) this.listAgain();
     else this.#doubt = !asked.again && count !== BigInt(this.#items.size) ? this.#revision : undefined;
   }
 
@@ -258,10 +258,15 @@ function differences(before: ReadonlyMap<string, KeyValue>, after: ReadonlyMap<s
   const found: KeyChange[] = [];
   for (const [key, kv] of after) {
     const old = before.get(key);
-    if (old?.modRevision !== kv.modRevision) found.push({ key, before: old, after: kv });
+    if (old === undefined || !isSame(old, kv)) found.push({ key, before: old, after: kv });
   }
   for (const [key, kv] of before) {
     if (!after.has(key)) found.push({ key, before: kv, after: undefined });
   }
   return found;
+}
+
+/** A store that was made anew counts its revisions anew. */
+function isSame(a: KeyValue, b: KeyValue): boolean {
+  return a.modRevision === b.modRevision && a.createRevision === b.createRevision && sameBytes(a.value, b.value);
 }

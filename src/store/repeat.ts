@@ -32,7 +32,9 @@ export async function untilAnswered<T>(
   }
 }
 
-/** The same for what changes something: what ends it after a try that was not answered leaves open what that has done. */
+/**
+ * The same for what changes something: what ends it after a try that was not answered leaves open what that has done.
+ */
 export async function untilDone<T>(runtime: Runtime, signal: AnySignal, attempt: () => Promise<T>): Promise<T> {
   let doubtful = false;
   const doubt = () => {
@@ -45,7 +47,9 @@ export async function untilDone<T>(runtime: Runtime, signal: AnySignal, attempt:
   }
 }
 
-/** The same failure, of something that may have been done, in part or as a whole. An abort is the caller's, and stays. */
+/**
+ * The same failure, of something that may have been done, in part or as a whole. An abort is the caller's, and stays.
+ */
 export function inDoubt(error: unknown, signal: AnySignal): unknown {
   const isAbort = error === signal.reason && !ConclaveError.is(error, 'TIMEOUT');
   return isAbort ? error : undecided(error);

@@ -152,6 +152,25 @@ describe('a registration', () => {
       });
     }));
 
+  it('REGISTRY-2: comes back when the store is restored from a backup that knows its lease, and not the entry', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const registration = await world.until(client.conclave.registry.register(spec));
+      for (let i = 0; i < 9; i++) await world.until(registration.update({ weight: 10 + i }));
+      const told = statusesOf(registration);
+      const { leaseId } = client.conclave.session;
+      await world.anew(async (store) => {
+        await store.leaseGrant({ id: leaseId, ttl: 10n });
+        client.store.becomes(store);
+        await world.advance(1_000);
+        const { kvs } = await store.range({ key: utf8(key) });
+        expect(kvs).toMatchObject([{ lease: leaseId }]);
+        expect(told).toEqual(['recovering', 'registered']);
+        await world.until(client.conclave.close());
+      });
+      await world.expire();
+    }));
+
   it('REGISTRY-3: a second process with the id gets a conflict, and leaves the first alone', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];

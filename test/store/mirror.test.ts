@@ -189,6 +189,23 @@ describe('a mirror', () => {
       for (const stop of stops) stop();
     }));
 
+  it('shows a store that was made anew, though its revisions are those of other values before', () =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x']);
+      const client = world.client();
+      const { told, shown, stop } = mirrored(client);
+      await world.settle();
+      await world.anew(async (store) => {
+        const anew = { key: utf8('a/1'), value: utf8('another') };
+        await store.txn({ success: [{ type: 'put', request: anew }] });
+        client.store.becomes(store);
+        await world.settle();
+        expect([told.at(-1), shown()]).toEqual(['2 resync: a/1 x>another', 'a/1=another']);
+        stop();
+      });
+      await write(world, ['a/1', null]);
+    }));
+
   it('ends with what the store says for good', () =>
     inWorld(async (world) => {
       const client = world.client();
