@@ -338,20 +338,15 @@ export class KeptKey {
   #watch(): void {
     if (this.#mirror !== undefined) return;
     const { store, runtime } = this.#context;
-    const { key } = this.#spec;
-    this.#mirror = new Mirror(
-      store,
-      runtime,
-      { key },
-      {
-        onChange: () => {
-          this.#news = true;
-          if (!this.#writing) this.#look();
-        },
-        onEnd: (error) => this.end(error),
+    const { key, checks } = this.#spec;
+    const listener = {
+      onChange: () => {
+        this.#news = true;
+        if (!this.#writing) this.#look();
       },
-      this.#spec.checks,
-    );
+      onEnd: (error: ConclaveError) => this.end(error),
+    };
+    this.#mirror = new Mirror(store, runtime, { key }, listener, checks);
     this.#stopMirror = this.#mirror.start();
   }
 
@@ -368,7 +363,8 @@ export class KeptKey {
     try {
       this.#see(now);
     } catch (error) {
-      return this.#giveUp(ConclaveError.from(error));
+      this.#giveUp(ConclaveError.from(error));
+      return;
     }
     if (this.#known === undefined && this.#wish.value !== undefined) this.#turn('recovering');
     this.#renewWish();
