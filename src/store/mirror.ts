@@ -31,15 +31,21 @@ export interface MirrorChange {
 export interface MirrorListener {
   /** The first call brings the first state. */
   onChange(change: MirrorChange): void;
-  /** For good: the store refuses, or was closed. */
+  /** For good: the store was closed, or refuses the first state. */
   onEnd(error: ConclaveError): void;
 }
+
+/** How long after a refusal it is asked again, in milliseconds. */
+const refusedPauseMs = 5_000;
 
 /**
  * A range of the store in memory, whole revisions at a time: never a mix of two, never back. Costs one read and one
  * watch, and a count every 5 s, in one request with those of others. That count tells that the store can be heard, and
  * of a DELETE event that was lost around compaction (etcd #18089, #19179), which a watch alone would never make good.
  * What is shown may be behind the store; `catchUp` brings it to the present.
+ *
+ * Once it has shown something it stays, though the store refuses: rights and tokens that were taken away by mistake come
+ * back, and whoever looks is told meanwhile that nothing is heard.
  */
 export class Mirror {
   readonly #store: Store;
@@ -56,6 +62,8 @@ export class Mirror {
   /** The mirror's revision when the store, asked for now, counted otherwise. */
   #doubt: bigint | undefined;
   #stopFollowing: () => void = () => {};
+  /** Whether changes of what is shown are told now. */
+  #isFollowing = false;
   #asked: Asked | undefined;
   readonly #checks: MirrorChecks;
   #stopChecks: () => void = () => {};
@@ -142,9 +150,11 @@ export class Mirror {
 
   #follow(): void {
     this.#doubt = undefined;
+    this.#isFollowing = false;
     const sentAt = this.#runtime.clocks();
     this.#stopFollowing = follow(this.#store, this.#runtime, this.#spec, {
       onSnapshot: (kvs, revision) => {
+        this.#isFollowing = true;
         this.#catchUp.proven(sentAt);
         this.#replace(kvs, revision);
       },
@@ -153,11 +163,18 @@ export class Mirror {
         this.#heard();
         this.#moved(revision);
       },
-      onEnd: (error) => {
-        this.#over(error);
-        this.#listener.onEnd(error);
-      },
+      onEnd: (error) => this.#refused(error),
     });
+  }
+
+  #refused(error: ConclaveError): void {
+    if (this.#revision !== 0n && error.code !== 'CLOSED') {
+      this.#isFollowing = false;
+      this.#stopFollowing = this.#runtime.setTimer(refusedPauseMs, () => this.#follow());
+      return;
+    }
+    this.#over(error);
+    this.#listener.onEnd(error);
   }
 
   #replace(kvs: readonly KeyValue[], revision: bigint): void {
@@ -215,7 +232,7 @@ export class Mirror {
 
   #question(): CountQuestion | undefined {
     const [doubt, revision] = [this.#doubt, this.#revision];
-    if (revision === 0n) return undefined;
+    if (!this.#isFollowing) return undefined;
     if (doubt === revision) {
       this.listAgain();
       return undefined;
