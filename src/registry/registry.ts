@@ -12,6 +12,7 @@ import { untilAnswered, untilDone } from '../store/repeat.js';
 import type { RegistryCodec } from './codec.js';
 import { goNaming } from './codecs/go-naming.js';
 import { type DiscoverOptions, Discovery, type DiscoveryListener } from './discovery.js';
+import type { Instance } from './instance.js';
 import { allServices, entryKey, oneService } from './names.js';
 import { type RegisterOptions, type RegisterSpec, Registration } from './registration.js';
 import { SavedInstances } from './saved-instances.js';
@@ -24,7 +25,7 @@ export interface FormatOptions {
 }
 
 export interface RegistryEvents {
-  /** An entry could not be read, and is left out. */
+  /** An entry could not be read, or a filter threw at it, and is left out. */
   unreadable: [key: string, error: unknown];
   /** A `snapshotFile` could not be read or written: that endangers nothing but the next start without the store. */
   snapshotFailed: [path: string, error: unknown];
@@ -37,14 +38,13 @@ export class Registry {
   readonly #files: Files;
   readonly #checks: MirrorChecks;
   readonly #views: SharedViews;
+  readonly #leaveOut = (key: string, error: unknown) => callUser(() => this.events.emit('unreadable', key, error));
 
   constructor(context: RecipeContext, files: Files) {
     this.#context = context;
     this.#files = files;
     this.#checks = new MirrorChecks(context.store, context.runtime);
-    this.#views = new SharedViews(context, this.#checks, (key, error) =>
-      callUser(() => this.events.emit('unreadable', key, error)),
-    );
+    this.#views = new SharedViews(context, this.#checks, this.#leaveOut);
   }
 
   /**
@@ -103,7 +103,26 @@ export class Registry {
 
   #discovery(service: string, spec: ViewSpec, options: DiscoverOptions): Discovery {
     const subscribe = (listener: DiscoveryListener) => this.#views.subscribe(spec, listener);
-    return new Discovery(this.#context.runtime, service, subscribe, options, this.#savedAt(spec, options));
+    const filter = options.filter && this.#sparing(options.filter);
+    return new Discovery(
+      this.#context.runtime,
+      service,
+      subscribe,
+      { ...options, filter },
+      this.#savedAt(spec, options),
+    );
+  }
+
+  /** An entry that a filter cannot take, as one of somebody else's without some metadata, is as one that is none. */
+  #sparing(filter: (instance: Instance) => boolean): (instance: Instance) => boolean {
+    return (instance) => {
+      try {
+        return filter(instance);
+      } catch (error) {
+        this.#leaveOut(instance.key, error);
+        return false;
+      }
+    };
   }
 
   #savedAt(spec: ViewSpec, { snapshotFile: path, startWaitMs }: DiscoverOptions): SavedInstances | undefined {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
-import type { KeyValue } from '../../src/store/messages.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
+import type { KeyValue } from '../../src/store/messages.js';
 import { Mirror, type MirrorChange } from '../../src/store/mirror.js';
 import { checkEveryMs, MirrorChecks } from '../../src/store/mirror-checks.js';
 import { type Client, inWorld, type SimWorld } from '../support/sim-world.js';
