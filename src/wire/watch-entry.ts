@@ -11,7 +11,7 @@ export class WatchEntry {
   /** Everything up to this revision has been told; -1 before the server has the watch: whatever comes next is new. */
   #told: bigint;
   /** The newest revision that a server has named to it. */
-  #seen = 0n;
+  #seen: bigint;
   #created = false;
   #ended = false;
   /** Events of a response that the server sends in parts. */
@@ -21,6 +21,7 @@ export class WatchEntry {
     this.#spec = spec;
     this.#listener = listener;
     this.#told = (spec.startRevision ?? 0n) - 1n;
+    this.#seen = spec.seenRevision ?? 0n;
   }
 
   /** Asks for what has not been told yet. Parts of a response that the stream before did not finish are dropped. */
@@ -42,7 +43,7 @@ export class WatchEntry {
   created(revision: bigint): void {
     if (this.#ended || this.#created) return;
     this.#created = true;
-    this.#seen = revision;
+    if (revision > this.#seen) this.#seen = revision;
     // With a start revision the header says nothing about what has been told.
     if (this.#told === -1n) this.#told = revision;
     this.#listener.onCreated?.(revision);

@@ -283,6 +283,20 @@ describe('a watch whose stream is lost', () => {
     expect(runtime.pendingTimers).toBe(0);
   });
 
+  it.each([
+    ['ends with COMPACTED at its start, too, if it goes on from what the store has lost', 9n, 'COMPACTED'],
+    ['waits for a start revision in the future', undefined, undefined],
+  ])('%s', async (_, seenRevision, code) => {
+    const { runtime, service, store } = setUp();
+    service.on(kvMethods.range, async () => ({ header: header(3n), kvs: [], more: false, count: 1n }));
+    const log = new ToldWatch(store, { key, startRevision: 10n, seenRevision });
+    await runtime.settle();
+    service.watches[0]?.send(created(0n, 3n));
+    await runtime.settle();
+    expect(log.error?.code).toBe(code);
+    await store.close();
+  });
+
   it('is given another stream if nobody says whether the store has gone back', async () => {
     const { runtime, service, store } = setUp();
     service.on(kvMethods.range, () => new Promise(() => {}));
