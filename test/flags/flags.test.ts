@@ -260,7 +260,17 @@ describe('flags', () => {
       await world.until(flags.set('a', { ...onOff, targeting }));
       const step = { variant: 'on', percent: 10 } as const;
       expect(await world.until(errorOf(flags.rollout('a', step)))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+      // An experiment that somebody has written by hand is none of ours.
+      const experiment = {
+        fractional: [
+          ['on', 50],
+          ['off', 50],
+        ],
+      };
+      await world.until(flags.set('b', { ...onOff, targeting: experiment }));
+      expect(await world.until(errorOf(flags.rollout('b', step)))).toMatchObject({ code: 'FAILED_PRECONDITION' });
       await world.until(flags.rollout('a', step, { replace: true }));
+      await world.until(flags.rollout('a', { ...step, percent: 33.333 }));
       await world.until(flags.rollout('a', { ...step, percent: 20, keys: ['ada'] }));
       await world.until(flags.rollout('a', { ...step, percent: 30 }));
       for (const wrong of [
