@@ -3,10 +3,11 @@ import { parseArgs } from 'node:util';
 import { type SimOptions, sim } from '../src/sim/cli.js';
 import { replayCommand } from '../src/sim/report.js';
 
-// npm run sim -- --seeds N [--from SEED] [--workload NAME]     runs seeds
-// npm run sim -- --seed N [--workload NAME] [--events]         replays one, with what happened in it
-// npm run sim -- ... --clients N                               with other than 4 clients
-// npm run sim -- --plan FILE                                   replays a plan that was written down
+const usage = `npm run sim -- --seeds N [--from SEED] [--workload NAME]     runs seeds, 100 unless said otherwise
+npm run sim -- --seed N [--workload NAME] [--events]         replays one, with what happened in it
+npm run sim -- ... --clients N                               with other than 4 clients
+npm run sim -- ... --max-failures N                          stops after other than 5 failures
+npm run sim -- --plan FILE                                   replays a plan that was written down`;
 
 const { values } = parseArgs({
   options: {
@@ -18,8 +19,14 @@ const { values } = parseArgs({
     plan: { type: 'string' },
     events: { type: 'boolean' },
     'max-failures': { type: 'string' },
+    help: { type: 'boolean' },
   },
 });
+
+if (values.help === true) {
+  console.log(usage);
+  process.exit();
+}
 
 const options: SimOptions = {
   seeds: wholeNumber('seeds'),

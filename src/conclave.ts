@@ -105,7 +105,7 @@ export class Conclave implements AsyncDisposable {
    * A session of its own, open, for what must not share the fate of the rest: `{ session }` in any recipe's options.
    * One more lease and heartbeat; `close()` it, or `await using`. With the `leaseId` of an earlier life of this process
    * it takes over that lease, if it is still there.
-   * @throws as `Session.open`; ConclaveError `INVALID_TTL`. Leaves no lease behind.
+   * @throws as `Session.open`; ConclaveError `INVALID_TTL`, `INVALID_ARGUMENT`. Leaves no lease behind.
    */
   async newSession(options: SessionOptions & Pick<WaitOptions, 'signal'> = {}): Promise<Session> {
     const session = this.#context.sessions.fresh(options);

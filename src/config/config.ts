@@ -2,7 +2,9 @@ import { type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
+import { assertObject } from '../core/given.js';
 import type { RecipeContext } from '../line/context.js';
+import { assertKeyOrPrefix } from '../store/key-or-prefix.js';
 import { untilAnswered } from '../store/repeat.js';
 import { SharedMirrors } from '../store/shared-mirrors.js';
 import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from '../versions/history.js';
@@ -53,11 +55,13 @@ export class Config {
 
   /**
    * Follows one key, or all keys below a prefix as one object. Resolves when the first value is there, or refused:
-   * then `ready()` rejects. All who watch the same in this process share one watch.
+   * then `ready()` rejects. All who watch the same in this process share one watch. `signal` ends it whenever it
+   * aborts, `timeoutMs` limits the wait for the first value alone.
    * @throws `signal.reason` itself; ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`, `TIMEOUT` when `timeoutMs` passes
    * before the first value, what the store refuses.
    */
   async watch<T = unknown>(options: WatchConfigOptions<T>): Promise<WatchedConfig<T>> {
+    assertKeyOrPrefix(options);
     options.signal?.throwIfAborted();
     checkWatchOptions(options);
     const { runtime } = this.#context;
@@ -98,26 +102,38 @@ export class Config {
    * @throws ConclaveError `INVALID_VALUE` when the schema refuses what would be, `INVALID_ARGUMENT`, `TIMEOUT`
    * (outcome unknown) when the store has not answered within 5 s, what the store refuses.
    */
-  set(name: string, value: unknown, options: SetOptions = {}): Promise<Written> {
+  async set(name: string, value: unknown, options: SetOptions = {}): Promise<Written> {
+    // A variable that happens to be undefined must not take a key away: `delete` and `setAll` do.
+    if (value === undefined) throw new ConclaveError('INVALID_ARGUMENT', `${name}: undefined is nothing in JSON`);
     return this.setAll({ [name]: value }, options);
   }
 
   /** Writes several values in one txn: watchers see all of them or none. An undefined value takes the key away. */
   async setAll(values: Readonly<Record<string, unknown>>, options: SetOptions = {}): Promise<Written> {
+    assertObject('values', values);
     const wishes = Object.entries(values).map(([name, value]) => this.#wish(name, value, options));
     return this.#write(wishes, options);
   }
 
   /**
-   * Writes a value if the key is as the caller has seen it; 0n: if it is not there.
-   * @throws ConclaveError `CONFLICT`, which names both revisions; else as `set`.
+   * Writes a value if the key is as the caller has seen it; 0n: if it is not there. An undefined value takes the key
+   * away.
+   * @throws ConclaveError `CONFLICT`, which names both revisions; `INVALID_ARGUMENT` without a revision; else as `set`.
    */
   async compareAndSet(
     name: string,
     value: unknown,
     options: SetOptions & { readonly expectRevision: bigint },
   ): Promise<Written> {
-    return this.#write([{ ...this.#wish(name, value, options), expected: options.expectRevision }], options);
+    const expected: unknown = options?.expectRevision;
+    if (typeof expected !== 'bigint') {
+      const got = expected === undefined ? 'nothing' : typeof expected;
+      throw new ConclaveError(
+        'INVALID_ARGUMENT',
+        `compareAndSet needs expectRevision, a bigint (0n: none), got ${got}`,
+      );
+    }
+    return this.#write([{ ...this.#wish(name, value, options), expected }], options);
   }
 
   /** Takes a key away. */
@@ -136,11 +152,12 @@ export class Config {
    * What differs between two revisions. Default of `to`: now.
    * @throws ConclaveError `COMPACTED` when a revision is too old for the history, `FUTURE_REVISION`.
    */
-  diff(
+  async diff(
     what: KeyOrPrefix,
     revisions: { readonly from: bigint; readonly to?: bigint | undefined },
     options: WaitOptions = {},
   ): Promise<readonly KeyDiff[]> {
+    assertObject('the revisions of a diff', revisions);
     return this.#within('diff', options, async (signal) => {
       const past = await readPast(this.#context, what, signal);
       const before = await stateAt(this.#context, what, past, revisions.from, signal);
@@ -158,6 +175,7 @@ export class Config {
    * history; else as `set`.
    */
   async rollback(what: KeyOrPrefix, options: RollbackOptions): Promise<Written> {
+    assertObject('the options of a rollback', options);
     const { toRevision, reason = `rollback to revision ${toRevision}` } = options;
     return this.#within('rollback', options, async (signal) => {
       const past = await readPast(this.#context, what, signal);
@@ -176,6 +194,7 @@ export class Config {
    * @throws ConclaveError `NOT_FOUND` when there is nothing that the others could see, `CONFLICT`, else as `set`.
    */
   async rollout(name: string, step: RolloutStep, options: SetOptions = {}): Promise<Written> {
+    assertObject('the step of a rollout', step);
     const { value: next, ...audience } = step;
     return this.#step(name, options, (rollout, base) => {
       const to = next === undefined ? rollout?.next : next;
@@ -186,12 +205,12 @@ export class Config {
 
   /** Ends a rollout: all see the new value. @throws as `rollout`. */
   promote(name: string, options: SetOptions = {}): Promise<Written> {
-    return this.#step(name, options, (rollout) => rollout?.next ?? notRolledOut(name));
+    return this.#step(name, options, (rollout = notRolledOut(name)) => rollout.next);
   }
 
   /** Ends a rollout: all see what was there before. @throws as `rollout`. */
   abandon(name: string, options: SetOptions = {}): Promise<Written> {
-    return this.#step(name, options, (rollout) => rollout?.base ?? notRolledOut(name));
+    return this.#step(name, options, (rollout = notRolledOut(name)) => rollout.base);
   }
 
   /** Who shows which revision of a place, of those that `report`. */

@@ -11,7 +11,7 @@ import { Snapshot } from '../store/snapshot.js';
 import type { KeyDiff } from '../versions/key-diff.js';
 import type { Place } from '../versions/place.js';
 import type { ChangeCause, ConfigProblem } from './change.js';
-import { type Judged, JudgedLayers } from './judged-layers.js';
+import { type Judged, JudgedLayers, type Valid } from './judged-layers.js';
 import { LayerFiles } from './layer-files.js';
 import type { WatchConfigOptions } from './options.js';
 import { type Seeing, StoreLayer } from './store-layer.js';
@@ -189,7 +189,7 @@ export class ConfigFeed<T> implements FeedView {
     else this.#handle.refused(problem);
   }
 
-  #show({ revision, cause, values }: Turn, { value, sources }: Exclude<Judged, { issues: unknown }>): void {
+  #show({ revision, cause, values }: Turn, { value, sources }: Valid): void {
     const previous = this.#shown?.value;
     this.#shown = Object.freeze({ value, revision, sources });
     const changes: KeyDiff[] = [];
@@ -216,16 +216,22 @@ export class ConfigFeed<T> implements FeedView {
   /** The start without the store's word, or with one that is refused: the snapshot, else the fallback, else nothing. */
   async #goWithout(problem: ConfigProblem | undefined): Promise<void> {
     const fromSnapshot = this.#shown === undefined ? await this.#fromSnapshot() : undefined;
-    if (this.#shown !== undefined || this.#closed) return;
-    if (fromSnapshot !== undefined) this.#show(...fromSnapshot);
-    else if (this.#options.fallback !== undefined) {
-      const value = deepFreeze(deepCopy(this.#options.fallback));
-      this.#show({ revision: 0n, cause: 'fallback', values: new Map() }, { value, sources: () => new Map() });
-    }
+    if (this.#closed) return;
+    if (this.#shown === undefined) this.#showWithout(fromSnapshot);
     if (problem !== undefined && this.#problem === problem) this.#handle.refused(problem);
   }
 
-  async #fromSnapshot(): Promise<[Turn, Exclude<Judged, { issues: unknown }>] | undefined> {
+  #showWithout(snapshot: [Turn, Valid] | undefined): void {
+    const { fallback } = this.#options;
+    if (snapshot !== undefined) {
+      this.#show(...snapshot);
+    } else if (fallback !== undefined) {
+      const value = deepFreeze(deepCopy(fallback));
+      this.#show({ revision: 0n, cause: 'fallback', values: new Map() }, { value, sources: () => new Map() });
+    }
+  }
+
+  async #fromSnapshot(): Promise<[Turn, Valid] | undefined> {
     const state = await this.#snapshot?.load();
     if (state === undefined) return undefined;
     const layer = this.#newLayer();

@@ -19,6 +19,8 @@ export interface ConfigEvents<T> {
   change: [change: ConfigChange<T>];
   invalid: [problem: ConfigProblem];
   status: [status: ConfigStatus];
+  /** Nothing more is shown: it was closed, or its signal aborted, with what that says, or the connection was. */
+  end: [reason: unknown];
   /** The snapshot could not be read or written: that endangers nothing but the next start without the store. */
   snapshotFailed: [error: unknown];
   /** A listener or a callback threw. Unless somebody listens here that is an uncaught exception, as usual. */
@@ -202,6 +204,7 @@ export class WatchedConfig<T> implements AsyncDisposable {
     this.#over = error;
     this.#first.reject(error);
     this.#readers.end(error);
+    this.#tell(() => this.events.emit('end', error));
     this.#ending = Promise.all(this.#companions.map((stop) => stop()));
   }
 

@@ -108,6 +108,6 @@ export class ConclaveError extends Error {
 /** The same failure, of something that may have been applied all the same; what is no ConclaveError stays as it is. */
 export function undecided(error: unknown): unknown {
   if (!ConclaveError.is(error) || error.outcome === 'unknown') return error;
-  const { code, message, retryable, loss } = error;
-  return new ConclaveError(code, message, { retryable, loss, outcome: 'unknown', cause: error });
+  const { code, message, retryable, loss, conflict } = error;
+  return new ConclaveError(code, message, { retryable, loss, conflict, outcome: 'unknown', cause: error });
 }

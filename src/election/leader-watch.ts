@@ -1,4 +1,4 @@
-import { type Bytes, latin1, prefixEnd } from '../core/bytes.js';
+import { type Bytes, latin1, prefixEnd, sameBytes } from '../core/bytes.js';
 import type { ConclaveError } from '../core/errors.js';
 import { type Share, Shared } from '../core/shared.js';
 import type { SessionContext } from '../lease/session.js';
@@ -106,8 +106,8 @@ export class Observers {
   }
 }
 
-/** A mod revision belongs to one txn, which writes a key once. */
+/** A mod revision belongs to one txn, which writes a key once; in a store that was made anew it comes again. */
 export function samePlace(a: Place | null, b: Place | null): boolean {
   if (a === null || b === null) return a === b;
-  return a.modRevision === b.modRevision && a.createRevision === b.createRevision;
+  return a.modRevision === b.modRevision && a.createRevision === b.createRevision && sameBytes(a.key, b.key);
 }

@@ -1,6 +1,7 @@
 import { abortable, linkSignals, pause, withDeadline } from '../core/abort.js';
 import { type Bytes, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertObject } from '../core/given.js';
 import type { Session } from '../lease/session.js';
 import type { AcquireOptions } from '../line/context.js';
 import { below, eldersIn, newestIn } from '../line/rule.js';
@@ -58,7 +59,9 @@ export async function resume(
   });
 }
 
-function claimOf({ prefix }: Ground, { key, term, leaseId }: Resumable): Claim {
+function claimOf({ prefix }: Ground, saved: Resumable): Claim {
+  assertObject('what is to be resumed', saved);
+  const { key, term, leaseId } = saved;
   const claim = { key: utf8(String(key)), term: int64(term), formerLease: int64(leaseId) };
   if (claim.key.length > prefix.length && sameBytes(claim.key.subarray(0, prefix.length), prefix)) return claim;
   throw new ConclaveError('INVALID_ARGUMENT', `${JSON.stringify(key)} is no key of this election`);

@@ -1,6 +1,7 @@
 import { linkSignals, onAbort, pause } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
 import { Health, type HealthOptions, type HealthProbe } from '../core/health.js';
+import { isOverfull } from '../store/etcd-errors.js';
 import { watchForBetter } from './better.js';
 import { type CampaignOptions, campaign } from './campaign.js';
 import type { Ground } from './ground.js';
@@ -60,10 +61,10 @@ async function stand(
   } catch (error) {
     options.signal?.throwIfAborted();
     if (sick?.aborted) return undefined;
-    const mayPass = ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE');
+    const mayPass = ConclaveError.is(error, 'SESSION_LOST', 'LOST', 'UNAVAILABLE') || isOverfull(error);
     if (!mayPass || options.session?.signal.aborted) throw error;
     // The next session asks the store before anything else, and a connection that was closed says so at once.
-    if (error.code === 'SESSION_LOST') return undefined;
+    if (ConclaveError.is(error, 'SESSION_LOST')) return undefined;
   } finally {
     either.unlink();
   }

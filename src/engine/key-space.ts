@@ -157,8 +157,8 @@ export class KeySpace {
   }
 
   /**
-   * The first revision from `revision` on, which is not compacted, that changed a key of `range`; undefined if none has.
-   * Costs a search for each key that is known.
+   * The first revision from `revision` on, which is not compacted, that changed a key of `range`; undefined if none
+   * has. Costs a search for each key that is known.
    */
   changedSince(range: KeyRange, revision: bigint): bigint | undefined {
     let first: bigint | undefined;

@@ -34,6 +34,7 @@ export interface FlagSetEvents {
 }
 
 export interface FlagSetOptions {
+  /** Ends it whenever it aborts. */
   readonly signal?: AbortSignal | undefined;
   /** Flags are stale when the store has not been heard for that long, in milliseconds. Default: 15,000. */
   readonly staleAfterMs?: number | undefined;

@@ -1,10 +1,11 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, sameBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
+import { assertObject } from '../core/given.js';
 import { isPlainObject, jsonOrText } from '../core/plain.js';
 import type { RecipeContext } from '../line/context.js';
 import type { KeyValue } from '../store/messages.js';
-import { untilAnswered } from '../store/repeat.js';
+import { inDoubt, untilAnswered } from '../store/repeat.js';
 import { SharedMirrors } from '../store/shared-mirrors.js';
 import { entriesOf, type HistoryEntry, type HistoryOptions, readPast } from '../versions/history.js';
 import { type KeyOrPrefix, keyOf, type Versioned } from '../versions/place.js';
@@ -141,7 +142,8 @@ export class Flags {
   /**
    * Writes the flags of a file: all are checked before the first is written. Up to 32 keys are one txn; larger files
    * take several, each whole, shared rules first.
-   * @throws as `set`; ConclaveError `CONFLICT` when somebody writes one of the keys meanwhile.
+   * @throws as `set`; ConclaveError `CONFLICT` when somebody writes one of the keys meanwhile; `unknown` once some are
+   * written.
    */
   async import(file: FlagFile | string, options: ImportOptions = {}): Promise<Imported> {
     const wanted = keysOfFile(file);
@@ -154,7 +156,12 @@ export class Flags {
         expected: all.get(name)?.modRevision ?? 0n,
       }));
       for (let i = 0; i < wishes.length; i += safeKeysPerTxn) {
-        await this.#writeAll(wishes.slice(i, i + safeKeysPerTxn), options, signal);
+        try {
+          await this.#writeAll(wishes.slice(i, i + safeKeysPerTxn), options, signal);
+        } catch (error) {
+          // Those before it are written.
+          throw i === 0 ? error : inDoubt(error, signal);
+        }
       }
       return { written: written.map(([name]) => name), removed };
     });
@@ -174,7 +181,8 @@ export class Flags {
    * history, `INVALID_ARGUMENT` for more flags than one txn takes, `INVALID_VALUE` when what was there is no flag; else
    * as `set`.
    */
-  rollback(options: FlagRollbackOptions & { readonly key?: string | undefined }): Promise<Written> {
+  async rollback(options: FlagRollbackOptions & { readonly key?: string | undefined }): Promise<Written> {
+    assertObject('the options of a rollback', options);
     const { key, toRevision, reason = `rollback to revision ${toRevision}` } = options;
     const what = placeOf(key);
     return this.#within('rollback of flags', options, async (signal) => {

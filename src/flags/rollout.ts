@@ -1,5 +1,5 @@
 import { ConclaveError } from '../core/errors.js';
-import { isPlainObject, type Plain } from '../core/plain.js';
+import { isPlainObject, numberOr, type Plain } from '../core/plain.js';
 import type { FlagDefinition } from './flag.js';
 
 /** Who gets a variant; the others get the flag's default. */
@@ -52,7 +52,12 @@ function isRollout(targeting: Plain | undefined): boolean {
   if (!isPlainObject(targeting)) return false;
   const { if: chosen, fractional } = targeting;
   if (Array.isArray(chosen) && chosen.length === 3 && isKeyTest(chosen[0])) return isRollout(chosen[2] as Plain);
-  return Array.isArray(fractional) && fractional.length === 2 && fractional.every((each) => Array.isArray(each));
+  return Array.isArray(fractional) && fractional.length === 2 && weightOf(fractional) === whole;
+}
+
+/** Of all shares; those of a rule that somebody has written by hand seldom come to `whole`. */
+function weightOf(shares: readonly unknown[]): number {
+  return shares.reduce<number>((sum, share) => sum + (Array.isArray(share) ? numberOr(share[1], 1) : Number.NaN), 0);
 }
 
 function isKeyTest(test: unknown): boolean {

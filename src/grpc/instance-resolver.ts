@@ -106,7 +106,8 @@ export class InstanceResolver implements experimental.Resolver {
   }
 
   #inOrder(instances: readonly Instance[]): Instance[] {
-    const near = instances.filter(({ zone }) => zone === this.#site.zone);
+    const { zone } = this.#site;
+    const near = zone === undefined ? [] : instances.filter((each) => each.zone === zone);
     const score = ({ key }: Instance) => rendezvousScore(this.#self, key);
     return [...(near.length > 0 ? near : instances)].sort((a, b) => score(b) - score(a));
   }

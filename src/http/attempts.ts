@@ -1,6 +1,7 @@
 import { ConclaveError } from '../core/errors.js';
 import type { Pick } from '../registry/balancer.js';
 import type { Discovery } from '../registry/discovery.js';
+import { baseUrlOf } from './instance-url.js';
 
 /** Which calls of a service go to another instance when the first one fails. */
 export interface RetryOptions {
@@ -29,6 +30,12 @@ const connectErrors: ReadonlySet<unknown> = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
+/** An instance that one call is sent to, and where it listens. */
+export interface Attempt {
+  readonly pick: Pick;
+  readonly base: URL;
+}
+
 /** The instances that one call is tried on, one after the other. */
 export class Attempts {
   readonly #discovery: Discovery;
@@ -54,13 +61,20 @@ export class Attempts {
   }
 
   /**
-   * One that was not tried yet.
+   * One that was not tried yet. Those that listen where no call over HTTP can go have failed, and cost no retry.
    * @throws ConclaveError `UNAVAILABLE` when there is none.
    */
-  pick(): Pick {
-    const pick = this.#discovery.pick({ key: this.#key, exclude: this.#tried });
-    this.#tried.push(pick.instance.id);
-    return pick;
+  pick(): Attempt {
+    // Bounded by the instances.
+    for (;;) {
+      const pick = this.#discovery.pick({ key: this.#key, exclude: this.#tried });
+      this.#tried.push(pick.instance.id);
+      try {
+        return { pick, base: baseUrlOf(pick.instance) };
+      } catch (error) {
+        pick.done(error);
+      }
+    }
   }
 
   isFailure(status: number): boolean {
@@ -68,7 +82,7 @@ export class Attempts {
   }
 
   /** Another instance, after `failure`; undefined when the call must not be sent again, or there is none. */
-  next(failure: { readonly error: unknown } | { readonly status: number }): Pick | undefined {
+  next(failure: { readonly error: unknown } | { readonly status: number }): Attempt | undefined {
     const unsent = 'error' in failure && neverSent(failure.error);
     const mayRepeat = this.#replayable === 'always' && this.#isIdempotent;
     if (this.#left <= 0 || !(mayRepeat || (unsent && this.#replayable !== 'never'))) return undefined;

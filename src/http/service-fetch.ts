@@ -1,6 +1,6 @@
 import type { Discovery } from '../registry/discovery.js';
 import { Attempts, type RetryOptions } from './attempts.js';
-import { baseUrlOf, pathBelow } from './instance-url.js';
+import { pathBelow } from './instance-url.js';
 
 export interface ServiceFetchOptions extends RetryOptions {
   /** Carries the requests. Default: the global `fetch`. */
@@ -26,11 +26,11 @@ export function serviceFetch(discovery: Discovery, options: ServiceFetchOptions 
     const { method = 'GET', body, signal } = init;
     const replayable = body instanceof ReadableStream || isAsyncIterable(body) ? 'never' : 'always';
     const attempts = new Attempts(discovery, options, { method, replayable, key: keyOf?.(path, init) });
-    let pick = attempts.pick();
+    let attempt = attempts.pick();
     // Bounded by `retries`.
     for (;;) {
+      const { pick, base } = attempt;
       try {
-        const base = baseUrlOf(pick.instance);
         const response = await carry(`${base.origin}${pathBelow(base, path)}`, init);
         const failed = attempts.isFailure(response.status);
         pick.done(failed ? new Error(`status ${response.status}`) : undefined);
@@ -38,14 +38,14 @@ export function serviceFetch(discovery: Discovery, options: ServiceFetchOptions 
         if (next === undefined) return response;
         // Its connection is not used again before it was read or given up.
         await response.body?.cancel();
-        pick = next;
+        attempt = next;
       } catch (error) {
         // An abort is the caller's, and no failure of the instance; to have been too slow is one.
         const gaveUp = signal?.aborted === true && !isTimeout(signal.reason);
         pick.done(gaveUp ? undefined : error);
         const next = signal?.aborted ? undefined : attempts.next({ error });
         if (next === undefined) throw error;
-        pick = next;
+        attempt = next;
       }
     }
   };

@@ -1,8 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { Pick } from '../registry/balancer.js';
 import type { Discovery } from '../registry/discovery.js';
-import { Attempts, type Replayable, type RetryOptions } from './attempts.js';
-import { baseUrlOf, pathBelow } from './instance-url.js';
+import { type Attempt, Attempts, type Replayable, type RetryOptions } from './attempts.js';
+import { pathBelow } from './instance-url.js';
 
 type Dispatch = Dispatcher['dispatch'];
 type Handler = Dispatcher.DispatchHandler;
@@ -38,10 +38,9 @@ function send(
   request: Dispatcher.DispatchOptions,
   handler: Handler,
   attempts: Attempts,
-  pick: Pick,
+  { pick, base }: Attempt,
 ): boolean {
-  const base = baseUrlOf(pick.instance);
-  const again = (next: Pick) => send(dispatch, request, handler, attempts, next);
+  const again = (next: Attempt) => send(dispatch, request, handler, attempts, next);
   return dispatch(
     { ...request, origin: base.origin, path: pathBelow(base, request.path) },
     new AttemptHandler(handler, attempts, pick, again),
@@ -53,12 +52,12 @@ class AttemptHandler implements Handler {
   readonly #handler: Handler;
   readonly #attempts: Attempts;
   readonly #pick: Pick;
-  readonly #again: (next: Pick) => void;
+  readonly #again: (next: Attempt) => void;
   /** Where the call goes after this attempt; what this one is answered goes to nobody. */
-  #next: Pick | undefined;
+  #next: Attempt | undefined;
   #started = false;
 
-  constructor(handler: Handler, attempts: Attempts, pick: Pick, again: (next: Pick) => void) {
+  constructor(handler: Handler, attempts: Attempts, pick: Pick, again: (next: Attempt) => void) {
     this.#handler = handler;
     this.#attempts = attempts;
     this.#pick = pick;

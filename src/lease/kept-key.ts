@@ -53,6 +53,7 @@ export class KeptKey {
   #writing = false;
   /** The mirror has told something that was not judged yet. */
   #news = false;
+  #mirrorRevision = 0n;
   #mirror: Mirror | undefined;
   #stopMirror: () => void = () => {};
   #stopTimer: () => void = () => {};
@@ -337,33 +338,28 @@ export class KeptKey {
   #watch(): void {
     if (this.#mirror !== undefined) return;
     const { store, runtime } = this.#context;
-    const { key } = this.#spec;
-    this.#mirror = new Mirror(
-      store,
-      runtime,
-      { key },
-      {
-        onChange: () => {
-          this.#news = true;
-          if (!this.#writing) this.#look();
-        },
-        onEnd: (error) => this.end(error),
+    const { key, checks } = this.#spec;
+    const listener = {
+      onChange: () => {
+        this.#news = true;
+        if (!this.#writing) this.#look();
       },
-      this.#spec.checks,
-    );
+      onEnd: (error: ConclaveError) => this.end(error),
+    };
+    this.#mirror = new Mirror(store, runtime, { key }, listener, checks);
     this.#stopMirror = this.#mirror.start();
   }
 
   #look(): void {
     this.#news = false;
     if (this.#mirror === undefined || this.#stopped.signal.aborted) return;
-    this.#changedTo(this.#mirror.items.get(latin1(this.#spec.key)), this.#mirror.revision);
-  }
-
-  #changedTo(now: KeyValue | undefined, revision: bigint): void {
-    // Older than what is known from an answer, or just that.
-    if (this.#known !== undefined && revision <= this.#known.modRevision) return;
-    if (now?.modRevision === this.#known?.modRevision) return;
+    const { items, revision } = this.#mirror;
+    const now = items.get(latin1(this.#spec.key));
+    const known = this.#known?.modRevision;
+    // Older than what is known from an answer, or just that; unless the store has gone back, as from a backup.
+    const isOld = revision >= this.#mirrorRevision && (now?.modRevision === known || revision <= (known ?? 0n));
+    this.#mirrorRevision = revision;
+    if (isOld) return;
     try {
       this.#see(now);
     } catch (error) {

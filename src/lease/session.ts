@@ -82,13 +82,14 @@ export class Session implements Footing {
   #freed: Promise<void> = Promise.resolve();
   #state: State = { type: 'idle' };
 
-  /** @throws ConclaveError `INVALID_TTL`. Sends nothing: `open()` does. */
+  /** @throws ConclaveError `INVALID_TTL`, `INVALID_ARGUMENT`. Sends nothing: `open()` does. */
   constructor(context: SessionContext, options: SessionOptions = {}) {
     this.#context = context;
     this.#reserveMs = options.reserveMs ?? 0;
     this.#ttlSeconds = ttlSeconds((options.ttlMs ?? defaultTtlMs) + this.#reserveMs);
     this.nonces = new Nonces(context.runtime);
     this.leaseId = options.leaseId ?? randomInt63(context.runtime);
+    assertLeaseId(this.leaseId);
     // A lease whose id was given may have been taken over by another process meanwhile.
     this.#mayFree = options.leaseId === undefined;
   }
@@ -278,6 +279,12 @@ export function endOrElse(session: Session, other: Promise<void>): Promise<void>
       resolve();
     });
   });
+}
+
+/** 0n would be the store's to draw. */
+function assertLeaseId(leaseId: unknown): void {
+  if (typeof leaseId === 'bigint' && leaseId > 0n && leaseId === BigInt.asIntN(64, leaseId)) return;
+  throw new ConclaveError('INVALID_ARGUMENT', `a lease id is a bigint from 1 to 2^63 - 1, got ${String(leaseId)}`);
 }
 
 function hex(leaseId: bigint): string {

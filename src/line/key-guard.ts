@@ -36,7 +36,7 @@ export class KeyGuard implements WatchListener {
 
   #watch(startRevision: bigint): void {
     if (this.#stopped) return;
-    const spec = { key: this.#turn.key, startRevision, lane: 'control' } as const;
+    const spec = { key: this.#turn.key, startRevision, seenRevision: startRevision - 1n, lane: 'control' } as const;
     this.#cleanup = this.#context.store.watch(spec, this);
   }
 

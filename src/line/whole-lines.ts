@@ -1,4 +1,5 @@
 import { type Bytes, concatBytes, fromLatin1, latin1, prefixEnd, utf8, utf8Text } from '../core/bytes.js';
+import { assertText } from '../core/given.js';
 import type { KeyValue, RangeResponse } from '../store/messages.js';
 import type { Store } from '../store/store.js';
 import type { RecipeContext } from './context.js';
@@ -34,6 +35,7 @@ export async function* wholeLines(
   prefix: string,
   options: WhichLines = {},
 ): AsyncGenerator<WholeLine, void, undefined> {
+  assertText('a prefix', prefix);
   const absolute = prefix.startsWith('/');
   let revision: bigint | undefined;
   for (const lines of options.roots ?? (absolute ? [lockRoot] : lineRoots)) {

@@ -6,6 +6,7 @@ import {
   type Provider,
   ProviderEvents,
   ProviderFatalError,
+  ProviderNotReadyError,
   type ResolutionDetails,
 } from '@openfeature/server-sdk';
 import type { Conclave } from '../conclave.js';
@@ -98,8 +99,9 @@ export class ConclaveFlagProvider implements Provider {
     context: EvaluationContext,
     logger: Logger,
   ): Promise<ResolutionDetails<T>> {
-    if (this.#evaluator === undefined)
-      throw new ConclaveError('FAILED_PRECONDITION', 'the provider is not initialized');
+    if (this.#evaluator === undefined || this.#flags?.revision === 0n) {
+      throw new ProviderNotReadyError('no flags are known yet');
+    }
     return this.#evaluator.resolve(type, key, defaultValue, context, logger);
   }
 

@@ -31,14 +31,14 @@ const core = { disableDynamicCodeGeneration: true } as const;
 export class FlagEvaluator {
   readonly #source: EvaluatedFlags;
   readonly #logger: Logger;
-  readonly #ready = new Map<string, FeatureFlag | undefined>();
+  readonly #ready = new Map<string, FeatureFlag>();
   readonly #core: FlagdCore;
 
   constructor(source: EvaluatedFlags, logger: Logger = silent) {
     this.#source = source;
     this.#logger = logger;
     const storage = {
-      getFlag: (key: string) => this.#ready.get(key) ?? this.#flag(key),
+      getFlag: (key: string) => this.#flag(key),
       getFlags: () => this.#all(),
       getFlagSetMetadata: () => ({ ...source.metadata }),
       setConfigurations: (): string[] => {
@@ -68,10 +68,12 @@ export class FlagEvaluator {
   }
 
   #flag(key: string): FeatureFlag | undefined {
-    if (this.#ready.has(key)) return this.#ready.get(key);
+    const ready = this.#ready.get(key);
+    if (ready !== undefined) return ready;
     const flag = this.#source.flags.get(key);
     const made = flag && (plainFlag(flag) ?? new FeatureFlag(key, unhashed(flag), this.#logger, core));
-    this.#ready.set(key, made);
+    // Of keys that are no flags nothing is kept: there may be one for each of a million users.
+    if (made !== undefined) this.#ready.set(key, made);
     return made;
   }
 

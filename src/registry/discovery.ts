@@ -17,7 +17,7 @@ import { zoneFirst } from './strategies/zone-first.js';
 import type { Strategy } from './strategy.js';
 
 export interface DiscoverOptions {
-  /** Only instances for which this is true. */
+  /** Only instances for which this is true. One at which it throws is left out, with an event `unreadable`. */
   readonly filter?: ((instance: Instance) => boolean) | undefined;
   /** The zone of this process: instances there come first. */
   readonly zone?: string | undefined;

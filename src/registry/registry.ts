@@ -3,13 +3,16 @@ import { type WaitOptions, withDeadline } from '../core/abort.js';
 import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Files } from '../core/files.js';
+import { assertObject, assertText } from '../core/given.js';
 import type { RecipeContext } from '../line/context.js';
+import type { TxnRequest } from '../store/messages.js';
 import { MirrorChecks } from '../store/mirror-checks.js';
 import { get, modifiedAt, rangeAt } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import type { RegistryCodec } from './codec.js';
 import { goNaming } from './codecs/go-naming.js';
 import { type DiscoverOptions, Discovery, type DiscoveryListener } from './discovery.js';
+import type { Instance } from './instance.js';
 import { allServices, entryKey, oneService } from './names.js';
 import { type RegisterOptions, type RegisterSpec, Registration } from './registration.js';
 import { SavedInstances } from './saved-instances.js';
@@ -22,7 +25,7 @@ export interface FormatOptions {
 }
 
 export interface RegistryEvents {
-  /** An entry could not be read, and is left out. */
+  /** An entry could not be read, or a filter threw at it, and is left out. */
   unreadable: [key: string, error: unknown];
   /** A `snapshotFile` could not be read or written: that endangers nothing but the next start without the store. */
   snapshotFailed: [path: string, error: unknown];
@@ -35,14 +38,13 @@ export class Registry {
   readonly #files: Files;
   readonly #checks: MirrorChecks;
   readonly #views: SharedViews;
+  readonly #leaveOut = (key: string, error: unknown) => callUser(() => this.events.emit('unreadable', key, error));
 
   constructor(context: RecipeContext, files: Files) {
     this.#context = context;
     this.#files = files;
     this.#checks = new MirrorChecks(context.store, context.runtime);
-    this.#views = new SharedViews(context, this.#checks, (key, error) =>
-      callUser(() => this.events.emit('unreadable', key, error)),
-    );
+    this.#views = new SharedViews(context, this.#checks, this.#leaveOut);
   }
 
   /**
@@ -52,6 +54,7 @@ export class Registry {
    * `INVALID_NAME`, `TIMEOUT`, what the store refuses for good.
    */
   async register(spec: RegisterSpec, options: RegisterOptions & FormatOptions = {}): Promise<Registration> {
+    assertObject('what is to be registered', spec);
     options.signal?.throwIfAborted();
     const { codec = goNaming, ...rest } = options;
     return new Registration(this.#context, this.#checks, codec, spec, rest).start();
@@ -67,8 +70,12 @@ export class Registry {
     return this.#discovery(service, oneService(this.#context, codec, service), rest);
   }
 
-  /** The same for all services whose names begin with `prefix`, over one watch. Default: all. */
+  /**
+   * The same for all services whose names begin with `prefix`, over one watch. Default: all.
+   * @throws ConclaveError `INVALID_ARGUMENT`.
+   */
   discoverAll(prefix = '', options: DiscoverOptions & FormatOptions = {}): Discovery {
+    assertText('a prefix', prefix);
     const { codec = goNaming, ...rest } = options;
     return this.#discovery(`${prefix}*`, allServices(this.#context, codec, prefix), rest);
   }
@@ -96,7 +103,26 @@ export class Registry {
 
   #discovery(service: string, spec: ViewSpec, options: DiscoverOptions): Discovery {
     const subscribe = (listener: DiscoveryListener) => this.#views.subscribe(spec, listener);
-    return new Discovery(this.#context.runtime, service, subscribe, options, this.#savedAt(spec, options));
+    const filter = options.filter && this.#sparing(options.filter);
+    return new Discovery(
+      this.#context.runtime,
+      service,
+      subscribe,
+      { ...options, filter },
+      this.#savedAt(spec, options),
+    );
+  }
+
+  /** An entry that a filter cannot take, as one of somebody else's without some metadata, is as one that is none. */
+  #sparing(filter: (instance: Instance) => boolean): (instance: Instance) => boolean {
+    return (instance) => {
+      try {
+        return filter(instance);
+      } catch (error) {
+        this.#leaveOut(instance.key, error);
+        return false;
+      }
+    };
   }
 
   #savedAt(spec: ViewSpec, { snapshotFile: path, startWaitMs }: DiscoverOptions): SavedInstances | undefined {
@@ -114,7 +140,7 @@ export class Registry {
   ): Promise<boolean> {
     const { store, runtime } = this.#context;
     const key = entryKey(this.#context, codec, service, id);
-    let [found] = (await untilAnswered(runtime, signal, () => store.range({ key }))).kvs;
+    let [found] = (await untilAnswered(runtime, signal, () => store.range({ key }, { signal }))).kvs;
     // Bounded by `signal`: each further turn is for somebody else who has written the entry.
     while (found !== undefined) {
       const { value, modRevision } = found;
@@ -122,13 +148,12 @@ export class Registry {
       if (entry.owner === undefined) throw unsupported(`the entry of ${id} is foreign: nobody would take it up`);
       if (entry.enabled === enabled) return true;
       const changed = codec.encode({ ...entry, enabled }, { service, id });
-      const txn = await untilAnswered(runtime, signal, () =>
-        store.txn({
-          compare: [modifiedAt(key, modRevision)],
-          success: [{ type: 'put', request: { key, value: changed, ignoreLease: true } }],
-          failure: [get(key)],
-        }),
-      );
+      const request: TxnRequest = {
+        compare: [modifiedAt(key, modRevision)],
+        success: [{ type: 'put', request: { key, value: changed, ignoreLease: true } }],
+        failure: [get(key)],
+      };
+      const txn = await untilDone(runtime, signal, () => store.txn(request, { signal }));
       if (txn.succeeded) return true;
       [found] = rangeAt(txn, 0).kvs;
     }

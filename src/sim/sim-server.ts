@@ -85,6 +85,12 @@ export class SimServer {
     for (const channel of this.#channels) channel.serverGone();
   }
 
+  /** While it is down: nothing is left in its log of what came after `revision`, as if that were a backup of then. */
+  goBack(revision: bigint): void {
+    const lost = this.#journal.findIndex((entry) => entry.type === 'changes' && entry.changes.revision > revision);
+    if (lost >= 0) this.#journal = this.#journal.slice(0, lost);
+  }
+
   /** Starts it again from its log; every lease has its full TTL again. */
   start(): void {
     if (this.#running !== undefined) return;

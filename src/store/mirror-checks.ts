@@ -15,8 +15,8 @@ export interface CountQuestion {
 export interface Checked {
   /** Undefined: nothing is to be asked now. */
   question(): CountQuestion | undefined;
-  /** `compacted`: what was there at that revision cannot be known any more. */
-  answered(count: bigint | 'compacted'): void;
+  /** `gone`: what was there at that revision cannot be known any more. */
+  answered(count: bigint | 'gone'): void;
 }
 
 /** How often the store is asked whether mirrors still show what is there. */
@@ -76,7 +76,7 @@ export class MirrorChecks {
       // Not answered: the watches say what that means. Refused: one of them is to blame, and the others are not.
       if (asked.length > 1 && !error.retryable && error.outcome !== 'unknown') {
         for (const each of asked) await this.#ask([each]);
-      } else if (error.code === 'COMPACTED') asked[0]?.checked.answered('compacted');
+      } else if (ConclaveError.is(error, 'COMPACTED', 'FUTURE_REVISION')) asked[0]?.checked.answered('gone');
     }
   }
 

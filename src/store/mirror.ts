@@ -1,5 +1,5 @@
 import type { AnySignal } from '../core/abort.js';
-import { latin1 } from '../core/bytes.js';
+import { latin1, sameBytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Runtime } from '../core/runtime.js';
 import { CatchUp } from './catch-up.js';
@@ -31,15 +31,21 @@ export interface MirrorChange {
 export interface MirrorListener {
   /** The first call brings the first state. */
   onChange(change: MirrorChange): void;
-  /** For good: the store refuses, or was closed. */
+  /** For good: the store was closed, or refuses the first state. */
   onEnd(error: ConclaveError): void;
 }
+
+/** How long after a refusal it is asked again, in milliseconds. */
+const refusedPauseMs = 5_000;
 
 /**
  * A range of the store in memory, whole revisions at a time: never a mix of two, never back. Costs one read and one
  * watch, and a count every 5 s, in one request with those of others. That count tells that the store can be heard, and
  * of a DELETE event that was lost around compaction (etcd #18089, #19179), which a watch alone would never make good.
  * What is shown may be behind the store; `catchUp` brings it to the present.
+ *
+ * Once it has shown something it stays, though the store refuses: rights and tokens that were taken away by mistake
+ * come back, and whoever looks is told meanwhile that nothing is heard.
  */
 export class Mirror {
   readonly #store: Store;
@@ -56,6 +62,8 @@ export class Mirror {
   /** The mirror's revision when the store, asked for now, counted otherwise. */
   #doubt: bigint | undefined;
   #stopFollowing: () => void = () => {};
+  /** Whether changes of what is shown are told now. */
+  #isFollowing = false;
   #asked: Asked | undefined;
   readonly #checks: MirrorChecks;
   #stopChecks: () => void = () => {};
@@ -142,9 +150,11 @@ export class Mirror {
 
   #follow(): void {
     this.#doubt = undefined;
+    this.#isFollowing = false;
     const sentAt = this.#runtime.clocks();
     this.#stopFollowing = follow(this.#store, this.#runtime, this.#spec, {
       onSnapshot: (kvs, revision) => {
+        this.#isFollowing = true;
         this.#catchUp.proven(sentAt);
         this.#replace(kvs, revision);
       },
@@ -153,11 +163,18 @@ export class Mirror {
         this.#heard();
         this.#moved(revision);
       },
-      onEnd: (error) => {
-        this.#over(error);
-        this.#listener.onEnd(error);
-      },
+      onEnd: (error) => this.#refused(error),
     });
+  }
+
+  #refused(error: ConclaveError): void {
+    if (this.#revision !== 0n && error.code !== 'CLOSED') {
+      this.#isFollowing = false;
+      this.#stopFollowing = this.#runtime.setTimer(refusedPauseMs, () => this.#follow());
+      return;
+    }
+    this.#over(error);
+    this.#listener.onEnd(error);
   }
 
   #replace(kvs: readonly KeyValue[], revision: bigint): void {
@@ -215,7 +232,7 @@ export class Mirror {
 
   #question(): CountQuestion | undefined {
     const [doubt, revision] = [this.#doubt, this.#revision];
-    if (revision === 0n) return undefined;
+    if (!this.#isFollowing) return undefined;
     if (doubt === revision) {
       this.listAgain();
       return undefined;
@@ -229,11 +246,11 @@ export class Mirror {
    * A count of now may be ahead of events that are on their way, so that a difference is only a doubt. Those events
    * have come by the next check, or never will; if they have, a count as of the mirror's own revision is exact.
    */
-  #answered(count: bigint | 'compacted'): void {
+  #answered(count: bigint | 'gone'): void {
     const asked = this.#asked;
     if (this.#stopped || asked === undefined || asked.following !== this.#stopFollowing) return;
-    if (count !== 'compacted') this.#heard();
-    if (count === 'compacted' || (asked.again && count !== BigInt(asked.size))) this.listAgain();
+    if (count !== 'gone') this.#heard();
+    if (count === 'gone' || (asked.again && count !== BigInt(asked.size))) this.listAgain();
     else this.#doubt = !asked.again && count !== BigInt(this.#items.size) ? this.#revision : undefined;
   }
 
@@ -258,10 +275,15 @@ function differences(before: ReadonlyMap<string, KeyValue>, after: ReadonlyMap<s
   const found: KeyChange[] = [];
   for (const [key, kv] of after) {
     const old = before.get(key);
-    if (old?.modRevision !== kv.modRevision) found.push({ key, before: old, after: kv });
+    if (old === undefined || !isSame(old, kv)) found.push({ key, before: old, after: kv });
   }
   for (const [key, kv] of before) {
     if (!after.has(key)) found.push({ key, before: kv, after: undefined });
   }
   return found;
+}
+
+/** A store that was made anew counts its revisions anew. */
+function isSame(a: KeyValue, b: KeyValue): boolean {
+  return a.modRevision === b.modRevision && a.createRevision === b.createRevision && sameBytes(a.value, b.value);
 }

@@ -34,18 +34,39 @@ export async function untilAnswered<T>(
   }
 }
 
-/** The same for what changes something, ended at once by `signal`: out of time, nobody knows what comes through yet. */
+/**
+ * The same for what changes something, ended at once by `signal`: what ends it while a try is under way, or after one
+ * that was not answered, leaves open what that has done.
+ */
 export async function untilDone<T>(
   runtime: Runtime,
   signal: AnySignal,
   attempt: () => Promise<T>,
   doubt?: () => void,
 ): Promise<T> {
+  let open = 0;
+  const once = async () => {
+    open += 1;
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!signal.aborted && !unanswered(error)) open -= 1;
+      throw error;
+    }
+  };
   try {
-    return await abortable(untilAnswered(runtime, signal, attempt, doubt), signal);
+    return await abortable(untilAnswered(runtime, signal, once, doubt), signal);
   } catch (error) {
-    throw ConclaveError.is(error, 'TIMEOUT') ? undecided(error) : error;
+    throw open > 0 ? inDoubt(error, signal) : error;
   }
+}
+
+/**
+ * The same failure, of something that may have been done, in part or as a whole. An abort is the caller's, and stays.
+ */
+export function inDoubt(error: unknown, signal: AnySignal): unknown {
+  const isAbort = error === signal.reason && !ConclaveError.is(error, 'TIMEOUT');
+  return isAbort ? error : undecided(error);
 }
 
 /** Whether the store may have done it, or could not be asked at all. */

@@ -60,6 +60,18 @@ export class ServerFaults {
     });
   }
 
+  /**
+   * SIGKILL, and a start `downMs` later from a backup that lacks the last `back` revisions, and leases granted since.
+   */
+  restore(back: number, downMs: number): Fault {
+    this.#faults.find('pauseServer')?.end();
+    return this.#lasts('restoreServer', downMs, () => {
+      this.#server.crash();
+      this.#server.goBack(this.#server.truth.stats().revision - BigInt(back));
+      return () => this.#server.start();
+    });
+  }
+
   /** etcd's cluster has a new leader: every lease has its full TTL again (etcd #9395, #13294), connections break. */
   changeLeader(): void {
     const { host } = this.#awake('changeLeader');

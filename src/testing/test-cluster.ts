@@ -260,6 +260,14 @@ export class TestCluster implements AsyncDisposable {
     return this.#serverFaults.restart(downMs);
   }
 
+  /**
+   * The store is restored from a backup, `downMs` after it has gone: the last `back` revisions, which it had
+   * acknowledged, have never been, nor leases granted since. Revisions, and so fences, come again.
+   */
+  restoreServer({ back, downMs = 0 }: { back: number; downMs?: number }): Fault {
+    return this.#serverFaults.restore(back, downMs);
+  }
+
   /** The etcd behind it has another leader: every lease has its full TTL again, and all connections break. */
   changeLeader(): void {
     this.#serverFaults.changeLeader();

@@ -4,7 +4,7 @@ import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { get, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilDone } from '../store/repeat.js';
 import { encodeRecord, type HistoryRecord, keptVersions, withoutText } from './history.js';
 import { type KeyDiff, shown } from './key-diff.js';
 import { historyPrefix, keyOf, type Versioned } from './place.js';
@@ -89,7 +89,7 @@ export async function writeAll(
     const changes = changing.map(diffOf);
     if (options.dryRun === true || changing.length === 0) return { revision, changes, dryRun: options.dryRun === true };
     const request = requestOf(context, { all, changing, guards, revision, nonce }, options);
-    const answer = await untilAnswered(context.runtime, signal, () => context.store.txn(request, { signal }));
+    const answer = await untilDone(context.runtime, signal, () => context.store.txn(request, { signal }));
     const written = answer.succeeded ? answer.header.revision : rangeAt(answer, 0).kvs[0]?.createRevision;
     if (written !== undefined) return { revision: written, changes, dryRun: false };
   }

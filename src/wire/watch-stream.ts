@@ -4,7 +4,7 @@ import type { WatchRequest, WatchResponse } from '../store/messages.js';
 import { adminMethods } from './admin-methods.js';
 import type { Metadata } from './auth-token.js';
 import { cancelError } from './cancel-reason.js';
-import { watchMethods } from './methods.js';
+import { kvMethods, type UnaryMethod, watchMethods } from './methods.js';
 import { ordersProgress } from './orders-progress.js';
 import type { Duplex, RpcChannel } from './rpc-channel.js';
 import type { WatchEntry } from './watch-entry.js';
@@ -34,6 +34,8 @@ export class WatchStream {
   readonly #byId = new Map<bigint, WatchEntry>();
   /** Whether its answers about progress are in order with events: asked of the server once per stream. */
   #ordersProgress: Promise<boolean> | undefined;
+  /** The store's revision, as a linearizable read tells it: asked once, when a member seems to be behind. */
+  #present: Promise<bigint> | undefined;
   #stopTimer: () => void = () => {};
   #over = false;
 
@@ -93,16 +95,37 @@ export class WatchStream {
   }
 
   async #askVersion(): Promise<boolean> {
-    const late = new AbortController();
-    const stopTimer = this.#runtime.setTimer(this.#answerTimeoutMs, () => late.abort());
     try {
-      const options = { metadata: this.#metadata, signal: late.signal };
-      const { version } = await this.#channel.unary(adminMethods.status, {}, options);
-      return ordersProgress(version);
+      return ordersProgress((await this.#ask(adminMethods.status, {})).version);
     } catch {
       // Whoever asks next asks anew.
       this.#ordersProgress = undefined;
       return false;
+    }
+  }
+
+  /**
+   * For a watch that goes on from beyond what the server has: a member that lags gets there, but a store that was
+   * restored from an older backup, or made anew, has another history until then, of which the watch would hear nothing.
+   */
+  async #lookBack(entry: WatchEntry): Promise<void> {
+    try {
+      this.#present ??= this.#ask(kvMethods.range, { key: entry.key, countOnly: true }).then(
+        (it) => it.header.revision,
+      );
+      const present = await this.#present;
+      if (!this.#over && entry.isPast(present)) this.#listener.onRefused(entry, goneBack(present));
+    } catch (error) {
+      // As good as a watch that is left unanswered.
+      this.#giveUp(ConclaveError.from(error));
+    }
+  }
+
+  async #ask<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> {
+    const late = new AbortController();
+    const stopTimer = this.#runtime.setTimer(this.#answerTimeoutMs, () => late.abort());
+    try {
+      return await this.#channel.unary(method, request, { metadata: this.#metadata, signal: late.signal });
     } finally {
       stopTimer();
     }
@@ -129,6 +152,7 @@ export class WatchStream {
     } else {
       this.#byId.set(response.watchId, entry);
       this.#listener.onCreated(entry);
+      if (entry.isPast(response.header.revision)) void this.#lookBack(entry);
       entry.created(response.header.revision);
     }
   }
@@ -149,10 +173,15 @@ export class WatchStream {
   #awaitAnswer(): void {
     this.#stopTimer();
     if (this.#creating.length === 0 || this.#over) return;
-    this.#stopTimer = this.#runtime.setTimer(this.#answerTimeoutMs, () => {
-      this.#call.cancel();
-      this.#lose(new ConclaveError('UNAVAILABLE', `watch: no answer within ${this.#answerTimeoutMs} ms`));
-    });
+    this.#stopTimer = this.#runtime.setTimer(this.#answerTimeoutMs, () =>
+      this.#giveUp(new ConclaveError('UNAVAILABLE', `watch: no answer within ${this.#answerTimeoutMs} ms`)),
+    );
+  }
+
+  #giveUp(error: ConclaveError): void {
+    if (this.#over) return;
+    this.#call.cancel();
+    this.#lose(error);
   }
 
   #lose(error: Error | undefined): void {
@@ -161,4 +190,10 @@ export class WatchStream {
     this.#stopTimer();
     this.#listener.onLost(error);
   }
+}
+
+/** `COMPACTED`, for what it asks of whoever watches: to read again, and to go on from there. */
+function goneBack(present: bigint): ConclaveError {
+  const message = `the store has gone back to revision ${present}: it was restored from a backup, or made anew`;
+  return new ConclaveError('COMPACTED', message);
 }

@@ -3,6 +3,8 @@ import * as v from 'valibot';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { z } from 'zod';
 import type { ConfigProblem } from '../../src/config/change.js';
+import { deferred } from '../../src/core/deferred.js';
+import { ConclaveError } from '../../src/core/errors.js';
 import type { StandardSchema } from '../../src/core/standard-schema.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
 import { collect, configOf, MemoryFiles, putRaw, removeAll } from './support/config-world.js';
@@ -112,6 +114,32 @@ describe('a watched config', () => {
       await removeAll(world);
     }));
 
+  it('CONFIG-2: says so, too, when the snapshot is shown while the store’s first state is refused', () =>
+    inWorld(async (world) => {
+      await putRaw(world, valid);
+      const files = new MemoryFiles();
+      const options = { prefix: 'app', schema: limits, snapshotFile: 'snapshot.json' } as const;
+      await (await world.until(configOf(world.client(), files).watch(options))).close();
+      await putRaw(world, { 'config/app/rateLimit': '-1' });
+      const read = deferred();
+      const slow = { read: (path: string) => read.promise.then(() => files.read(path)), replace: async () => {} };
+      const client = world.client();
+      client.store.partition();
+      const problems: ConfigProblem[] = [];
+      const onInvalid = (each: ConfigProblem) => problems.push(each);
+      const watching = configOf(client, slow).watch({ ...options, onInvalid });
+      await world.advance(3_000);
+      client.store.heal();
+      await world.advance(10_000);
+      expect(problems).toEqual([]);
+      read.resolve();
+      const config = await world.until(watching);
+      expect(config).toMatchObject({ value: { rateLimit: 5 }, status: 'invalid' });
+      expect(problems).toMatchObject([{ issues: [{ path: 'rateLimit' }] }]);
+      await config.close();
+      await removeAll(world);
+    }));
+
   it('CONFIG-3: what a compaction swallowed comes as one change, marked, with the difference of each key', () =>
     inWorld(async (world) => {
       await putRaw(world, { ...valid, 'config/app/old': '1' });
@@ -214,6 +242,26 @@ describe('a watched config', () => {
       expect(await errorOf(config.changes().next())).toMatchObject({ code: 'CLOSED' });
       await removeAll(world);
     }));
+
+  it.each(['its signal', 'the connection', 'close()'])('CONFIG-4: tells that it has ended, by %s', (how) =>
+    inWorld(async (world) => {
+      await putRaw(world, valid);
+      const client = world.client();
+      const aborts = new AbortController();
+      const config = await world.until(configOf(client).watch({ prefix: 'app', signal: aborts.signal }));
+      const told: unknown[] = [];
+      config.events.on('end', (error) => told.push(ConclaveError.is(error) ? error.code : error));
+      const reading = errorOf(config.changes().next());
+      if (how === 'its signal') aborts.abort('enough');
+      else await world.until(how === 'close()' ? config.close() : client.conclave.close());
+      await world.settle();
+      expect(told).toEqual([how === 'its signal' ? 'enough' : 'CLOSED']);
+      await reading;
+      await world.until(config.close());
+      expect([told.length, client.store.openWatches]).toEqual([1, 0]);
+      await removeAll(world);
+    }),
+  );
 
   it('CONFIG-6: a callback that throws disturbs nobody', () =>
     inWorld(async (world) => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import type { TxnRequest } from '../../src/store/messages.js';
 import { keptVersions } from '../../src/versions/history.js';
+import type { CallName } from '../support/faulty-store.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
 import { collect, configOf, putRaw, removeAll } from './support/config-world.js';
 
@@ -50,6 +52,21 @@ describe('a writer', () => {
       });
       expect((error as Error).message).toBe(`"a" is at revision ${second.revision}, not at ${revision} as expected`);
       await removeAll(world);
+    }));
+
+  it('CONFIG-12: a write that was to be guarded and says no revision is refused, as is one that says no value', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const config = configOf(client);
+      const [none, number] = [undefined, { expectRevision: 1 }] as unknown as [never, never];
+      for (const wrong of [
+        ...[none, {} as never, number].map((options) => () => config.compareAndSet('a', 1, options)),
+        ...[() => config.set('a', none), () => config.setAll(none), () => config.rollout('a', none)],
+        ...[() => config.diff({ key: 'a' }, none), () => config.rollback({ key: 'a' }, none), () => config.watch(none)],
+      ]) {
+        expect(await errorOf(wrong())).toMatchObject({ code: 'INVALID_ARGUMENT' });
+      }
+      expect(client.store.total).toBe(0);
     }));
 
   it('CONFIG-12: of writers that collide all are written, one after the other, each in the history', () =>
@@ -192,6 +209,22 @@ describe('a writer', () => {
       await removeAll(world);
     }));
 
+  it('CONFIG-12: what was sent and not answered until the time is up is unknown, not left undone', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const config = configOf(client);
+      await world.until(config.set('a', 1));
+      const writes = (_: CallName, request: unknown) => (request as TxnRequest).compare !== undefined;
+      for (let i = 0; i < 20; i++) client.store.loseReply(writes);
+      const error = await world.until(errorOf(config.set('a', 2)));
+      expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      expect((await world.until(configOf(world.client()).get('a')))?.value).toBe(2);
+      client.store.partition();
+      expect(await world.until(errorOf(config.set('a', 3)))).toMatchObject({ code: 'TIMEOUT', outcome: 'not-applied' });
+      client.store.heal();
+      await removeAll(world);
+    }));
+
   it('CONFIG-16: the history of a key is bounded', () =>
     inWorld(async (world) => {
       const config = configOf(world.client());
@@ -240,6 +273,20 @@ describe('a writer', () => {
 });
 
 describe('a rollout', () => {
+  it('CONFIG-17: a rollout of null ends as every other', () =>
+    inWorld(async (world) => {
+      const config = configOf(world.client());
+      await world.until(config.set('limit', 5));
+      await world.until(config.rollout('limit', { value: null, percent: 10 }));
+      await world.until(config.promote('limit'));
+      expect(await world.until(config.get('limit'))).toMatchObject({ value: null });
+      await world.until(config.rollout('limit', { value: 7, percent: 10 }));
+      await world.until(config.abandon('limit'));
+      expect(await world.until(config.get('limit'))).toMatchObject({ value: null });
+      expect(await world.until(errorOf(config.promote('limit')))).toMatchObject({ code: 'NOT_FOUND' });
+      await removeAll(world);
+    }));
+
   it('CONFIG-17: chosen instances first, then a percentage; widening drops nobody', () =>
     inWorld(async (world) => {
       const config = configOf(world.client());

@@ -39,6 +39,24 @@ describe('observe()', () => {
       expect(c.store.openWatches).toBe(0);
     }));
 
+  it('ELECTION-8: sees who leads in a store that was made anew, though at the revision of who led before', () =>
+    inWorld(async (world) => {
+      const [a, b] = [world.client(), world.client()];
+      const first = await world.until(a.conclave.election('e').campaign('a'));
+      const { told, values, stop, ended } = observing(b);
+      await world.settle();
+      await world.anew(async (store) => {
+        const leaseId = (await store.leaseGrant({ id: 7n, ttl: 60n })).id;
+        await store.txn({ success: [put(first.key.replace(/[^/]+$/, '7.0'), 'other', { leaseId })] });
+        b.store.becomes(store);
+        await world.settle();
+        expect(values()).toEqual(['a', 'other']);
+        expect(told[1]?.term).toBe(told[0]?.term);
+        stop();
+        await world.until(ended);
+      });
+    }));
+
   it('ELECTION-8: observers of a connection share a read and a watch; who comes later hears the present', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];

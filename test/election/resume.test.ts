@@ -103,6 +103,7 @@ describe('resume()', () => {
         { ...saved, key: 'elections/e/' },
         { ...saved, term: 'x' },
         { ...saved, leaseId: -1 as unknown as string },
+        undefined as unknown as typeof saved,
       ]) {
         const error = await world.until(errorOf(again.conclave.election('e').resume(bad)));
         expect(error).toMatchObject({ code: 'INVALID_ARGUMENT' });

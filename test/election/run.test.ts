@@ -260,6 +260,25 @@ describe('run()', () => {
       expect(await world.until(running)).toBe('enough');
     }));
 
+  it.each(['noSpace', 'tooManyRequests'] as const)(
+    'ELECTION-5: a store that has no room, or too much to do, is an outage too (%s)',
+    (error) =>
+      inWorld(async (world) => {
+        const { conclave, store } = world.client({ ttlMs });
+        await world.until(conclave.session.open());
+        for (let i = 0; i < 9; i++) store.refuse('txn', etcdError(error));
+        const aborts = new AbortController();
+        const led: bigint[] = [];
+        const work = (leadership: Leadership) => {
+          led.push(leadership.term);
+          aborts.abort('enough');
+        };
+        const running = errorOf(conclave.election('e').run('a', work, { signal: aborts.signal }));
+        expect(await world.until(running)).toBe('enough');
+        expect(led).toHaveLength(1);
+      }),
+  );
+
   it('ELECTION-7: what the store refuses for good comes out', () =>
     inWorld(async (world) => {
       const { conclave, store } = world.client({ ttlMs });

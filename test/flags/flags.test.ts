@@ -3,7 +3,7 @@ import { typesOfFile } from '../../src/flags/flag-file.js';
 import type { FlagsChange } from '../../src/flags/flag-set.js';
 import { putRaw, removeAll } from '../config/support/config-world.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
-import { nextUncaught } from '../support/uncaught.js';
+import { nextUncaught, uncaughtDuring } from '../support/uncaught.js';
 
 const onOff = { state: 'ENABLED', variants: { on: true, off: false }, defaultVariant: 'off' } as const;
 
@@ -117,6 +117,30 @@ describe('flags', () => {
       expect(set.problems.size).toBe(0);
       expect(told).toEqual(['a', 'a']);
       set.close();
+      await removeAll(world);
+    }));
+
+  it('FLAGS-4: whoever listens and throws disturbs neither the flags nor others who watch them', () =>
+    inWorld(async (world) => {
+      const { flags } = world.client().conclave;
+      await world.until(flags.import({ flags: { a: onOff, b: onOff } }));
+      const [mine, other] = [flags.watch(), flags.watch()];
+      await world.until(Promise.all([mine.ready(), other.ready()]));
+      for (const event of ['change', 'invalid', 'end'] as const) {
+        mine.events.on(event, () => {
+          throw new Error(event);
+        });
+      }
+      const uncaught = await uncaughtDuring(async () => {
+        await putRaw(world, { 'flags/b': 'no flag' });
+        await putRaw(world, { 'flags/a': JSON.stringify({ ...onOff, defaultVariant: 'on' }) });
+        await world.settle();
+        mine.close();
+        await world.settle();
+      });
+      expect(uncaught.map((error) => (error as Error).message)).toEqual(['invalid', 'change', 'change', 'end']);
+      for (const each of [mine, other]) expect(each.flags.get('a')?.defaultVariant).toBe('on');
+      other.close();
       await removeAll(world);
     }));
 
@@ -254,7 +278,17 @@ describe('flags', () => {
       await world.until(flags.set('a', { ...onOff, targeting }));
       const step = { variant: 'on', percent: 10 } as const;
       expect(await world.until(errorOf(flags.rollout('a', step)))).toMatchObject({ code: 'FAILED_PRECONDITION' });
+      // An experiment that somebody has written by hand is none of ours.
+      const experiment = {
+        fractional: [
+          ['on', 50],
+          ['off', 50],
+        ],
+      };
+      await world.until(flags.set('b', { ...onOff, targeting: experiment }));
+      expect(await world.until(errorOf(flags.rollout('b', step)))).toMatchObject({ code: 'FAILED_PRECONDITION' });
       await world.until(flags.rollout('a', step, { replace: true }));
+      await world.until(flags.rollout('a', { ...step, percent: 33.333 }));
       await world.until(flags.rollout('a', { ...step, percent: 20, keys: ['ada'] }));
       await world.until(flags.rollout('a', { ...step, percent: 30 }));
       for (const wrong of [

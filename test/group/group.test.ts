@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/core/bytes.js';
 import type { GroupView } from '../../src/group/group-view.js';
 import { errorOf, inWorld } from '../support/sim-world.js';
-import { nextUncaught } from '../support/uncaught.js';
+import { nextUncaught, uncaughtDuring } from '../support/uncaught.js';
 
 function collect(view: GroupView): string[] {
   const told: string[] = [];
@@ -131,6 +131,22 @@ describe('a group', () => {
       expect(await joining).toBe('no');
       await world.advance(120_000);
       expect(await world.keys('groups/')).toEqual([]);
+    }));
+
+  it('GROUP-3: a member comes back though whoever listens throws', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const one = await world.until(conclave.group('crew').join({ id: 'one' }));
+      one.events.on('status', (status) => {
+        throw new Error(status);
+      });
+      const uncaught = await uncaughtDuring(async () => {
+        await world.truth.leaseRevoke({ id: conclave.session.leaseId });
+        await world.advance(10_000);
+      });
+      expect(uncaught).toMatchObject([{ message: 'recovering' }, { message: 'joined' }]);
+      expect(await world.keys('groups/crew/')).toMatchObject([{ lease: conclave.session.leaseId }]);
+      one.events.removeAllListeners();
     }));
 
   it('GROUP-2: one range and one watch for all who look in a process', () =>

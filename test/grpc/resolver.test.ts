@@ -111,6 +111,12 @@ describe('the gRPC resolver', () => {
     await caller.until('far');
   });
 
+  it('without a zone of its own finds those with one and those without', async () => {
+    await fleet.join(conclave, 'zoned', { zone: 'eu' });
+    await fleet.join(conclave, 'plain');
+    await fleet.caller('conclave:///users', roundRobin).until('plain', 'zoned');
+  });
+
   it("reads entries of Go's naming, and leaves out addresses that nobody can connect to", async () => {
     const { address, registration } = await fleet.join(conclave, 'a', { service: 'other' });
     await conclave.put('services/users/by-go', JSON.stringify({ Op: 0, Addr: address, Metadata: null }));

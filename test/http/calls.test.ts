@@ -41,6 +41,36 @@ for (const [name, way] of Object.entries(ways)) {
       expect(seen).toEqual(['POST / 1', 'POST / 2']);
     });
 
+    it.each(['unix:/run/web.sock', 'grpc://127.0.0.1:80', 'no host:80'])(
+      'tries another, whatever the method, when one listens on %s, and counts it as a failure',
+      async (address) => {
+        await service.strange('a', address);
+        await service.join('b');
+        const discovery = await service.discover(2);
+        const outcomes: unknown[] = [];
+        const pick = discovery.pick.bind(discovery);
+        discovery.pick = (options) => {
+          const picked = pick(options);
+          return { ...picked, done: (error) => outcomes.push([picked.instance.id, error !== undefined]) };
+        };
+        const call = way(discovery);
+        for (const body of ['1', '2']) expect(await text(call('/', { method: 'POST', body }))).toBe('b');
+        const [failed] = outcomes.filter((each) => (each as unknown[])[0] === 'a');
+        expect(failed).toEqual(['a', true]);
+        const alone = new WebService();
+        await alone.strange('a', address);
+        await expect(way(await alone.discover(1))('/')).rejects.toBeInstanceOf(Error);
+        await alone.scope.close();
+      },
+    );
+
+    it('returns the last answer when the next one listens where nobody can call', async () => {
+      await service.join('a', () => 503);
+      await service.strange('b', 'unix:/run/web.sock');
+      const call = way(await service.discover(2), { retries: 1 });
+      for (const _ of [1, 2]) expect((await call('/')).status).toBe(503);
+    });
+
     it('tries another when a connection breaks, for methods that may be repeated', async () => {
       const a = await service.join('a', () => 'reset');
       const b = await service.join('b');

@@ -54,6 +54,11 @@ export class WebService {
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }
 
+  /** One whose address somebody else has written. */
+  async strange(id: string, address: string): Promise<void> {
+    await (await this.#conclave).put(`services/web/${id}`, JSON.stringify({ Op: 0, Addr: address }));
+  }
+
   async discover(instances: number) {
     const discovery = (await this.#conclave).registry.discover('web', { strategy: roundRobin(), ejection: false });
     this.scope.add(() => discovery.close());

@@ -127,6 +127,16 @@ describe('opening a session', () => {
       }),
   );
 
+  it.each([0n, -1n, 2n ** 63n, 5 as unknown as bigint, '5' as unknown as bigint])(
+    'LEASE-8: so is a lease id of %s',
+    (leaseId) =>
+      inWorld(async (world) => {
+        const { session, store } = world.client();
+        expect(() => session({ leaseId })).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT' }));
+        expect(store.total).toBe(0);
+      }),
+  );
+
   it('LEASE-8: a TTL is rounded up to whole seconds', () =>
     inWorld(async (world) => {
       const { session } = world.client();

@@ -102,3 +102,19 @@ it('FLAGS-3: of 10,000 flags a change makes ready the one that it changes', () =
   expect(all().indexOf(true)).toBe(7);
   expect(reads).toBe(10_001);
 });
+
+it('FLAGS-3: of keys that are no flags it keeps nothing, and one that comes is there', () => {
+  const flags = new Map<string, FlagDefinition>();
+  const asked: string[] = [];
+  const get = (key: string) => {
+    asked.push(key);
+    return flags.get(key);
+  };
+  const watched = { get } as unknown as typeof flags;
+  const evaluator = new FlagEvaluator({ flags: watched, problems: new Map(), metadata: {} });
+  const ask = () => evaluator.resolve<boolean>('boolean', 'of-user-7', true, {});
+  for (const _ of [1, 2]) expect(ask()).toMatchObject({ value: true, errorCode: 'FLAG_NOT_FOUND' });
+  expect(asked).toEqual(['of-user-7', 'of-user-7']);
+  flags.set('of-user-7', onOff);
+  expect(ask()).toMatchObject({ value: false });
+});

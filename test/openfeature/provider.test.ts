@@ -156,6 +156,9 @@ describe('the OpenFeature provider', () => {
       await expect(world.until(starting)).rejects.toMatchObject({ code: 'TIMEOUT' });
       const of = OpenFeature.getClient('test');
       expect(of.providerStatus).toBe('ERROR');
+      // Nothing is known of any flag: that there is none of that name cannot be said.
+      const details = of.getBooleanDetails('a', false);
+      expect(await details).toMatchObject({ value: false, errorCode: 'PROVIDER_NOT_READY' });
       store.heal();
       await world.advance(10_000);
       expect(of.providerStatus).toBe('READY');

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Conclave } from '../../src/conclave.js';
 import { utf8 } from '../../src/core/bytes.js';
 import type { Discovery } from '../../src/registry/discovery.js';
+import type { Instance } from '../../src/registry/instance.js';
 import type { InstancesChange } from '../../src/registry/instances-change.js';
 import type { Registration } from '../../src/registry/registration.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
@@ -237,6 +238,27 @@ describe('a discovery', () => {
       await world.settle();
       expect(told).toEqual(['+one', '~one', '-one']);
       users.close();
+    }));
+
+  it('REGISTRY-15: leaves out whoever its filter throws at, says so, and goes on', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      const told: [string, string][] = [];
+      conclave.registry.events.on('unreadable', (key, error) => told.push([key, (error as Error).message]));
+      const filter = ({ metadata }: Instance) => (metadata.tags as string[]).includes('x');
+      const users = conclave.registry.discover('users', { filter });
+      const all = conclave.registry.discover('users');
+      await world.until(Promise.all([users.ready(), all.ready()]));
+      await register(world, conclave, 'one', { metadata: { tags: ['x'] } });
+      await putRaw(world, 'services/users/go', '{"Op":0,"Addr":"10.0.0.1:9"}');
+      await register(world, conclave, 'two', { metadata: { tags: ['x'] } });
+      await world.settle();
+      expect([ids(users), ids(all)]).toEqual(['one two', 'go one two']);
+      expect(users.pick().instance.id).toMatch(/one|two/);
+      expect(new Set(told.map(([key]) => key))).toEqual(new Set(['services/users/go']));
+      expect(told[0]?.[1]).toMatch(/undefined/);
+      for (const each of [users, all]) each.close();
+      await removeRaw(world, 'services/users/go');
     }));
 
   it('REGISTRY-15: a subset stays as it is when others come and go', () =>

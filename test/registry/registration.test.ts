@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { utf8, utf8Text } from '../../src/core/bytes.js';
 import type { InstanceSpec } from '../../src/registry/instance.js';
-import type { Registration, RegistrationStatus } from '../../src/registry/registration.js';
+import type { RegisterSpec, Registration, RegistrationStatus } from '../../src/registry/registration.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { modifiedAt } from '../../src/store/ops.js';
 import { anyCall, type CallName } from '../support/faulty-store.js';
 import { errorOf, inWorld, type SimWorld } from '../support/sim-world.js';
-import { nextUncaught } from '../support/uncaught.js';
+import { nextUncaught, uncaughtDuring } from '../support/uncaught.js';
 
 const spec = { service: 'users', id: 'a', address: '10.0.0.9:8080' };
 const key = 'services/users/a';
@@ -141,6 +141,55 @@ describe('a registration', () => {
       expect(registration.status).toBe('registered');
     }));
 
+  it('REGISTRY-2: comes back, and REGISTRY-4, REGISTRY-6: is switched and probed, though every listener throws', () =>
+    inWorld(async (world) => {
+      const { conclave } = world.client();
+      let well = true;
+      const registration = await world.until(conclave.registry.register(spec, { health: () => well }));
+      await world.advance(1_000);
+      for (const event of ['status', 'health', 'enabled'] as const) {
+        registration.events.on(event, () => {
+          throw new Error(event);
+        });
+      }
+      const uncaught = await uncaughtDuring(async () => {
+        await world.truth.leaseRevoke({ id: conclave.session.leaseId });
+        await world.advance(10_000);
+        await world.until(conclave.registry.setEnabled('users', 'a', false));
+        await world.advance(1_000);
+        for (well of [false, true]) await world.advance(5_000);
+      });
+      registration.events.removeAllListeners();
+      expect(uncaught.map((error) => (error as Error).message)).toEqual([
+        ...['status', 'status', 'enabled'],
+        ...['health', 'health'],
+      ]);
+      expect(registration.status).toBe('registered');
+      expect(await stored(world)).toMatchObject({
+        lease: conclave.session.leaseId,
+        Metadata: { status: 'DISABLED' },
+      });
+    }));
+
+  it('REGISTRY-2: comes back when the store is restored from a backup that knows its lease, and not the entry', () =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const registration = await world.until(client.conclave.registry.register(spec));
+      for (let i = 0; i < 9; i++) await world.until(registration.update({ weight: 10 + i }));
+      const told = statusesOf(registration);
+      const { leaseId } = client.conclave.session;
+      await world.anew(async (store) => {
+        await store.leaseGrant({ id: leaseId, ttl: 10n });
+        client.store.becomes(store);
+        await world.advance(1_000);
+        const { kvs } = await store.range({ key: utf8(key) });
+        expect(kvs).toMatchObject([{ lease: leaseId }]);
+        expect(told).toEqual(['recovering', 'registered']);
+        await world.until(client.conclave.close());
+      });
+      await world.expire();
+    }));
+
   it('REGISTRY-3: a second process with the id gets a conflict, and leaves the first alone', () =>
     inWorld(async (world) => {
       const [a, b] = [world.client(), world.client()];
@@ -199,6 +248,25 @@ describe('a registration', () => {
       expect(await world.until(operator.conclave.registry.setEnabled('users', 'nobody', true))).toBe(false);
       await world.settle();
       expect(registration.entry.enabled).toBe(true);
+    }));
+
+  it('REGISTRY-4: an operator whose word was not answered is told so, and one who gives up at once', () =>
+    inWorld(async (world) => {
+      const [owner, operator] = [world.client(), world.client()];
+      const registration = await world.until(owner.conclave.registry.register(spec));
+      const { registry } = operator.conclave;
+      for (let i = 0; i < 20; i++) operator.store.loseReply('txn');
+      const error = await world.until(errorOf(registry.setEnabled('users', 'a', false)));
+      expect(error).toMatchObject({ code: 'TIMEOUT', outcome: 'unknown' });
+      expect(registration.entry.enabled).toBe(false);
+      operator.store.partition();
+      const giveUp = new AbortController();
+      const given = errorOf(registry.setEnabled('users', 'a', true, { signal: giveUp.signal }));
+      await world.advance(10);
+      giveUp.abort('enough');
+      await world.settle();
+      expect(operator.store.activeCalls).toBe(0);
+      expect(await given).toBe('enough');
     }));
 
   it('REGISTRY-4: an update that the store refuses changes nothing, and is in nobody’s way', () =>
@@ -317,6 +385,8 @@ describe('a registration', () => {
     ['a weight that is none', { ...spec, weight: Number.NaN }],
     ['an empty zone', { ...spec, zone: '' }],
     ['metadata above 1 MiB', { ...spec, metadata: { x: 'x'.repeat(1024 * 1024) } }],
+    ['nothing', undefined as unknown as RegisterSpec],
+    ['a name alone', 'users' as unknown as RegisterSpec],
   ])('refuses %s, and sends nothing', (_, wrong) =>
     inWorld(async (world) => {
       const { conclave, store } = world.client();

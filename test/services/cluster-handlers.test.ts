@@ -37,7 +37,12 @@ function openWatch(onTold: (message: unknown) => void = () => {}) {
     unary: () => Promise.reject(new ConclaveError('INTERNAL', 'not asked here')),
     duplex: (_, listener) => {
       member = listener as DuplexListener<unknown>;
-      return { send: () => {}, halfClose: () => {}, cancel: () => {}, pause: (isPaused) => void done.push(`pause ${isPaused}`) };
+      return {
+        send: () => {},
+        halfClose: () => {},
+        cancel: () => {},
+        pause: (isPaused) => void done.push(`pause ${isPaused}`),
+      };
     },
     close: async () => {},
   };

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { prefixEnd, utf8, utf8Text } from '../../src/core/bytes.js';
+import { etcdError } from '../../src/store/etcd-errors.js';
 import type { KeyValue } from '../../src/store/messages.js';
 import { Mirror, type MirrorChange } from '../../src/store/mirror.js';
 import { checkEveryMs, MirrorChecks } from '../../src/store/mirror-checks.js';
@@ -188,6 +189,60 @@ describe('a mirror', () => {
       expect(told).toEqual(['1 resync']);
       for (const stop of stops) stop();
     }));
+
+  it('shows a store that was made anew, though its revisions are those of other values before', () =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x']);
+      const client = world.client();
+      const { told, shown, stop } = mirrored(client);
+      await world.settle();
+      await world.anew(async (store) => {
+        const anew = { key: utf8('a/1'), value: utf8('another') };
+        await store.txn({ success: [{ type: 'put', request: anew }] });
+        client.store.becomes(store);
+        await world.settle();
+        expect([told.at(-1), shown()]).toEqual(['2 resync: a/1 x>another', 'a/1=another']);
+        stop();
+      });
+      await write(world, ['a/1', null]);
+    }));
+
+  it('stays through refusals once it has shown something, and shows the present when they end', () =>
+    inWorld(async (world) => {
+      await write(world, ['a/1', 'x']);
+      const client = world.client();
+      const { told, shown, mirror, stop } = mirrored(client);
+      await world.settle();
+      const refused = etcdError('permissionDenied');
+      for (let i = 0; i < 5; i++) client.store.refuse('range', refused);
+      client.store.endWatches(refused);
+      const last = await write(world, ['a/1', 'y']);
+      await world.advance(1_000);
+      expect([shown(), told.length]).toEqual(['a/1=x', 1]);
+      expect(mirror.silentMs).toBe(1_000);
+      await world.advance(60_000);
+      expect([shown(), told.at(-1)]).toEqual(['a/1=y', `${last} resync: a/1 x>y`]);
+      stop();
+      await write(world, ['a/1', null]);
+    }));
+
+  it.each([
+    ['at the start', false],
+    ['when it is stopped', true],
+  ])('is told nothing more of a refusal %s', (_, started) =>
+    inWorld(async (world) => {
+      const client = world.client();
+      const refused = etcdError('permissionDenied');
+      if (!started) client.store.refuse('range', refused);
+      const { told, stop } = mirrored(client);
+      await world.settle();
+      client.store.endWatches(refused);
+      await world.settle();
+      stop();
+      await world.advance(60_000);
+      expect(told).toEqual([started ? '1: ' : 'PERMISSION_DENIED']);
+    }),
+  );
 
   it('ends with what the store says for good', () =>
     inWorld(async (world) => {

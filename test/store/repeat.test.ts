@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { errorOfStatus, etcdError, etcdErrors, Status } from '../../src/store/etcd-errors.js';
-import { unanswered, untilAnswered } from '../../src/store/repeat.js';
+import { unanswered, untilAnswered, untilDone } from '../../src/store/repeat.js';
 import { errorOf } from '../support/sim-world.js';
 
 const lost = new ConclaveError('UNAVAILABLE', 'lost', { outcome: 'unknown' });
@@ -72,6 +72,33 @@ describe('untilAnswered()', () => {
     expect(sim.pendingTimers).toBe(0);
     expect(await errorOf(untilAnswered(sim, controller.signal, attempt))).toBe('enough');
     expect(tries).toBe(2);
+  });
+});
+
+describe('untilDone()', () => {
+  const tries = [
+    ['a refusal at once', [etcdError('permissionDenied')], 'PERMISSION_DENIED', 'not-applied'],
+    ['one after a try that was not answered', [lost, etcdError('permissionDenied')], 'PERMISSION_DENIED', 'unknown'],
+    ['a time that is up while it is asked', [new ConclaveError('TIMEOUT', 'late')], 'TIMEOUT', 'unknown'],
+  ] as const;
+
+  it.each(tries)('says of %s what may have been done', async (_, errors, code, outcome) => {
+    const sim = new SimRuntime();
+    const controller = new AbortController();
+    const left: ConclaveError[] = [...errors];
+    const attempt = () => {
+      const error = left.shift() as ConclaveError;
+      if (error.code === 'TIMEOUT') controller.abort(error);
+      return Promise.reject(error);
+    };
+    const ended = errorOf(untilDone(sim, controller.signal, attempt));
+    expect(await sim.until(ended)).toMatchObject({ code, outcome });
+  });
+
+  it('leaves an abort as it is', async () => {
+    const reason = new ConclaveError('LOST', 'the lock of whoever asks');
+    const ended = untilDone(new SimRuntime(), AbortSignal.abort(reason), () => Promise.reject(lost));
+    expect(await errorOf(ended)).toBe(reason);
   });
 });
 

@@ -63,7 +63,7 @@ export class FaultyStore implements Store {
   ordersProgress = true;
   /** Milliseconds that events are on their way, while calls overtake them: they are on different streams. */
   watchLagMs = 0;
-  readonly #inner: Store;
+  #inner: Store;
   readonly #runtime: Runtime;
   readonly #network: Runtime;
   readonly #watches = new Set<FaultyWatch>();
@@ -124,6 +124,12 @@ export class FaultyStore implements Store {
   /** Ends every watch there is, as a server does whose history was compacted under them. */
   endWatches(error = new ConclaveError('COMPACTED', 'etcdserver: mvcc: required revision has been compacted')): void {
     for (const watch of [...this.#watches]) watch.fail(error);
+  }
+
+  /** Behind the network stands another store now: one that was restored from an older backup, or made anew. */
+  becomes(store: Store): void {
+    this.#inner = store;
+    this.endWatches();
   }
 
   /** Faults that were ordered and have not hit anything. */

@@ -63,6 +63,13 @@ export class SimWorld {
     return client;
   }
 
+  /** A store that knows nothing, for clients whose store is made anew. */
+  async anew(use: (store: EngineStore, host: EngineHost) => Promise<void>): Promise<void> {
+    const host = new EngineHost(this.sim);
+    await use(new EngineStore(host), host);
+    host.close();
+  }
+
   /** All keys that were ever put or deleted. */
   keysEverMade(): Set<string> {
     const { space } = this.host.engine;

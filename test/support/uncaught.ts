@@ -9,3 +9,18 @@ export function nextUncaught(): Promise<unknown> {
     });
   });
 }
+
+/** What nobody catches while `work` goes on, in order. */
+export async function uncaughtDuring(work: () => Promise<void>): Promise<unknown[]> {
+  const others = process.rawListeners('uncaughtException');
+  const caught: unknown[] = [];
+  process.removeAllListeners('uncaughtException');
+  process.on('uncaughtException', (error) => caught.push(error));
+  try {
+    await work();
+  } finally {
+    process.removeAllListeners('uncaughtException');
+    for (const each of others) process.on('uncaughtException', each as () => void);
+  }
+  return caught;
+}

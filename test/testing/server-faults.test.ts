@@ -105,6 +105,64 @@ describe('restartServer', () => {
     }));
 });
 
+describe('restoreServer', () => {
+  const sinceOf = (cluster: TestCluster, revision: bigint) => Number(cluster.revision - revision);
+
+  it('from a backup without what is held, which the holder hears before anybody else has it', () =>
+    withTwo(async (cluster, a, b) => {
+      await Promise.all([a.session.open(), b.session.open()]);
+      const backup = cluster.revision;
+      const [held, leadership] = [await a.lock('x'), await a.election('e').campaign('a')];
+      const waiting = errorOf(b.lock('x'));
+      const seen: (string | undefined)[] = [];
+      const observe = async () => {
+        for await (const leader of b.election('e').observe()) seen.push(leader?.value);
+      };
+      observe().catch(() => {});
+      await cluster.advance(1000);
+      cluster.restoreServer({ back: sinceOf(cluster, backup) });
+      expect([cluster.revision, held.held]).toEqual([backup, true]);
+      await cluster.advance(1000);
+      for (const lost of [held, leadership]) {
+        expect(lost).toMatchObject({ held: false, signal: { reason: { code: 'LOST', loss: 'key-deleted' } } });
+      }
+      expect(await waiting).toMatchObject({ code: 'LOST' });
+      expect(seen).toEqual(['a', undefined]);
+      expect((await b.lock('x')).held).toBe(true);
+      expect(a.session.alive).toBe(true);
+    }));
+
+  it('gives watchers the state of then, and what is registered stands again', () =>
+    withTwo(async (cluster, a, b) => {
+      await a.config.set('app/limit', 1);
+      await a.session.open();
+      const backup = cluster.revision;
+      await a.registry.register({ service: 'users', id: 'one', address: 'one:80' });
+      const limit = await b.config.watch<number>({ key: 'app/limit' });
+      const users = b.registry.discover('users', { massExpiry: false });
+      await users.ready();
+      for (let i = 2; i < 9; i++) await a.config.set('app/limit', i);
+      await cluster.advance(100);
+      expect(limit.value).toBe(8);
+      // The second one is told of a later revision, and shares the watch of the first.
+      const watching = [errorOf(b.watch({ key: 'x' }).next())];
+      await a.put('y', '');
+      watching.push(errorOf(b.watch({ key: 'x' }).next()));
+      await cluster.advance(100);
+      cluster.restoreServer({ back: sinceOf(cluster, backup), downMs: 500 });
+      await cluster.advance(3000);
+      expect([limit.value, limit.status, limit.revision]).toEqual([1, 'live', expect.any(BigInt)]);
+      expect(users.instances.map(({ id }) => id)).toEqual(['one']);
+      expect(cluster.keys('services/')).toEqual(['services/users/one']);
+      await a.config.set('app/limit', 5);
+      await cluster.advance(100);
+      expect(limit.value).toBe(5);
+      for (const each of watching) {
+        expect(await each).toMatchObject({ code: 'COMPACTED', message: expect.stringContaining('gone back') });
+      }
+    }));
+});
+
 describe('pauseServer', () => {
   it('longer than a lease does not end it: what was held is lost to its holder, and free a TTL later', () =>
     withTwo(async (cluster, a, b) => {

@@ -4,9 +4,10 @@ import { ConclaveError } from '../../src/core/errors.js';
 import { SimRuntime } from '../../src/sim/sim-runtime.js';
 import { etcdError } from '../../src/store/etcd-errors.js';
 import { LoopbackChannel } from '../../src/wire/loopback-channel.js';
+import { kvMethods } from '../../src/wire/methods.js';
 import { RpcStore } from '../../src/wire/rpc-store.js';
 import { ToldWatch } from '../support/remote-stores.js';
-import { creates, putEvent, ScriptedService, watchResponse } from '../support/scripted-service.js';
+import { creates, header, putEvent, ScriptedService, watchResponse } from '../support/scripted-service.js';
 
 const created = (watchId: bigint, revision: bigint) => watchResponse({ created: true, watchId, revision });
 const key = utf8('k');
@@ -255,6 +256,61 @@ describe('a watch whose stream is lost', () => {
     expect(log.created).toEqual([1n]);
     expect(log.batches).toEqual([[2n], [3n]]);
     await store.close();
+  });
+
+  it.each([
+    ['ends with COMPACTED if the store has gone back', 3n, 'COMPACTED'],
+    ['goes on if it is a member that lags', 9n, undefined],
+  ])('%s', async (_, present, code) => {
+    const { runtime, service, store } = setUp();
+    const asked: unknown[] = [];
+    service.on(kvMethods.range, async (request) => {
+      asked.push(request);
+      return { header: header(present), kvs: [], more: false, count: 1n };
+    });
+    const logs = [new ToldWatch(store, { key }), new ToldWatch(store, { key })];
+    await runtime.settle();
+    const told = watchResponse({ watchId: 1n, revision: 9n, events: [putEvent(5n)] });
+    service.watches[0]?.send(created(0n, 4n), created(1n, 4n), told, watchResponse({ watchId: -1n, revision: 9n }));
+    await runtime.settle();
+    service.watches[0]?.end(etcdError('stopped'));
+    await runtime.advance(1_000);
+    service.watches[1]?.send(created(0n, 3n), created(1n, 3n));
+    await runtime.settle();
+    expect(asked).toMatchObject([{ key, countOnly: true }]);
+    expect(logs.map(({ error }) => error?.code)).toEqual([code, code]);
+    await store.close();
+    expect(runtime.pendingTimers).toBe(0);
+  });
+
+  it.each([
+    ['ends with COMPACTED at its start, too, if it goes on from what the store has lost', 9n, 'COMPACTED'],
+    ['waits for a start revision in the future', undefined, undefined],
+  ])('%s', async (_, seenRevision, code) => {
+    const { runtime, service, store } = setUp();
+    service.on(kvMethods.range, async () => ({ header: header(3n), kvs: [], more: false, count: 1n }));
+    const log = new ToldWatch(store, { key, startRevision: 10n, seenRevision });
+    await runtime.settle();
+    service.watches[0]?.send(created(0n, 3n));
+    await runtime.settle();
+    expect(log.error?.code).toBe(code);
+    await store.close();
+  });
+
+  it('is given another stream if nobody says whether the store has gone back', async () => {
+    const { runtime, service, store } = setUp();
+    service.on(kvMethods.range, () => new Promise(() => {}));
+    const log = new ToldWatch(store, { key });
+    await runtime.settle();
+    service.watches[0]?.send(created(0n, 4n));
+    await runtime.settle();
+    service.watches[0]?.end(etcdError('stopped'));
+    await runtime.advance(1_000);
+    service.watches[1]?.send(created(0n, 3n));
+    await runtime.advance(6_000);
+    expect([log.error, service.watches.length]).toEqual([undefined, 3]);
+    await store.close();
+    expect(runtime.pendingTimers).toBe(0);
   });
 
   it('waits longer after each loss, up to a second, and changes the endpoint', async () => {

@@ -52,7 +52,7 @@ export class SharingStore extends DelegatingStore {
     for (const reader of source.readers) {
       // What the watch was to go on from is gone; what this reader is to go on from may be there.
       const isAhead = ConclaveError.is(error, 'COMPACTED') && reader.told > source.told;
-      if (isAhead) this.#open(source.id, { ...source.spec, startRevision: reader.told + 1n }, reader);
+      if (isAhead) this.#open(source.id, goingOnFrom(source.spec, reader.told), reader);
       else reader.listener.onEnd(error);
     }
   }
@@ -60,6 +60,10 @@ export class SharingStore extends DelegatingStore {
   #forget(source: WatchSource): void {
     if (this.#common.get(source.id) === source) this.#common.delete(source.id);
   }
+}
+
+function goingOnFrom(spec: WatchSpec, told: bigint): WatchSpec {
+  return { ...spec, startRevision: told + 1n, seenRevision: told };
 }
 
 function idOf(spec: WatchSpec): string {
