@@ -21,8 +21,8 @@ export const holdMutants: readonly Mutant[] = [
     edits: [
       {
         file: 'line/hold.js',
-        find: 'stopGraceMs, this.session.signal).then(() => this.#leave(),',
-        replace: 'stopGraceMs, this.session.signal).then(() => { },',
+        find: '.then(() => this.#leave())\n            .catch(',
+        replace: '.then(() => { })\n            .catch(',
       },
     ],
     workloads: ['lock'],
