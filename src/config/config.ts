@@ -55,8 +55,8 @@ export class Config {
 
   /**
    * Follows one key, or all keys below a prefix as one object. Resolves when the first value is there, or refused:
-   * then `ready()` rejects. All who watch the same in this process share one watch. `signal` ends it whenever it aborts,
-   * `timeoutMs` limits the wait for the first value alone.
+   * then `ready()` rejects. All who watch the same in this process share one watch. `signal` ends it whenever it
+   * aborts, `timeoutMs` limits the wait for the first value alone.
    * @throws `signal.reason` itself; ConclaveError `INVALID_NAME`, `INVALID_ARGUMENT`, `TIMEOUT` when `timeoutMs` passes
    * before the first value, what the store refuses.
    */

@@ -52,7 +52,9 @@ export interface RegistrationEvents {
   enabled: [enabled: boolean];
 }
 
-/** How long `deregister()` waits until callers can know that it was given up, before the entry goes, in milliseconds. */
+/**
+ * How long `deregister()` waits until callers can know that it was given up, before the entry goes, in milliseconds.
+ */
 const goodbyeMs = 1_000;
 
 /** One instance of a service, kept on the store for as long as its process lives. */

@@ -44,8 +44,8 @@ const refusedPauseMs = 5_000;
  * of a DELETE event that was lost around compaction (etcd #18089, #19179), which a watch alone would never make good.
  * What is shown may be behind the store; `catchUp` brings it to the present.
  *
- * Once it has shown something it stays, though the store refuses: rights and tokens that were taken away by mistake come
- * back, and whoever looks is told meanwhile that nothing is heard.
+ * Once it has shown something it stays, though the store refuses: rights and tokens that were taken away by mistake
+ * come back, and whoever looks is told meanwhile that nothing is heard.
  */
 export class Mirror {
   readonly #store: Store;

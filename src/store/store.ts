@@ -72,8 +72,8 @@ export type WatchLane = 'control' | 'bulk';
 export interface WatchSpec extends Omit<WatchCreateRequest, 'watchId' | 'fragment'> {
   readonly lane?: WatchLane | undefined;
   /**
-   * A revision that the store has had: the watch ends with `COMPACTED` if it has gone back behind that, and what is told
-   * from `startRevision` on would begin in the future of another history.
+   * A revision that the store has had: the watch ends with `COMPACTED` if it has gone back behind that, and what is
+   * told from `startRevision` on would begin in the future of another history.
    */
   readonly seenRevision?: bigint | undefined;
 }

@@ -60,7 +60,9 @@ export class ServerFaults {
     });
   }
 
-  /** SIGKILL, and a start `downMs` later from a backup that lacks the last `back` revisions, and leases granted since. */
+  /**
+   * SIGKILL, and a start `downMs` later from a backup that lacks the last `back` revisions, and leases granted since.
+   */
   restore(back: number, downMs: number): Fault {
     this.#faults.find('pauseServer')?.end();
     return this.#lasts('restoreServer', downMs, () => {

@@ -261,8 +261,8 @@ export class TestCluster implements AsyncDisposable {
   }
 
   /**
-   * The store is restored from a backup, `downMs` after it has gone: the last `back` revisions, which it had acknowledged,
-   * have never been, nor leases granted since. Revisions, and so fences, come again.
+   * The store is restored from a backup, `downMs` after it has gone: the last `back` revisions, which it had
+   * acknowledged, have never been, nor leases granted since. Revisions, and so fences, come again.
    */
   restoreServer({ back, downMs = 0 }: { back: number; downMs?: number }): Fault {
     return this.#serverFaults.restore(back, downMs);
