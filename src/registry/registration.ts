@@ -1,5 +1,5 @@
 import { EventEmitter } from 'eventemitter3';
-import { abortable, onAbort, pause, type WaitOptions } from '../core/abort.js';
+import { abortable, onAbort, pause, type WaitOptions, within } from '../core/abort.js';
 import { type Bytes, utf8Text } from '../core/bytes.js';
 import { callUser } from '../core/call-user.js';
 import { ConclaveError } from '../core/errors.js';
@@ -51,6 +51,11 @@ export interface RegistrationEvents {
   /** An operator has switched it on, or off. */
   enabled: [enabled: boolean];
 }
+
+/**
+ * How long `deregister()` waits until callers can know that it was given up, before the entry goes, in milliseconds.
+ */
+const goodbyeMs = 1_000;
 
 /** One instance of a service, kept on the store for as long as its process lives. */
 export class Registration implements AsyncDisposable {
@@ -183,11 +188,13 @@ export class Registration implements AsyncDisposable {
   }
 
   async #depart(drainMs: number): Promise<void> {
+    const { runtime } = this.#context;
     this.#health?.stop();
-    if (drainMs > 0) {
+    // Also without a time for it: one that vanishes unsaid may be taken for lost, and kept (`mass-expiry.ts`).
+    if (drainMs > 0 || (this.#codec.keepsState && this.status === 'registered')) {
       const draining = this.#write({ draining: true }).catch(() => {});
-      await pause(this.#context.runtime, drainMs, this.signal).catch(() => {});
-      void draining;
+      if (drainMs > 0) await pause(runtime, drainMs, this.signal).catch(() => {});
+      else await within(runtime, goodbyeMs, draining);
     }
     await this.#leave();
   }

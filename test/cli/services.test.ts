@@ -125,6 +125,7 @@ describe('conclave services', () => {
     expect(ended.stderr).toContain('taken over');
     await taken.deregister();
     expect(await watch.line()).toMatch(/^changed +a +h:2/);
+    expect(await watch.line()).toMatch(/^changed +a +h:2 +draining/);
     expect(await watch.line()).toMatch(/^left +a +h:2/);
     watch.kill('SIGTERM');
     expect(await watch.ended()).toMatchObject({ code: 0 });
