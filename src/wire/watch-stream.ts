@@ -34,7 +34,7 @@ export class WatchStream {
   readonly #byId = new Map<bigint, WatchEntry>();
   /** Whether its answers about progress are in order with events: asked of the server once per stream. */
   #ordersProgress: Promise<boolean> | undefined;
-  /** The store's revision, as a linearizable read tells it: asked once, when a member seems to be behind. */
+  /** The store's revision, as a linearizable read tells it: asked when a member seems to be behind, once for all. */
   #present: Promise<bigint> | undefined;
   #stopTimer: () => void = () => {};
   #over = false;
@@ -62,6 +62,8 @@ export class WatchStream {
   add(entry: WatchEntry): void {
     this.#call.send({ type: 'create', request: entry.request() });
     this.#creating.push(entry);
+    // It may have seen more than was there when that was asked.
+    this.#present = undefined;
     if (this.#creating.length === 1) this.#awaitAnswer();
   }
 

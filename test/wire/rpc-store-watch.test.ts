@@ -297,6 +297,24 @@ describe('a watch whose stream is lost', () => {
     await store.close();
   });
 
+  it('goes on at a member that lags behind what another watch of the stream has not seen', async () => {
+    const { runtime, service, store } = setUp();
+    let present = 4n;
+    service.on(kvMethods.range, async () => ({ header: header(present), kvs: [], more: false, count: 1n }));
+    const from = (revision: bigint) => ({ key, startRevision: revision + 1n, seenRevision: revision });
+    const first = new ToldWatch(store, from(4n));
+    await runtime.settle();
+    service.watches[0]?.send(created(0n, 3n));
+    await runtime.settle();
+    present = 9n;
+    const second = new ToldWatch(store, from(9n));
+    await runtime.settle();
+    service.watches[0]?.send(created(1n, 5n));
+    await runtime.settle();
+    expect([first.error, second.error]).toEqual([undefined, undefined]);
+    await store.close();
+  });
+
   it('is given another stream if nobody says whether the store has gone back', async () => {
     const { runtime, service, store } = setUp();
     service.on(kvMethods.range, () => new Promise(() => {}));
