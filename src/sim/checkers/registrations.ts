@@ -14,10 +14,11 @@ export function registrations(history: History): Violation[] {
     if (data.ended === 'CONFLICT') continue;
     const before = states.filter((state) => state.object === object && state.at < at);
     const shown = before.filter((_, i) => isLateNews(before[i + 1], note.atMs));
-    const there = shown.some((state) => includes(state.data.value, data.owner));
-    // Somebody has just taken it away, and it is being put there again.
-    const isAway = shown.some((state) => !includes(state.data.value, data.owner));
-    if ((data.status === 'recovering' && !isAway) || data.ended !== null || !there) {
+    const isIn = shown.map((state) => includes(state.data.value, data.owner));
+    const there = isIn.includes(true);
+    // Somebody has just taken it away, and it was put there again. More than once it is a fight.
+    const wasAway = isIn.filter((is, i) => is && isIn[i + 1] === false).length === 1;
+    if ((data.status === 'recovering' && !wasAway) || data.ended !== null || !there) {
       const says = data.ended ?? data.status;
       const is = there ? 'is' : 'is not';
       const message = `${object}: ${data.owner} says ${says} after the last fault, and ${is} there`;

@@ -72,6 +72,19 @@ describe('registrations', () => {
       },
     ],
     [
+      'comes back again and again, since somebody takes it away each time - fail',
+      ['registrations: comes back'],
+      (tale) => {
+        state(tale, 'a');
+        tale.wait(60_000);
+        for (let i = 0; i < 2; i++) {
+          state(tale);
+          state(tale, 'a');
+        }
+        says(tale, 'recovering');
+      },
+    ],
+    [
       'has not come back - fail',
       ['registrations: comes back'],
       (tale) => {
