@@ -15,6 +15,7 @@ const knownDifferences = {
   failedPrecondition: { same: 'values', row: difference('gateway-failed-precondition') },
   texts: { same: 'status', row: difference('gateway-texts') },
   integers: { same: 'nothing', row: difference('gateway-integers') },
+  folded: { same: 'all with 3.4', row: difference('gateway-folded-base64') },
   trailing: { same: 'nothing', row: difference('gateway-trailing') },
 } as const;
 
@@ -37,7 +38,7 @@ const examples: readonly Example[] = [
   { path: 'kv/put', body: { key: k('b'), prevKv: true, ignoreValue: false } },
   { path: 'kv/put', body: { key: k('c'), value: null, lease: '0' } },
   { path: 'kv/put', body: { key: k('d'), unknown: 1 } },
-  { path: 'kv/put', body: { key: `${k('folded')}\n`, value: 'YW\r\nJj' } },
+  { path: 'kv/put', body: { key: `${k('folded')}\n`, value: 'YW\r\nJj' }, differs: 'folded' },
   { path: 'kv/put', body: { key: `${k('spaced')} ` }, differs: 'texts' },
   { path: 'kv/put', body: {} },
   { path: 'kv/put', body: { key: k('e'), lease: '123456' } },
@@ -140,14 +141,17 @@ withBoth('curl against our gateway and that of etcd', () => {
   });
 
   it('answers alike, one example after the other', async () => {
+    const is34 = etcd.version.startsWith('3.4.');
     for (const example of examples) {
-      const [mine, theirs] = await Promise.all([ask(ours.url, example), ask(etcd.url, example)]);
       const same = example.differs === undefined ? 'all' : knownDifferences[example.differs].same;
-      if (same === 'all') expect({ example, ...mine }).toEqual({ example, ...theirs });
+      // Done by one alone, it would set them apart for all that follows.
+      if (same === 'all with 3.4' && !is34) continue;
+      const [mine, theirs] = await Promise.all([ask(ours.url, example), ask(etcd.url, example)]);
+      if (same.startsWith('all')) expect({ example, ...mine }).toEqual({ example, ...theirs });
       if (same === 'status') expect({ example, status: mine.status }).toEqual({ example, status: theirs.status });
       if (same === 'values') expect({ example, values: mine.values }).toEqual({ example, values: theirs.values });
       // A difference that is none any more is to be struck out.
-      if (same === 'nothing' && etcd.version.startsWith('3.4.')) expect(mine.status).not.toBe(theirs.status);
+      if (same === 'nothing' && is34) expect(mine.status).not.toBe(theirs.status);
     }
   });
 
