@@ -1,4 +1,4 @@
-import { type AnySignal, abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, latin1, utf8 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { Session } from '../lease/session.js';
@@ -7,7 +7,7 @@ import type { Stem } from '../line/place.js';
 import { below } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnResponse } from '../store/messages.js';
 import { modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
-import { untilAnswered, untilDone } from '../store/repeat.js';
+import { untilAnswered, untilAnsweredOrAborted, untilDone } from '../store/repeat.js';
 import { asParty, type Party, type PartyOptions, partyLost } from './party.js';
 import { type Look, untilPassed } from './until-passed.js';
 
@@ -101,18 +101,14 @@ export class Barrier {
         success: [put(this.#up, key), own],
         failure: [this.#all],
       };
-      const sent = untilAnswered(runtime, signal, () => store.txn(request));
-      const txn = await abortable(sent, signal);
+      const txn = await untilAnsweredOrAborted(runtime, signal, () => store.txn(request));
       if (txn.succeeded) return true;
       const { up, raiserLost, keys } = this.#seen(txn);
       const mine = keys.get(latin1(key));
       if (mine === undefined) throw partyLost(key, 'unknown');
       if (mine.modRevision !== revision) return true;
       if (up !== undefined && !raiserLost) {
-        await abortable(
-          untilAnswered(runtime, signal, () => store.txn({ success: [remove(key)] })),
-          signal,
-        );
+        await untilAnsweredOrAborted(runtime, signal, () => store.txn({ success: [remove(key)] }));
         return false;
       }
       over = up;

@@ -1,4 +1,4 @@
-import { type AnySignal, abortable, type WaitOptions, withDeadline } from '../core/abort.js';
+import { type AnySignal, type WaitOptions, withDeadline } from '../core/abort.js';
 import { type Bytes, concatBytes, utf8, utf8Text } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import { randomHex } from '../core/runtime.js';
@@ -7,7 +7,7 @@ import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { below } from '../line/rule.js';
 import { type RequestOp, type TxnRequest, type TxnResponse, WatchFilter } from '../store/messages.js';
 import { createdAt, get, mismatch, modifiedAt, put, rangeAt, remove, valueIs } from '../store/ops.js';
-import { untilAnswered, untilDone } from '../store/repeat.js';
+import { untilAnswered, untilAnsweredOrAborted, untilDone } from '../store/repeat.js';
 import { asParty, type Party, type PartyOptions, partyLost } from './party.js';
 import { type Look, untilPassed } from './until-passed.js';
 
@@ -95,8 +95,8 @@ export class CountDownLatch {
   async #countDown({ key, revision, nonce }: Party, signal: AnySignal): Promise<number> {
     const { store, runtime } = this.#context;
     const down = concatBytes(this.#downs, utf8(randomHex(runtime)));
-    const counting = untilAnswered(runtime, signal, () => store.txn(this.#countTxn(key, revision, down)));
-    const txn = await abortable(counting, signal);
+    const count = () => store.txn(this.#countTxn(key, revision, down));
+    const txn = await untilAnsweredOrAborted(runtime, signal, count);
     const answer = txn.succeeded ? txn : nestedIn(txn);
     const left = this.#leftIn(answer);
     // An earlier run of the request may have counted, in a life of the latch that is over.
@@ -104,10 +104,7 @@ export class CountDownLatch {
     nonce.free();
     if (!answer.succeeded || left > 0) return Math.max(answer.succeeded ? left - 1 : left, 0);
     // It was at 0 before: what was added would stay without a use.
-    await abortable(
-      untilAnswered(runtime, signal, () => store.txn({ success: [remove(down)] })),
-      signal,
-    );
+    await untilAnsweredOrAborted(runtime, signal, () => store.txn({ success: [remove(down)] }));
     return 0;
   }
 

@@ -7,7 +7,7 @@ import { folderPrefix, type RecipeContext } from '../line/context.js';
 import { below, deletionOf } from '../line/rule.js';
 import type { KeyValue, RequestOp, TxnRequest } from '../store/messages.js';
 import { createdAt, modifiedAt, put, rangeAt, remove } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnswered, untilAnsweredOrAborted } from '../store/repeat.js';
 import { encodeStanding, standingOf, waitingIn } from './meeting.js';
 import { asParty, type Party, type PartyOptions, partyLost } from './party.js';
 import { type Look, untilPassed } from './until-passed.js';
@@ -64,8 +64,7 @@ async function untilMet(place: MeetingPlace, party: Party, signal: AnySignal): P
   const { context, prefix, parties } = place;
   const read: RequestOp = { type: 'range', request: below(prefix) };
   const asked = async (request: TxnRequest): Promise<readonly KeyValue[]> => {
-    const sent = untilAnswered(context.runtime, signal, () => context.store.txn(request));
-    const txn = await abortable(sent, signal);
+    const txn = await untilAnsweredOrAborted(context.runtime, signal, () => context.store.txn(request));
     return rangeAt(txn, txn.responses.length - 1).kvs;
   };
   /** Whoever sees enough of them writes to each that they have met, all in one txn, guarded by what was seen. */

@@ -4,7 +4,7 @@ import type { SessionContext } from '../lease/session.js';
 import { Doorbell } from '../line/doorbell.js';
 import { lookAgainMs } from '../line/line.js';
 import type { Bell } from '../line/rule.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnsweredOrAborted } from '../store/repeat.js';
 
 /** What a look has shown: that the way is free, or what to watch until it may be. */
 export type Look<T> = { readonly passed: T } | { readonly waitFor: Bell };
@@ -19,7 +19,7 @@ export async function untilPassed<T>(
   first: Look<T>,
   look: () => Promise<Look<T>>,
 ): Promise<T> {
-  const asked = () => abortable(untilAnswered(runtime, signal, look), signal);
+  const asked = () => untilAnsweredOrAborted(runtime, signal, look);
   let seen = first;
   // Bounded by `signal`: each round is for an event, or for something else to wait for.
   while ('waitFor' in seen) {

@@ -4,7 +4,7 @@ import { ConclaveError } from '../core/errors.js';
 import type { Footing } from '../lease/footing.js';
 import type { SessionContext } from '../lease/session.js';
 import type { Event, ResponseHeader } from '../store/messages.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnsweredOrAborted } from '../store/repeat.js';
 import type { Wait } from './admit.js';
 import { Doorbell } from './doorbell.js';
 import { type Entry, enter, enterIfFree, type Leaving, type NewPlace } from './enter.js';
@@ -198,7 +198,7 @@ export class Line {
       if (wait === undefined) return look(store, rule, standing);
       return gone === undefined ? lookAgain(store, rule, standing, wait) : lookAfterHead(store, rule, standing, gone);
     };
-    return abortable(untilAnswered(runtime, signal, attempt), signal);
+    return untilAnsweredOrAborted(runtime, signal, attempt);
   }
 
   /**

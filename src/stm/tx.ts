@@ -1,4 +1,3 @@
-import { abortable } from '../core/abort.js';
 import { type Bytes, compareBytes, latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
 import type { SessionContext } from '../lease/session.js';
@@ -12,7 +11,7 @@ import {
   type RequestOp,
 } from '../store/messages.js';
 import { bytesOf, modifiedAt, put, remove, type Text } from '../store/ops.js';
-import { untilAnswered } from '../store/repeat.js';
+import { untilAnsweredOrAborted } from '../store/repeat.js';
 
 /** What is to be written, and what must still be so. */
 export interface Commitment {
@@ -142,10 +141,7 @@ export class Tx {
   async #ask(request: RangeRequest) {
     const { store, runtime } = this.#context;
     try {
-      return await abortable(
-        untilAnswered(runtime, this.signal, () => store.range(request)),
-        this.signal,
-      );
+      return await untilAnsweredOrAborted(runtime, this.signal, () => store.range(request));
     } catch (error) {
       this.#stale ||= ConclaveError.is(error, 'COMPACTED');
       throw error;

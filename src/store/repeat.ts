@@ -34,6 +34,16 @@ export async function untilAnswered<T>(
   }
 }
 
+/** The same, ended at once by `signal`, though a try be under way, which may still be carried out. */
+export function untilAnsweredOrAborted<T>(
+  runtime: Runtime,
+  signal: AnySignal,
+  attempt: () => Promise<T>,
+  doubt?: () => void,
+): Promise<T> {
+  return abortable(untilAnswered(runtime, signal, attempt, doubt), signal);
+}
+
 /**
  * The same for what changes something, ended at once by `signal`: what ends it while a try is under way, or after one
  * that was not answered, leaves open what that has done.
@@ -55,7 +65,7 @@ export async function untilDone<T>(
     }
   };
   try {
-    return await abortable(untilAnswered(runtime, signal, once, doubt), signal);
+    return await untilAnsweredOrAborted(runtime, signal, once, doubt);
   } catch (error) {
     throw open > 0 ? inDoubt(error, signal) : error;
   }
