@@ -35,7 +35,7 @@ export class H2Call implements LinkCall, StreamListener {
   readonly #isUnary: boolean;
   /** Kept until `begin`. */
   #unsent: Buffer[] = [];
-  #isHalfClosed: boolean;
+  #isHalfClosed = false;
   #stream: Stream | undefined;
   #connection: Connection | undefined;
   /** What the connection had written when the call began. */
@@ -55,7 +55,6 @@ export class H2Call implements LinkCall, StreamListener {
     this.#fields = fields;
     this.#receiver = receiver;
     this.#isUnary = request !== undefined;
-    this.#isHalfClosed = this.#isUnary;
     if (request !== undefined) this.#unsent.push(grpcFrame(request));
   }
 
@@ -69,7 +68,7 @@ export class H2Call implements LinkCall, StreamListener {
     this.#stream = connection.open(this.#fields, false, this);
     for (const message of this.#unsent) this.#stream.data(message, this.#isUnary);
     this.#unsent = [];
-    if (this.#isHalfClosed && !this.#isUnary) this.#stream.data(noBytes, true);
+    if (this.#isHalfClosed) this.#stream.data(noBytes, true);
   }
 
   send(message: Bytes): void {

@@ -72,6 +72,11 @@ it('QUEUE-14, QUEUE-15: a full queue tells of the job that has the key', async (
   });
 });
 
+const comparing = (count: number) => (name: string, request: unknown) =>
+  name === 'txn' && (request as TxnRequest).compare?.length === count;
+/** A step of jobs, guarded by the end and a dedupe key; and one of none. */
+const [isStep, isPass] = [comparing(2), comparing(1)];
+
 it('QUEUE-3: a request that comes late adds nothing for one who was told of another job', async () => {
   await inQueueWorld(async (world) => {
     const { queue } = open(world);
@@ -79,7 +84,6 @@ it('QUEUE-3: a request that comes late adds nothing for one who was told of anot
     await world.until(queue.enqueue('first', { dedupeKey }));
     // Its own look at the end is behind it.
     await world.until(late.queue.enqueue('plain'));
-    const isStep = (name: string, request: unknown) => name === 'txn' && (request as TxnRequest).compare?.length === 2;
     late.client.store.applyLate(isStep, 5_000);
     expect(await world.until(late.queue.enqueue('second', { dedupeKey }))).toEqual({ id: '1', duplicate: true });
     expect(late.client.store.pendingFaults).toBe(0);
@@ -101,8 +105,6 @@ it('QUEUE-3: one that comes late before it is shut out has added its job, and it
     const late = open(world);
     await world.until(queue.enqueue('first', { dedupeKey }));
     await world.until(late.queue.enqueue('plain'));
-    const isStep = (name: string, request: unknown) => name === 'txn' && (request as TxnRequest).compare?.length === 2;
-    const isPass = (name: string, request: unknown) => name === 'txn' && (request as TxnRequest).compare?.length === 1;
     late.client.store.applyLate(isStep, 1_000);
     late.client.store.delay(isPass, { requestMs: 3_000 });
     const adding = late.queue.enqueue('second', { dedupeKey });

@@ -15,11 +15,10 @@ const hashBytes = 32;
 /** So long a snapshot is made without a break: it takes 5 µs a revision, and everybody else waits meanwhile. */
 const sliceMs = 10;
 
+type Clock = Pick<Runtime, 'monotonicMs' | 'setTimer'>;
+
 /** `Maintenance/Snapshot`: one request, then the snapshot in chunks, as fast as the caller reads. */
-export function snapshotHandler(
-  host: EngineHost,
-  runtime: Pick<Runtime, 'monotonicMs' | 'setTimer'>,
-): DuplexHandler<Nothing, SnapshotResponse> {
+export function snapshotHandler(host: EngineHost, runtime: Clock): DuplexHandler<Nothing, SnapshotResponse> {
   return {
     method: maintenanceMethods.snapshot,
     open: (reply) => new SnapshotCall(host, runtime, reply),
@@ -28,7 +27,7 @@ export function snapshotHandler(
 
 class SnapshotCall implements DuplexCall<Nothing> {
   readonly #host: EngineHost;
-  readonly #runtime: Pick<Runtime, 'monotonicMs' | 'setTimer'>;
+  readonly #runtime: Clock;
   readonly #reply: DuplexReply<SnapshotResponse>;
   #isAsked = false;
   /** Once it is made, and what it tells of is on disk. */
@@ -38,11 +37,7 @@ class SnapshotCall implements DuplexCall<Nothing> {
   #isOver = false;
   #stopTimer = () => {};
 
-  constructor(
-    host: EngineHost,
-    runtime: Pick<Runtime, 'monotonicMs' | 'setTimer'>,
-    reply: DuplexReply<SnapshotResponse>,
-  ) {
+  constructor(host: EngineHost, runtime: Clock, reply: DuplexReply<SnapshotResponse>) {
     this.#host = host;
     this.#runtime = runtime;
     this.#reply = reply;
