@@ -1,5 +1,5 @@
 import type { WaitOptions } from '../core/abort.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import { type AcquireOptions, linePrefix, type RecipeContext } from '../line/context.js';
 import { firstPlace, placesOf } from '../line/sight.js';
 import { type CampaignOptions, campaign } from './campaign.js';

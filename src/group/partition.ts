@@ -1,7 +1,7 @@
 import { abortable, linkSignals, type WaitOptions, withDeadline } from '../core/abort.js';
 import { latin1 } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import type { RecipeContext } from '../line/context.js';
 import { untilAnswered } from '../store/repeat.js';
 import type { SharedMirrors } from '../store/shared-mirrors.js';

@@ -1,6 +1,6 @@
 import type { Bytes } from '../core/bytes.js';
 import { ConclaveError } from '../core/errors.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import type { Session } from '../lease/session.js';
 import { take, tryTake, type Wish } from './acquire.js';
 import { type LockOptions, linePrefix, type RecipeContext } from './context.js';

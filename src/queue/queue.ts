@@ -1,6 +1,6 @@
 import { abortable, pause, type WaitOptions, withDeadline } from '../core/abort.js';
 import { ConclaveError, undecided } from '../core/errors.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import { assertWhole } from '../core/whole.js';
 import type { Session } from '../lease/session.js';
 import { folderPrefix, type RecipeContext } from '../line/context.js';

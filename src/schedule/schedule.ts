@@ -1,6 +1,6 @@
 import type { WaitOptions } from '../core/abort.js';
 import { ConclaveError } from '../core/errors.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import type { RhythmOptions } from '../cron/rhythm.js';
 import type { RecipeContext } from '../line/context.js';
 import type { WorkOptions } from '../queue/consume.js';

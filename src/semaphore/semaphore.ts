@@ -1,6 +1,6 @@
 import { type WaitOptions, withDeadline } from '../core/abort.js';
 import type { Bytes } from '../core/bytes.js';
-import { assertFunction } from '../core/function.js';
+import { assertFunction } from '../core/given.js';
 import { assertWhole } from '../core/whole.js';
 import { take, tryTake, type Wish } from '../line/acquire.js';
 import type { HoldOptions, RecipeContext } from '../line/context.js';
